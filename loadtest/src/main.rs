@@ -1,0 +1,3 @@
+//! Measures nearpoint beside its peers.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! nearpoint: a layer-4 edge router.
+
+pub mod routing;

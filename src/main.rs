@@ -1,0 +1,3 @@
+//! The `nearpoint` daemon.
+
+fn main() {}
