@@ -1,0 +1,92 @@
+//! A client's address, reduced to the one it really has.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The address of a client: its IPv4 address wherever one is embedded in an IPv6 one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientAddr(IpAddr);
+
+impl ClientAddr {
+    /// Unwraps v4-mapped (RFC 4291 2.5.5.2), NAT64 64:ff9b::/96 (RFC 6052), 6to4 2002::/16
+    /// (RFC 3056) and Teredo 2001::/32 (RFC 4380) addresses to the IPv4 address they carry.
+    #[must_use]
+    pub fn new(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(_) => Self(ip),
+            IpAddr::V6(v6) => Self(embedded_v4(v6).map_or(ip, IpAddr::V4)),
+        }
+    }
+
+    /// The address as it is looked up, hashed and counted.
+    #[must_use]
+    pub fn ip(self) -> IpAddr {
+        self.0
+    }
+
+    /// What one client owns: an IPv4 address, or the upper 64 bits of an IPv6 one. Families never
+    /// meet: an IPv4 address lies in ::/64, which no IPv6 client has.
+    #[must_use]
+    pub fn prefix(self) -> u64 {
+        match self.0 {
+            IpAddr::V4(v4) => u64::from(v4.to_bits()),
+            IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
+        }
+    }
+}
+
+impl fmt::Display for ClientAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+    let low = |shift: u32| Ipv4Addr::from_bits((v6.to_bits() >> shift) as u32);
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(low(0)),
+        [0x2002, ..] => Some(low(80)),
+        // Teredo hides the client's address from rewriting NATs by inverting its bits.
+        [0x2001, 0, ..] => Some(Ipv4Addr::from_bits(!low(0).to_bits())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(ip: &str) -> ClientAddr {
+        ClientAddr::new(ip.parse().expect("an address of the test"))
+    }
+
+    #[test]
+    fn embedded_ipv4_addresses_are_the_client() {
+        for form in [
+            "192.0.2.45",
+            "::ffff:192.0.2.45",
+            "64:ff9b::192.0.2.45",
+            "2002:c000:22d:1::1",
+            // RFC 4380: the example of a Teredo address, 192.0.2.45 obfuscated.
+            "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+        ] {
+            assert_eq!(client(form).ip().to_string(), "192.0.2.45", "{form}");
+            assert_eq!(client(form).prefix(), client("192.0.2.45").prefix());
+        }
+    }
+
+    #[test]
+    fn other_ipv6_addresses_stay_and_are_one_client_by_64() {
+        for form in ["2001:db8::1", "2001:67c:4e8:f002::a", "::1", "64:ff9b:1::1"] {
+            assert_eq!(client(form).ip().to_string(), form);
+        }
+        assert_eq!(
+            client("2001:db8:1:2::1").prefix(),
+            client("2001:db8:1:2:ffff::9").prefix()
+        );
+        assert_ne!(
+            client("2001:db8:1:2::1").prefix(),
+            client("2001:db8:1:3::1").prefix()
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! Everything a session start decides by: topology, health and intent at one moment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::geo::Millis;
+use super::health::{AdminState, Health};
+use super::ids::{AccessPointIndex, DcIndex};
+use super::place::Locate;
+use super::slot::{AccessPointSlot, DcSlot};
+use super::topology::Topology;
+
+/// An immutable picture of the network. `control` publishes one whenever something changed; nobody
+/// else writes one.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// Rises by one with every published snapshot.
+    pub generation: u64,
+    /// What configuration says.
+    pub topology: Arc<Topology>,
+    /// Turns a client into a place.
+    pub locate: Arc<dyn Locate>,
+    /// Whether the first probe round is over, or its grace.
+    pub warmed_up: bool,
+    /// Parallel to [`Topology::dcs`].
+    pub dcs: Box<[DcState]>,
+    /// Parallel to [`Topology::access_points`].
+    pub access_points: Box<[AccessPointState]>,
+}
+
+/// A DC at the moment of the snapshot.
+#[derive(Clone, Debug)]
+pub struct DcState {
+    /// The operator's intent.
+    pub admin: AdminState,
+    /// Up while an access point is usable; Down when all are Down; else Unknown.
+    pub health: Health,
+    /// The best measured round trip among its usable access points.
+    pub round_trip: Option<Duration>,
+    /// What the round trip has in excess of the last hour's best, once that is worth acting on.
+    pub excess: Millis,
+    /// Live counters.
+    pub slot: Arc<DcSlot>,
+}
+
+/// An access point at the moment of the snapshot.
+#[derive(Clone, Debug)]
+pub struct AccessPointState {
+    /// The operator's intent.
+    pub admin: AdminState,
+    /// As probes and sessions have shown.
+    pub health: Health,
+    /// The usual round trip: a moving average, quantised.
+    pub round_trip: Option<Duration>,
+    /// Live counters.
+    pub slot: Arc<AccessPointSlot>,
+}
+
+impl Snapshot {
+    /// The state of one DC.
+    #[must_use]
+    pub fn dc(&self, index: DcIndex) -> &DcState {
+        &self.dcs[index.at()]
+    }
+
+    /// The state of one access point.
+    #[must_use]
+    pub fn access_point(&self, index: AccessPointIndex) -> &AccessPointState {
+        &self.access_points[index.at()]
+    }
+}

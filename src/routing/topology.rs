@@ -1,0 +1,455 @@
+//! What configuration says: DCs, their access points, and how listeners choose among them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::geo::{Coordinates, Millis};
+use super::ids::{AccessPointId, AccessPointIndex, DcId, DcIndex};
+
+/// The accepted configuration of routing, immutable. DCs are in the order of their ids; the access
+/// points of one DC lie side by side, in the order of their addresses. The order in which a file
+/// lists them decides nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Topology {
+    revision: Revision,
+    dcs: Vec<Dc>,
+    access_points: Vec<AccessPoint>,
+    routes: BTreeMap<Arc<str>, ListenerRoute>,
+    policy: Policy,
+    connect: ConnectLimits,
+    edge: Option<Coordinates>,
+    startup_grace: Duration,
+}
+
+/// Hash of an accepted `dc_options` document; its ETag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Revision(pub [u8; 8]);
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A data centre.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dc {
+    /// Its number in `dc_options`.
+    pub id: DcId,
+    /// For people: logs, status, metrics never use it as a label.
+    pub name: Arc<str>,
+    /// `None` for a DC that only `dc_options` knows: `nearest` uses it after all located ones.
+    pub location: Option<Coordinates>,
+    /// The place whose power fails. DCs with equal sites fail together.
+    pub site: Arc<str>,
+    /// Share within a tie group; 100 is usual, 0 takes no part while another member can.
+    pub weight: u32,
+    /// Connects in flight at most, over all workers.
+    pub max_connecting: u32,
+    /// How its access points are probed.
+    pub health: HealthSettings,
+    access_points: Range<u32>,
+}
+
+/// One dialable address of a DC.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccessPoint {
+    /// Its identity, kept over reloads.
+    pub id: AccessPointId,
+    /// The DC, by position.
+    pub dc: DcIndex,
+    /// The flags of its `dcOption`.
+    pub flags: AccessPointFlags,
+    /// Share within its DC; 100 is usual.
+    pub weight: u32,
+    /// Left the configuration and serves until its DC has a probed successor.
+    pub retiring: bool,
+}
+
+/// The flags of a `dcOption` (TL constructor `dcOption#18b7a10d`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccessPointFlags {
+    /// Serves uploads and downloads only.
+    pub media_only: bool,
+    /// Speaks obfuscated TCP only.
+    pub tcpo_only: bool,
+    /// Belongs to a CDN DC: no user data.
+    pub cdn: bool,
+    /// A stable address, meant for proxies; preferred.
+    pub static_address: bool,
+    /// Clients must not try other ports.
+    pub this_port_only: bool,
+}
+
+impl AccessPointFlags {
+    /// Whether ordinary sessions, neither media nor CDN, may use the access point.
+    #[must_use]
+    pub fn serves_main(self) -> bool {
+        !self.media_only && !self.cdn
+    }
+}
+
+/// How a listener routes its clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerRoute {
+    /// What is done with a new client.
+    pub route: Route,
+    /// The DCs the listener may use; `None` for all.
+    pub dcs: Option<BTreeSet<DcId>>,
+}
+
+impl ListenerRoute {
+    /// Whether the listener may send anybody to this DC.
+    #[must_use]
+    pub fn allows(&self, dc: DcId) -> bool {
+        let listed = self.dcs.as_ref().is_none_or(|dcs| dcs.contains(&dc));
+        listed && self.route.allows(dc)
+    }
+}
+
+/// What a listener does with a new client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The closest healthy DC.
+    Nearest,
+    /// This DC and no other: the session is bound.
+    Dc(DcId),
+}
+
+impl Route {
+    fn allows(self, dc: DcId) -> bool {
+        match self {
+            Self::Nearest => true,
+            Self::Dc(bound) => bound == dc,
+        }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nearest => f.write_str("nearest"),
+            Self::Dc(dc) => write!(f, "dc {dc}"),
+        }
+    }
+}
+
+/// How DCs are compared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Policy {
+    /// What a DC costs.
+    pub objective: Objective,
+    /// Costs within this much of a group's first are equal.
+    pub tie_margin: Millis,
+    /// Whether `nearest` ignores health when nothing is Up.
+    pub fail_open: bool,
+}
+
+/// What a DC costs a client, in milliseconds of round trip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objective {
+    /// Light in fibre from the client.
+    Distance,
+    /// The measured round trip from this edge.
+    Latency,
+    /// Distance, plus what the measured round trip has in excess of its usual.
+    Balanced,
+}
+
+impl Objective {
+    /// The word of the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Distance => "distance",
+            Self::Latency => "latency",
+            Self::Balanced => "balanced",
+        }
+    }
+}
+
+/// Bounds on the dials of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectLimits {
+    /// One attempt.
+    pub timeout: Duration,
+    /// All attempts together.
+    pub deadline: Duration,
+    /// Dials in all; at least 1.
+    pub attempts: u32,
+}
+
+/// How an access point is probed and judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthSettings {
+    /// Between probes of an access point that is well.
+    pub interval: Duration,
+    /// Between probes while it changes or is suspect.
+    pub fast_interval: Duration,
+    /// Between probes while it is Down.
+    pub down_interval: Duration,
+    /// The longest a probe may take.
+    pub timeout: Duration,
+    /// Failures in a row that make it Down; at least 1.
+    pub fall: u32,
+    /// Successes in a row that bring it back; at least 1.
+    pub rise: u32,
+    /// Spread of the intervals, in percent of each.
+    pub jitter_percent: u8,
+}
+
+impl Default for HealthSettings {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(2),
+            fast_interval: Duration::from_millis(300),
+            down_interval: Duration::from_secs(2),
+            timeout: Duration::from_secs(1),
+            fall: 3,
+            rise: 2,
+            jitter_percent: 10,
+        }
+    }
+}
+
+/// The parts of a topology as configuration delivers them. Building one sorts and indexes them.
+#[derive(Clone, Debug)]
+pub struct TopologySpec {
+    /// Hash of the `dc_options` document.
+    pub revision: Revision,
+    /// In any order; ids are unique.
+    pub dcs: Vec<DcSpec>,
+    /// By listener name.
+    pub routes: BTreeMap<Arc<str>, ListenerRoute>,
+    /// See [`Policy`].
+    pub policy: Policy,
+    /// See [`ConnectLimits`].
+    pub connect: ConnectLimits,
+    /// Where this edge stands, if it says so.
+    pub edge: Option<Coordinates>,
+    /// How long the first probe round is waited for.
+    pub startup_grace: Duration,
+}
+
+/// One DC of a [`TopologySpec`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct DcSpec {
+    /// See [`Dc::id`].
+    pub id: DcId,
+    /// See [`Dc::name`].
+    pub name: Arc<str>,
+    /// See [`Dc::location`].
+    pub location: Option<Coordinates>,
+    /// See [`Dc::site`]; `None` for what its coordinates say: DCs at one place share a site.
+    pub site: Option<Arc<str>>,
+    /// See [`Dc::weight`].
+    pub weight: u32,
+    /// See [`Dc::max_connecting`].
+    pub max_connecting: u32,
+    /// See [`Dc::health`].
+    pub health: HealthSettings,
+    /// In any order; addresses are unique within the DC.
+    pub access_points: Vec<AccessPointSpec>,
+}
+
+/// One access point of a [`DcSpec`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccessPointSpec {
+    /// Where it is dialled.
+    pub address: SocketAddr,
+    /// See [`AccessPoint::flags`].
+    pub flags: AccessPointFlags,
+    /// See [`AccessPoint::weight`].
+    pub weight: u32,
+}
+
+impl Topology {
+    /// Sorts and indexes the parts.
+    #[must_use]
+    pub fn new(spec: TopologySpec) -> Self {
+        let TopologySpec {
+            revision,
+            dcs: mut specs,
+            routes,
+            policy,
+            connect,
+            edge,
+            startup_grace,
+        } = spec;
+        specs.sort_by_key(|dc| dc.id);
+        let mut dcs = Vec::with_capacity(specs.len());
+        let mut access_points = Vec::new();
+        for (index, mut spec) in (0..).zip(specs) {
+            spec.access_points
+                .sort_by_key(|access_point| access_point.address);
+            let first = access_points.len() as u32;
+            access_points.extend(spec.access_points.iter().map(|access_point| AccessPoint {
+                id: AccessPointId {
+                    dc: spec.id,
+                    address: access_point.address,
+                },
+                dc: DcIndex(index),
+                flags: access_point.flags,
+                weight: access_point.weight,
+                retiring: false,
+            }));
+            dcs.push(Dc {
+                site: spec.site.unwrap_or_else(|| site_of(spec.id, spec.location)),
+                id: spec.id,
+                name: spec.name,
+                location: spec.location,
+                weight: spec.weight,
+                max_connecting: spec.max_connecting,
+                health: spec.health,
+                access_points: first..access_points.len() as u32,
+            });
+        }
+        Self {
+            revision,
+            dcs,
+            access_points,
+            routes,
+            policy,
+            connect,
+            edge,
+            startup_grace,
+        }
+    }
+
+    /// This topology with access points that have left it put back, marked as retiring. Those of
+    /// DCs that have left, and those that are still here, are dropped.
+    #[must_use]
+    pub fn with_retiring(&self, retiring: &[AccessPoint]) -> Self {
+        let mut merged = Self {
+            access_points: Vec::new(),
+            ..self.clone()
+        };
+        for (index, dc) in (0..).zip(&mut merged.dcs) {
+            let kept = self
+                .access_points_of(DcIndex(index))
+                .map(|(_, kept)| kept.clone());
+            let mut members: Vec<AccessPoint> = kept.collect();
+            let leaving = retiring.iter().filter(|gone| gone.id.dc == dc.id);
+            for gone in leaving {
+                if members.iter().all(|member| member.id != gone.id) {
+                    members.push(AccessPoint {
+                        dc: DcIndex(index),
+                        retiring: true,
+                        ..gone.clone()
+                    });
+                }
+            }
+            members.sort_by_key(|member| member.id);
+            let first = merged.access_points.len() as u32;
+            merged.access_points.extend(members);
+            dc.access_points = first..merged.access_points.len() as u32;
+        }
+        merged
+    }
+
+    /// Which `dc_options` document it was made from.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// All DCs, by id.
+    #[must_use]
+    pub fn dcs(&self) -> &[Dc] {
+        &self.dcs
+    }
+
+    /// All access points, by DC and address.
+    #[must_use]
+    pub fn access_points(&self) -> &[AccessPoint] {
+        &self.access_points
+    }
+
+    /// One DC.
+    #[must_use]
+    pub fn dc(&self, index: DcIndex) -> &Dc {
+        &self.dcs[index.at()]
+    }
+
+    /// One access point.
+    #[must_use]
+    pub fn access_point(&self, index: AccessPointIndex) -> &AccessPoint {
+        &self.access_points[index.at()]
+    }
+
+    /// The position of the DC with this id.
+    #[must_use]
+    pub fn find_dc(&self, id: DcId) -> Option<DcIndex> {
+        self.dcs
+            .binary_search_by_key(&id, |dc| dc.id)
+            .ok()
+            .map(|at| DcIndex(at as u32))
+    }
+
+    /// The position of the access point with this identity.
+    #[must_use]
+    pub fn find_access_point(&self, id: AccessPointId) -> Option<AccessPointIndex> {
+        let at = self
+            .access_points
+            .binary_search_by_key(&id, |access_point| access_point.id);
+        at.ok().map(|at| AccessPointIndex(at as u32))
+    }
+
+    /// The access points of one DC, retiring ones included.
+    pub fn access_points_of(
+        &self,
+        dc: DcIndex,
+    ) -> impl Iterator<Item = (AccessPointIndex, &AccessPoint)> {
+        let range = self.dc(dc).access_points.clone();
+        range
+            .map(AccessPointIndex)
+            .map(|index| (index, self.access_point(index)))
+    }
+
+    /// How the listener of this name routes.
+    #[must_use]
+    pub fn route(&self, listener: &str) -> Option<&ListenerRoute> {
+        self.routes.get(listener)
+    }
+
+    /// All routes by listener name.
+    #[must_use]
+    pub fn routes(&self) -> &BTreeMap<Arc<str>, ListenerRoute> {
+        &self.routes
+    }
+
+    /// How DCs are compared.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// Bounds on the dials of one session.
+    #[must_use]
+    pub fn connect(&self) -> ConnectLimits {
+        self.connect
+    }
+
+    /// Where this edge stands, if it says so.
+    #[must_use]
+    pub fn edge(&self) -> Option<Coordinates> {
+        self.edge
+    }
+
+    /// How long the first probe round is waited for.
+    #[must_use]
+    pub fn startup_grace(&self) -> Duration {
+        self.startup_grace
+    }
+}
+
+fn site_of(dc: DcId, location: Option<Coordinates>) -> Arc<str> {
+    match location {
+        Some(place) => place.to_string().into(),
+        None => format!("dc{dc}").into(),
+    }
+}
