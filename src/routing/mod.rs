@@ -4,20 +4,29 @@
 //! decisions go out as values. Uses `std` and nothing else.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod attempt;
 pub mod client;
+pub mod excess;
+#[cfg(test)]
+mod fixture;
 pub mod geo;
 pub mod health;
 pub mod ids;
 pub mod place;
+pub mod rank;
+pub mod rendezvous;
+pub mod round_trip;
 pub mod slot;
 pub mod snapshot;
 pub mod topology;
 
+pub use attempt::{Attempt, AttemptPlan, GiveUp, Step};
 pub use client::ClientAddr;
 pub use geo::{Coordinates, Kilometers, Millis};
 pub use health::{AdminState, Health};
 pub use ids::{AccessPointId, AccessPointIndex, DcId, DcIndex};
 pub use place::{CountryCode, Locate, Location, Origin, Place};
+pub use rank::{Client, Exclusion, RankedDc, Ranking, Why, pick_access_point, rank};
 pub use slot::{AccessPointSlot, DcSlot};
 pub use snapshot::{AccessPointState, DcState, Snapshot};
 pub use topology::Topology;

@@ -53,6 +53,15 @@ pub struct Dc {
     /// How its access points are probed.
     pub health: HealthSettings,
     access_points: Range<u32>,
+    serves_main: bool,
+}
+
+impl Dc {
+    /// Whether any of its access points takes ordinary sessions.
+    #[must_use]
+    pub fn serves_main(&self) -> bool {
+        self.serves_main
+    }
 }
 
 /// One dialable address of a DC.
@@ -297,6 +306,7 @@ impl Topology {
                 weight: access_point.weight,
                 retiring: false,
             }));
+            let serves_main = spec.access_points.iter().any(|it| it.flags.serves_main());
             dcs.push(Dc {
                 site: spec.site.unwrap_or_else(|| site_of(spec.id, spec.location)),
                 id: spec.id,
@@ -306,6 +316,7 @@ impl Topology {
                 max_connecting: spec.max_connecting,
                 health: spec.health,
                 access_points: first..access_points.len() as u32,
+                serves_main,
             });
         }
         Self {
@@ -345,6 +356,7 @@ impl Topology {
             }
             members.sort_by_key(|member| member.id);
             let first = merged.access_points.len() as u32;
+            dc.serves_main = members.iter().any(|member| member.flags.serves_main());
             merged.access_points.extend(members);
             dc.access_points = first..merged.access_points.len() as u32;
         }

@@ -1,0 +1,182 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::routing::fixture::{
+    BERLIN, NEAREST, all_up, client, dc, set_health, start, three_dcs, topology,
+};
+use crate::routing::health::Health;
+use crate::routing::rank::rank;
+
+struct Lab {
+    snapshot: Snapshot,
+    plan: AttemptPlan,
+    now: Instant,
+}
+
+impl Lab {
+    fn new(snapshot: Snapshot) -> Self {
+        let berliner = client("203.0.113.7", Some(BERLIN));
+        let ranking = rank(&snapshot, &NEAREST, &berliner);
+        let now = start();
+        let limits = snapshot.topology.connect();
+        Self {
+            plan: AttemptPlan::new(&ranking, berliner.addr, limits, now),
+            snapshot,
+            now,
+        }
+    }
+
+    fn next(&mut self) -> Step {
+        self.plan.next(&self.snapshot, self.now)
+    }
+
+    fn dial(&mut self) -> Attempt {
+        match self.next() {
+            Step::Dial(attempt) => attempt,
+            other => panic!("expected a dial, got {other:?}"),
+        }
+    }
+
+    fn id(&self, attempt: Attempt) -> u16 {
+        self.snapshot.topology.dc(attempt.dc).id.0
+    }
+
+    /// Fails every dial and returns the DCs dialled, and the end.
+    fn fail_all(&mut self) -> (Vec<u16>, GiveUp) {
+        let mut dialled = Vec::new();
+        loop {
+            match self.next() {
+                Step::Dial(attempt) => {
+                    dialled.push(self.id(attempt));
+                    self.plan.on_failed(attempt);
+                }
+                Step::GiveUp(why) => return (dialled, why),
+                other => panic!("nothing is in flight: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn two_access_points_of_a_dc_are_tried_before_the_next_dc() {
+    let mut lab = Lab::new(all_up(three_dcs()));
+    assert_eq!(lab.fail_all(), (vec![2, 2, 1, 1, 5], GiveUp::Failed));
+}
+
+#[test]
+fn a_dc_alone_is_tried_beyond_two_access_points() {
+    let mut lab = Lab::new(all_up(topology(vec![dc(1, None, 4)])));
+    assert_eq!(lab.fail_all(), (vec![1, 1, 1, 1], GiveUp::Failed));
+}
+
+#[test]
+fn a_second_round_takes_the_access_points_that_are_left() {
+    let mut spec = topology(vec![dc(2, Some(BERLIN), 3), dc(1, None, 1)]);
+    spec.connect.attempts = 9;
+    assert_eq!(
+        Lab::new(all_up(spec)).fail_all(),
+        (vec![2, 2, 1, 2], GiveUp::Failed)
+    );
+}
+
+#[test]
+fn nobody_to_dial_is_said_at_once() {
+    let mut spec = three_dcs();
+    spec.policy.fail_open = false;
+    let mut snapshot = all_up(spec);
+    for dc in [1, 2, 5] {
+        set_health(&mut snapshot, dc, Health::Down);
+    }
+    assert_eq!(Lab::new(snapshot).fail_all(), (vec![], GiveUp::NoCandidate));
+}
+
+#[test]
+fn a_silent_dial_is_abandoned_when_its_time_is_up() {
+    let mut lab = Lab::new(all_up(three_dcs()));
+    let first = lab.dial();
+    let until = lab.now + Duration::from_secs(3);
+    assert_eq!(lab.next(), Step::Wait(until));
+    lab.now = until;
+    assert_eq!(lab.next(), Step::Abandon(first));
+    let second = lab.dial();
+    assert_eq!((second.number, lab.id(second)), (2, 2));
+    assert_ne!(first.access_point, second.access_point);
+}
+
+#[test]
+fn the_deadline_bounds_all_attempts_together() {
+    let mut lab = Lab::new(all_up(three_dcs()));
+    let began = lab.now;
+    for _ in 0..4 {
+        let attempt = lab.dial();
+        let Step::Wait(until) = lab.next() else {
+            panic!("in flight")
+        };
+        lab.now = until;
+        assert_eq!(lab.next(), Step::Abandon(attempt));
+    }
+    assert_eq!(lab.now, began + Duration::from_secs(10));
+    assert_eq!(lab.next(), Step::GiveUp(GiveUp::Deadline));
+}
+
+#[test]
+fn a_full_dc_is_skipped_without_an_attempt() {
+    let mut lab = Lab::new(all_up(three_dcs()));
+    let first = lab.dial();
+    lab.plan.on_full(first);
+    let second = lab.dial();
+    assert_eq!((second.number, lab.id(second)), (1, 1));
+    lab.plan.on_full(second);
+    let third = lab.dial();
+    lab.plan.on_full(third);
+    assert_eq!(lab.next(), Step::GiveUp(GiveUp::Full));
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    Fails,
+    Full,
+    Silent,
+}
+
+proptest! {
+    /// However dials end: never one access point twice, never more dials than allowed, never one
+    /// past the deadline, and always an end.
+    #[test]
+    fn every_plan_ends_within_its_limits(
+        sizes in prop::collection::vec(0u8..5, 1..6),
+        attempts in 1u32..12,
+        outcomes in prop::collection::vec(
+            prop_oneof![Just(Outcome::Fails), Just(Outcome::Full), Just(Outcome::Silent)], 30),
+    ) {
+        let dcs = (1..).zip(&sizes).map(|(id, size)| dc(id, Some(BERLIN), *size)).collect();
+        let mut spec = topology(dcs);
+        spec.connect.attempts = attempts;
+        let mut lab = Lab::new(all_up(spec));
+        let (began, mut made, mut tried) = (lab.now, 0, BTreeSet::new());
+        for outcome in outcomes {
+            let attempt = match lab.next() {
+                Step::Dial(attempt) => attempt,
+                Step::GiveUp(_) => return Ok(()),
+                other => return Err(TestCaseError::fail(format!("nothing is in flight: {other:?}"))),
+            };
+            prop_assert!(tried.insert(attempt.access_point));
+            prop_assert!(lab.now < began + Duration::from_secs(10));
+            match outcome {
+                Outcome::Fails => lab.plan.on_failed(attempt),
+                Outcome::Full => lab.plan.on_full(attempt),
+                Outcome::Silent => {
+                    let Step::Wait(until) = lab.next() else { panic!("in flight") };
+                    lab.now = until;
+                    prop_assert_eq!(lab.next(), Step::Abandon(attempt));
+                }
+            }
+            made += u32::from(!matches!(outcome, Outcome::Full));
+            prop_assert!(made <= attempts);
+        }
+        prop_assert!(false, "at most 25 access points and no end");
+    }
+}

@@ -1,0 +1,173 @@
+//! Topologies and snapshots for the tests of this layer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::client::ClientAddr;
+use super::geo::{Coordinates, Millis};
+use super::health::{AdminState, Health};
+use super::ids::DcId;
+use super::place::{Locate, Location, Origin, Place};
+use super::rank::Client;
+use super::snapshot::{AccessPointState, DcState, Snapshot};
+use super::topology::{
+    AccessPointFlags, AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute,
+    Objective, Policy, Revision, Route, Topology, TopologySpec,
+};
+
+pub(super) const AMSTERDAM: (f64, f64) = (52.37, 4.90);
+pub(super) const MIAMI: (f64, f64) = (25.77, -80.19);
+pub(super) const SINGAPORE: (f64, f64) = (1.35, 103.82);
+pub(super) const BERLIN: (f64, f64) = (52.52, 13.40);
+
+pub(super) const NEAREST: ListenerRoute = ListenerRoute {
+    route: Route::Nearest,
+    dcs: None,
+};
+
+/// Some moment to start from.
+pub(super) fn start() -> Instant {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some moment to start from"
+    )]
+    Instant::now()
+}
+
+pub(super) fn point((lat, lon): (f64, f64)) -> Coordinates {
+    Coordinates::new(lat, lon).expect("a point of the test")
+}
+
+/// A DC with `access_points` access points.
+pub(super) fn dc(id: u16, place: Option<(f64, f64)>, access_points: u8) -> DcSpec {
+    let address = |n| format!("10.{}.{}.{n}:443", id >> 8, id & 0xff).parse();
+    DcSpec {
+        id: DcId(id),
+        name: format!("dc{id}").into(),
+        location: place.map(point),
+        site: None,
+        weight: 100,
+        max_connecting: 512,
+        health: HealthSettings {
+            jitter_percent: 0,
+            ..HealthSettings::default()
+        },
+        access_points: (1..=access_points)
+            .map(|n| AccessPointSpec {
+                address: address(n).expect("an address of the test"),
+                flags: AccessPointFlags::default(),
+                weight: 100,
+            })
+            .collect(),
+    }
+}
+
+/// Amsterdam (2), Miami (1) and Singapore (5) with two access points each.
+pub(super) fn three_dcs() -> TopologySpec {
+    topology(vec![
+        dc(2, Some(AMSTERDAM), 2),
+        dc(1, Some(MIAMI), 2),
+        dc(5, Some(SINGAPORE), 2),
+    ])
+}
+
+pub(super) fn topology(dcs: Vec<DcSpec>) -> TopologySpec {
+    TopologySpec {
+        revision: Revision([0; 8]),
+        dcs,
+        routes: BTreeMap::from([("clients".into(), NEAREST)]),
+        policy: Policy {
+            objective: Objective::Balanced,
+            tie_margin: Millis(5.0),
+            fail_open: true,
+        },
+        connect: ConnectLimits {
+            timeout: Duration::from_secs(3),
+            deadline: Duration::from_secs(10),
+            attempts: 5,
+        },
+        edge: None,
+        startup_grace: Duration::from_secs(2),
+    }
+}
+
+/// A snapshot in which everything is Up.
+pub(super) fn all_up(spec: TopologySpec) -> Snapshot {
+    let topology = Topology::new(spec);
+    let dc = DcState {
+        admin: AdminState::Ready,
+        health: Health::Up,
+        round_trip: None,
+        excess: Millis(0.0),
+        slot: Arc::default(),
+    };
+    let access_point = AccessPointState {
+        admin: AdminState::Ready,
+        health: Health::Up,
+        round_trip: None,
+        slot: Arc::default(),
+    };
+    Snapshot {
+        generation: 1,
+        locate: Arc::new(Nowhere),
+        warmed_up: true,
+        dcs: topology
+            .dcs()
+            .iter()
+            .map(|_| DcState {
+                slot: Arc::default(),
+                ..dc.clone()
+            })
+            .collect(),
+        access_points: topology
+            .access_points()
+            .iter()
+            .map(|_| AccessPointState {
+                slot: Arc::default(),
+                ..access_point.clone()
+            })
+            .collect(),
+        topology: Arc::new(topology),
+    }
+}
+
+/// Makes a DC and all its access points be of this health.
+pub(super) fn set_health(snapshot: &mut Snapshot, dc: u16, health: Health) {
+    let topology = Arc::clone(&snapshot.topology);
+    let index = topology.find_dc(DcId(dc)).expect("a DC of the test");
+    snapshot.dcs[index.at()].health = health;
+    for (access_point, _) in topology.access_points_of(index) {
+        snapshot.access_points[access_point.at()].health = health;
+    }
+}
+
+pub(super) fn client(ip: &str, place: Option<(f64, f64)>) -> Client {
+    client_at(
+        ClientAddr::new(ip.parse().expect("an address of the test")),
+        place,
+    )
+}
+
+pub(super) fn client_at(addr: ClientAddr, place: Option<(f64, f64)>) -> Client {
+    let location = match place {
+        None => Location::UNKNOWN,
+        Some(place) => Location {
+            place: Some(Place {
+                coordinates: point(place),
+                country: None,
+            }),
+            origin: Origin::Database,
+        },
+    };
+    Client { addr, location }
+}
+
+/// Knows nobody.
+pub(super) struct Nowhere;
+
+impl Locate for Nowhere {
+    fn locate(&self, _: ClientAddr) -> Location {
+        Location::UNKNOWN
+    }
+}

@@ -1,0 +1,319 @@
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::routing::fixture::{
+    AMSTERDAM, BERLIN, MIAMI, NEAREST, SINGAPORE, all_up, client, client_at, dc, set_health,
+    three_dcs, topology,
+};
+use crate::routing::ids::DcId;
+use crate::routing::topology::DcSpec;
+
+fn order_of(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> Vec<u16> {
+    let ranking = rank(snapshot, listener, client);
+    ranking
+        .candidates()
+        .map(|index| snapshot.topology.dc(index).id.0)
+        .collect()
+}
+
+fn bound_to(dc: u16) -> ListenerRoute {
+    ListenerRoute {
+        route: Route::Dc(DcId(dc)),
+        dcs: None,
+    }
+}
+
+fn why(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> Why {
+    let ranking = rank(snapshot, listener, client);
+    ranking.why(ranking.candidates().next().expect("a candidate"))
+}
+
+#[test]
+fn the_closest_dc_comes_first_and_the_farthest_last() {
+    let snapshot = all_up(three_dcs());
+    let berliner = client("203.0.113.7", Some(BERLIN));
+    assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [2, 1, 5]);
+    assert_eq!(why(&snapshot, &NEAREST, &berliner), Why::Nearest);
+    let brazilian = client("203.0.113.7", Some((-23.5, -46.6)));
+    assert_eq!(order_of(&snapshot, &NEAREST, &brazilian), [1, 2, 5]);
+}
+
+#[test]
+fn a_down_dc_is_passed_over_and_says_why() {
+    let mut snapshot = all_up(three_dcs());
+    set_health(&mut snapshot, 2, Health::Down);
+    let berliner = client("203.0.113.7", Some(BERLIN));
+    assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [1, 5]);
+    assert_eq!(why(&snapshot, &NEAREST, &berliner), Why::Failover);
+    let ranking = rank(&snapshot, &NEAREST, &berliner);
+    assert_eq!(ranking.dcs[0].exclusion, Some(Exclusion::Down));
+    assert_eq!(ranking.home(), snapshot.topology.find_dc(DcId(2)));
+}
+
+#[test]
+fn an_unprobed_dc_is_not_healthy_but_a_bound_session_may_try_it() {
+    let mut snapshot = all_up(three_dcs());
+    set_health(&mut snapshot, 2, Health::Unknown);
+    let berliner = client("203.0.113.7", Some(BERLIN));
+    assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [1, 5]);
+    assert_eq!(order_of(&snapshot, &bound_to(2), &berliner), [2]);
+}
+
+#[test]
+fn a_bound_session_has_its_dc_or_nobody() {
+    let mut snapshot = all_up(three_dcs());
+    let berliner = client("203.0.113.7", Some(BERLIN));
+    assert_eq!(order_of(&snapshot, &bound_to(5), &berliner), [5]);
+    assert_eq!(why(&snapshot, &bound_to(5), &berliner), Why::Pinned);
+    set_health(&mut snapshot, 5, Health::Down);
+    assert_eq!(order_of(&snapshot, &bound_to(5), &berliner), [] as [u16; 0]);
+    for dc in [1, 2] {
+        set_health(&mut snapshot, dc, Health::Down);
+    }
+    assert_eq!(
+        order_of(&snapshot, &bound_to(5), &berliner),
+        [] as [u16; 0],
+        "no fail-open"
+    );
+}
+
+#[test]
+fn fail_open_lifts_health_only_and_only_when_nothing_is_up() {
+    let mut snapshot = all_up(three_dcs());
+    let berliner = client("203.0.113.7", Some(BERLIN));
+    for dc in [1, 2] {
+        set_health(&mut snapshot, dc, Health::Down);
+    }
+    assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [5]);
+    set_health(&mut snapshot, 5, Health::Unknown);
+    assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [2, 1, 5]);
+    assert_eq!(why(&snapshot, &NEAREST, &berliner), Why::FailOpen);
+    snapshot.dcs[1].admin = AdminState::Drain;
+    assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [1, 5]);
+    let mut spec = three_dcs();
+    spec.policy.fail_open = false;
+    let mut snapshot = all_up(spec);
+    for dc in [1, 2, 5] {
+        set_health(&mut snapshot, dc, Health::Down);
+    }
+    assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [] as [u16; 0]);
+}
+
+#[test]
+fn fail_open_looks_at_the_dcs_of_the_listener_alone() {
+    let mut snapshot = all_up(three_dcs());
+    let listed = BTreeSet::from([DcId(1), DcId(2)]);
+    let listener = ListenerRoute {
+        route: Route::Nearest,
+        dcs: Some(listed),
+    };
+    for dc in [1, 2] {
+        set_health(&mut snapshot, dc, Health::Down);
+    }
+    let berliner = client("203.0.113.7", Some(BERLIN));
+    assert_eq!(order_of(&snapshot, &listener, &berliner), [2, 1]);
+}
+
+#[test]
+fn a_dc_without_room_for_connects_is_passed_over() {
+    let mut spec = three_dcs();
+    spec.dcs[0].max_connecting = 1;
+    let snapshot = all_up(spec);
+    let ams = snapshot.topology.find_dc(DcId(2)).expect("Amsterdam");
+    assert!(snapshot.dc(ams).slot.reserve_connect(1));
+    let berliner = client("203.0.113.7", Some(BERLIN));
+    assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [1, 5]);
+}
+
+#[test]
+fn a_dc_without_a_location_comes_after_all_located_ones() {
+    let snapshot = all_up(topology(vec![dc(1, None, 1), dc(2, Some(SINGAPORE), 1)]));
+    assert_eq!(
+        order_of(&snapshot, &NEAREST, &client("203.0.113.7", Some(BERLIN))),
+        [2, 1]
+    );
+}
+
+#[test]
+fn an_unlocated_client_goes_by_the_measured_round_trip() {
+    let mut snapshot = all_up(three_dcs());
+    for (index, ms) in [90, 150, 30].into_iter().enumerate() {
+        snapshot.dcs[index].round_trip = Some(Duration::from_millis(ms));
+    }
+    assert_eq!(
+        order_of(&snapshot, &NEAREST, &client("10.0.0.1", None)),
+        [5, 1, 2]
+    );
+}
+
+#[test]
+fn latency_goes_by_the_round_trip_and_by_the_edges_place_until_there_is_one() {
+    let mut spec = three_dcs();
+    spec.policy.objective = Objective::Latency;
+    spec.edge = Some(crate::routing::fixture::point(SINGAPORE));
+    let mut snapshot = all_up(spec);
+    let berliner = client("203.0.113.7", Some(BERLIN));
+    assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [5, 2, 1]);
+    for (index, ms) in [10, 150, 30].into_iter().enumerate() {
+        snapshot.dcs[index].round_trip = Some(Duration::from_millis(ms));
+    }
+    assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [1, 5, 2]);
+}
+
+#[test]
+fn excess_pushes_a_dc_back_without_touching_the_groups_of_the_others() {
+    let dcs = vec![
+        dc(1, Some(AMSTERDAM), 1),
+        dc(2, Some(BERLIN), 1),
+        dc(3, Some(MIAMI), 1),
+    ];
+    let mut snapshot = all_up(topology(dcs));
+    let clients: Vec<Client> = (0..200)
+        .map(|n| client(&format!("203.0.113.{n}"), Some(AMSTERDAM)))
+        .collect();
+    snapshot.dcs[0].excess = Millis(20.0);
+    for client in &clients {
+        assert_eq!(order_of(&snapshot, &NEAREST, client), [2, 1, 3]);
+        assert_eq!(rank(&snapshot, &NEAREST, client).dcs[1].group, 0);
+    }
+    snapshot.dcs[0].excess = Millis(500.0);
+    assert_eq!(order_of(&snapshot, &NEAREST, &clients[0]), [2, 3, 1]);
+}
+
+#[test]
+fn a_tie_is_shared_by_weight_and_said_to_be_one() {
+    let mut spec = topology(vec![dc(1, Some(AMSTERDAM), 1), dc(2, Some(AMSTERDAM), 1)]);
+    spec.dcs[0].weight = 300;
+    let snapshot = all_up(spec);
+    let clients = (0..2000u32).map(|n| ClientAddr::new(IpAddr::V4((n * 7919).into())));
+    let clients: Vec<Client> = clients.map(|addr| client_at(addr, Some(BERLIN))).collect();
+    let to_one = clients
+        .iter()
+        .filter(|it| order_of(&snapshot, &NEAREST, it)[0] == 1)
+        .count();
+    assert!((1400..1600).contains(&to_one), "{to_one}");
+    assert_eq!(why(&snapshot, &NEAREST, &clients[0]), Why::Tie);
+}
+
+#[test]
+fn access_points_go_by_health_then_static_then_hash() {
+    let mut spec = topology(vec![dc(1, Some(AMSTERDAM), 4)]);
+    spec.dcs[0].access_points[2].flags.static_address = true;
+    spec.dcs[0].access_points[3].flags.media_only = true;
+    let mut snapshot = all_up(spec);
+    let addr = client("203.0.113.7", None).addr;
+    let order = |snapshot: &Snapshot, fail_open| {
+        let mut tried = Vec::new();
+        while let Some(next) = pick_access_point(snapshot, DcIndex(0), addr, &tried, fail_open) {
+            tried.push(next);
+        }
+        tried.into_iter().map(|index| index.0).collect::<Vec<_>>()
+    };
+    assert_eq!(order(&snapshot, false)[0], 2);
+    assert_eq!(
+        order(&snapshot, false).len(),
+        3,
+        "media_only serves no ordinary session"
+    );
+    snapshot.access_points[2].health = Health::Suspect;
+    assert_eq!(order(&snapshot, false)[2], 2);
+    snapshot.access_points[0].health = Health::Down;
+    assert_eq!(order(&snapshot, false), [1, 2]);
+    assert_eq!(order(&snapshot, true), [1, 2, 0]);
+    snapshot.access_points[1].admin = AdminState::Maint;
+    assert_eq!(order(&snapshot, true), [2, 0]);
+}
+
+fn dcs() -> impl Strategy<Value = Vec<DcSpec>> {
+    // Few places, so that there are ties.
+    let places = prop::sample::select(vec![AMSTERDAM, BERLIN, MIAMI, SINGAPORE, (52.0, 5.0)]);
+    let specs = prop::collection::btree_map(1u16..40, (prop::option::of(places), 1u32..300), 1..8);
+    specs.prop_map(|specs| {
+        let spec = |(id, (place, weight))| DcSpec {
+            weight,
+            ..dc(id, place, 1)
+        };
+        specs.into_iter().map(spec).collect()
+    })
+}
+
+fn clients() -> impl Strategy<Value = Client> {
+    let places = prop::sample::select(vec![AMSTERDAM, BERLIN, MIAMI, SINGAPORE, (48.8, 2.3)]);
+    (any::<u32>(), prop::option::of(places))
+        .prop_map(|(ip, place)| client_at(ClientAddr::new(IpAddr::V4(ip.into())), place))
+}
+
+proptest! {
+    /// Health only skips: the order of those left is the order of all, less those that are gone.
+    #[test]
+    fn losing_dcs_moves_only_their_clients(dcs in dcs(), client in clients(), down: u8) {
+        let ids: Vec<u16> = dcs.iter().map(|dc| dc.id.0).collect();
+        let mut snapshot = all_up(topology(dcs));
+        let all = order_of(&snapshot, &NEAREST, &client);
+        let lost: BTreeSet<u16> =
+            ids.iter().enumerate().filter(|(at, _)| down >> at & 1 == 1).map(|(_, id)| *id).collect();
+        for id in &lost {
+            set_health(&mut snapshot, *id, Health::Down);
+        }
+        let left: Vec<u16> = all.iter().copied().filter(|id| !lost.contains(id)).collect();
+        match left.is_empty() {
+            false => prop_assert_eq!(order_of(&snapshot, &NEAREST, &client), left),
+            true => prop_assert_eq!(order_of(&snapshot, &NEAREST, &client), all),
+        }
+    }
+
+    /// A DC that joins a tie group takes clients for itself and swaps none among the others.
+    #[test]
+    fn adding_a_dc_to_a_group_moves_only_its_share(count in 1u16..8, ip: u32) {
+        let group = |count| all_up(topology((1..=count).map(|id| dc(id, Some(BERLIN), 1)).collect()));
+        let client = client_at(ClientAddr::new(IpAddr::V4(ip.into())), Some(AMSTERDAM));
+        let before = order_of(&group(count), &NEAREST, &client);
+        let after = order_of(&group(count + 1), &NEAREST, &client);
+        let without: Vec<u16> = after.into_iter().filter(|id| *id != count + 1).collect();
+        prop_assert_eq!(before, without);
+    }
+
+    /// The order in which configuration lists DCs decides nothing.
+    #[test]
+    fn order_of_configuration_never_matters(dcs in dcs(), client in clients()) {
+        let reversed = dcs.iter().rev().cloned().collect();
+        let order = order_of(&all_up(topology(dcs)), &NEAREST, &client);
+        prop_assert_eq!(order, order_of(&all_up(topology(reversed)), &NEAREST, &client));
+    }
+
+    /// Nothing that a listener may not use is ever a candidate, whatever is Up.
+    #[test]
+    fn a_listener_never_leaves_its_list(dcs in dcs(), client in clients(), listed: u8, up: u8) {
+        let of = |mask: u8| move |(at, dc): (usize, &DcSpec)| (mask >> at & 1 == 1).then_some(dc.id);
+        let allowed: BTreeSet<DcId> = dcs.iter().enumerate().filter_map(of(listed)).collect();
+        let up: BTreeSet<DcId> = dcs.iter().enumerate().filter_map(of(up)).collect();
+        let ids: Vec<DcId> = dcs.iter().map(|dc| dc.id).collect();
+        let mut snapshot = all_up(topology(dcs));
+        for id in ids.iter().filter(|id| !up.contains(id)) {
+            set_health(&mut snapshot, id.0, Health::Down);
+        }
+        let listener = ListenerRoute { route: Route::Nearest, dcs: Some(allowed.clone()) };
+        let order = order_of(&snapshot, &listener, &client);
+        prop_assert!(order.iter().all(|id| allowed.contains(&DcId(*id))));
+        let mut usable = allowed.intersection(&up).peekable();
+        if usable.peek().is_some() {
+            prop_assert!(order.iter().all(|id| up.contains(&DcId(*id))), "no fail-open");
+        }
+    }
+
+    /// Members of a group are within the margin of its first.
+    #[test]
+    fn groups_are_within_the_margin(dcs in dcs(), client in clients()) {
+        let ranking = rank(&all_up(topology(dcs)), &NEAREST, &client);
+        for ranked in &ranking.dcs {
+            let group = ranking.dcs.iter().filter(|it| it.group == ranked.group);
+            let least = group.map(|it| it.cost.0).fold(f64::INFINITY, f64::min);
+            prop_assert!(ranked.cost.0 <= least + 5.0);
+        }
+        prop_assert!(ranking.dcs.is_sorted_by_key(|it| it.group));
+    }
+}
