@@ -6,6 +6,7 @@
 
 pub mod attempt;
 pub mod client;
+pub mod control;
 pub mod excess;
 #[cfg(test)]
 mod fixture;

@@ -1,0 +1,144 @@
+//! When each access point is probed next: at most one probe of each at a time, and a bound on all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::routing::ids::AccessPointId;
+use crate::routing::rendezvous::{access_point_key, scatter};
+
+/// Probes under way at once.
+const MAX_IN_FLIGHT: usize = 512;
+
+/// The queue of probes.
+#[derive(Default)]
+pub(super) struct Schedule {
+    turns: BTreeMap<AccessPointId, Turn>,
+    queue: BTreeSet<(Instant, AccessPointId)>,
+    in_flight: usize,
+    last_number: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Turn {
+    /// Waits in the queue until then.
+    Due(Instant),
+    /// Under way under this number since then; `hastened` when it should follow itself at once.
+    InFlight {
+        number: u64,
+        since: Instant,
+        hastened: bool,
+    },
+}
+
+impl Schedule {
+    /// A new access point is probed at once.
+    pub(super) fn add(&mut self, id: AccessPointId, now: Instant) {
+        self.enqueue(id, now);
+    }
+
+    /// Forgets everybody else; their probes under way are nobody's.
+    pub(super) fn retain(&mut self, keep: impl Fn(AccessPointId) -> bool) {
+        self.turns.retain(|id, _| keep(*id));
+        self.queue.retain(|(_, id)| keep(*id));
+        let in_flight = self
+            .turns
+            .values()
+            .filter(|turn| matches!(turn, Turn::InFlight { .. }));
+        self.in_flight = in_flight.count();
+    }
+
+    /// The next probe that is due, if another may start. It is under way from now on.
+    pub(super) fn start_next(&mut self, now: Instant) -> Option<(AccessPointId, u64)> {
+        let (due, id) = *self.queue.first()?;
+        if due > now || self.in_flight >= MAX_IN_FLIGHT {
+            return None;
+        }
+        self.queue.remove(&(due, id));
+        self.last_number += 1;
+        self.in_flight += 1;
+        let number = self.last_number;
+        self.turns.insert(
+            id,
+            Turn::InFlight {
+                number,
+                since: now,
+                hastened: false,
+            },
+        );
+        Some((id, number))
+    }
+
+    /// This probe has ended: when it began, or `None` if nobody waits for it.
+    pub(super) fn finish(&mut self, id: AccessPointId, number: u64) -> Option<Started> {
+        match self.turns.get(&id)? {
+            Turn::InFlight {
+                number: current,
+                since,
+                hastened,
+            } if *current == number => {
+                self.in_flight -= 1;
+                Some(Started {
+                    number,
+                    since: *since,
+                    hastened: *hastened,
+                })
+            }
+            Turn::InFlight { .. } | Turn::Due(_) => None,
+        }
+    }
+
+    /// Queues the next probe one interval after the start of the last one. The first interval is
+    /// cut at a place of its own for each access point: all were first probed at the same moment.
+    pub(super) fn again(
+        &mut self,
+        id: AccessPointId,
+        last: Started,
+        interval: Duration,
+        jitter_percent: u8,
+        first: bool,
+        now: Instant,
+    ) {
+        let scattered = scatter(access_point_key(id), last.number) as f64 / u64::MAX as f64;
+        let stretch = match first {
+            true => scattered,
+            false => 1.0 + (2.0 * scattered - 1.0) * f64::from(jitter_percent) / 100.0,
+        };
+        let due = match last.hastened {
+            true => now,
+            false => (last.since + interval.mul_f64(stretch)).max(now),
+        };
+        self.enqueue(id, due);
+    }
+
+    /// This access point is probed now, or again as soon as the probe under way has ended.
+    pub(super) fn hasten(&mut self, id: AccessPointId, now: Instant) {
+        match self.turns.get_mut(&id) {
+            Some(Turn::Due(due)) => {
+                let due = *due;
+                self.queue.remove(&(due, id));
+                self.enqueue(id, due.min(now));
+            }
+            Some(Turn::InFlight { hastened, .. }) => *hastened = true,
+            None => {}
+        }
+    }
+
+    /// When the next probe can start; `None` while as many as may are under way.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let (due, _) = self.queue.first()?;
+        (self.in_flight < MAX_IN_FLIGHT).then_some(*due)
+    }
+
+    fn enqueue(&mut self, id: AccessPointId, due: Instant) {
+        self.turns.insert(id, Turn::Due(due));
+        self.queue.insert((due, id));
+    }
+}
+
+/// A probe that has ended.
+#[derive(Clone, Copy)]
+pub(super) struct Started {
+    number: u64,
+    since: Instant,
+    hastened: bool,
+}
