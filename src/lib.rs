@@ -1,3 +1,5 @@
 //! nearpoint: a layer-4 edge router.
 
+pub mod control;
+pub mod metrics;
 pub mod routing;

@@ -14,6 +14,7 @@ use super::excess::ExcessTracker;
 use super::geo::Millis;
 use super::health::{AdminState, Health, HealthTracker, Transition};
 use super::ids::{AccessPointId, DcId, DcIndex};
+use super::outcome::ConnectFailure;
 use super::place::Locate;
 use super::round_trip::RoundTrip;
 use super::slot::{AccessPointSlot, DcSlot};
@@ -78,45 +79,7 @@ pub struct ProbeReport {
     /// The number of the request.
     pub number: u64,
     /// The round trip, or what went wrong.
-    pub outcome: Result<Duration, ProbeFailure>,
-}
-
-/// Why a probe showed nothing good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProbeFailure {
-    /// Nobody listens there.
-    Refused,
-    /// The connection was reset.
-    Reset,
-    /// The network says there is no way.
-    Unreachable,
-    /// No answer in time.
-    Timeout,
-    /// A failure of this edge (no descriptor, no port, no buffer, no route): nobody's evidence.
-    Local,
-}
-
-impl ProbeFailure {
-    /// All of them, for metrics.
-    pub const ALL: [Self; 5] = [
-        Self::Refused,
-        Self::Reset,
-        Self::Unreachable,
-        Self::Timeout,
-        Self::Local,
-    ];
-
-    /// A fixed word, the metric label.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Reset => "reset",
-            Self::Unreachable => "unreachable",
-            Self::Timeout => "timeout",
-            Self::Local => "local",
-        }
-    }
+    pub outcome: Result<Duration, ConnectFailure>,
 }
 
 /// A change of an access point's health, for logs.
@@ -136,7 +99,7 @@ pub enum Cause {
     /// A probe was answered.
     ProbeAnswered,
     /// A probe failed.
-    ProbeFailed(ProbeFailure),
+    ProbeFailed(ConnectFailure),
     /// Sessions failed to connect.
     FailedConnects,
 }
@@ -216,7 +179,8 @@ impl ControlState {
         (state, first)
     }
 
-    /// Takes one event and says what is to be done.
+    /// Takes one event and says what is to be done. Every command is followed by a snapshot, even one
+    /// that names nobody known: who sent it waits for that.
     pub fn on_event(&mut self, event: Event, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
@@ -228,14 +192,14 @@ impl ControlState {
             Event::AdminDc(dc, admin) => {
                 if let Some(cell) = self.dcs.get_mut(&dc) {
                     cell.admin = admin;
-                    self.publish_soon(now);
                 }
+                self.publish_soon(now);
             }
             Event::AdminAccessPoint(id, admin) => {
                 if let Some(cell) = self.access_points.get_mut(&id) {
                     cell.admin = admin;
-                    self.publish_soon(now);
                 }
+                self.publish_soon(now);
             }
             Event::Probed(report) => self.on_probed(report, now, &mut effects),
             Event::Evidence => self.on_evidence(now, &mut effects),
@@ -334,7 +298,7 @@ impl ControlState {
                     Cause::ProbeAnswered,
                 )
             }
-            Err(ProbeFailure::Local) => (None, Cause::ProbeFailed(ProbeFailure::Local)),
+            Err(ConnectFailure::Local) => (None, Cause::ProbeFailed(ConnectFailure::Local)),
             Err(failure) => (
                 cell.tracker.on_probe_failure(&settings),
                 Cause::ProbeFailed(failure),

@@ -86,12 +86,12 @@ impl Lab {
         }
     }
 
-    fn outcome(&self, request: &ProbeRequest) -> Result<Duration, ProbeFailure> {
+    fn outcome(&self, request: &ProbeRequest) -> Result<Duration, ConnectFailure> {
         match self.faults.get(&request.access_point) {
             None if self.round_trip < request.timeout => Ok(self.round_trip),
-            None | Some(Fault::Blackhole) => Err(ProbeFailure::Timeout),
-            Some(Fault::Refuses) => Err(ProbeFailure::Refused),
-            Some(Fault::EdgeOutOfDescriptors) => Err(ProbeFailure::Local),
+            None | Some(Fault::Blackhole) => Err(ConnectFailure::Timeout),
+            Some(Fault::Refuses) => Err(ConnectFailure::Refused),
+            Some(Fault::EdgeOutOfDescriptors) => Err(ConnectFailure::Local),
         }
     }
 
@@ -371,7 +371,7 @@ fn a_report_of_a_forgotten_probe_changes_nothing() {
     let (_, request) = lab.probes[0];
     lab.run(SECOND);
     let generation = lab.snapshot.generation;
-    let outcome = Err(ProbeFailure::Refused);
+    let outcome = Err(ConnectFailure::Refused);
     for number in [request.number, u64::MAX] {
         let access_point = request.access_point;
         lab.event(Event::Probed(ProbeReport {

@@ -1,0 +1,141 @@
+//! What others hold of control: a reader, a sender, and a way to leave evidence.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use crate::routing::{
+    AccessPointId, AccessPointSlot, AdminState, DcId, Locate, Snapshot, Topology,
+};
+
+/// Reads the current snapshot. Cheap to clone; a load takes no lock.
+#[derive(Clone)]
+pub struct SnapshotReader {
+    pub(super) current: Arc<ArcSwap<Snapshot>>,
+    pub(super) generations: watch::Receiver<u64>,
+}
+
+impl SnapshotReader {
+    /// The snapshot as of now, borrowed for a short while.
+    #[must_use]
+    pub fn load(&self) -> Guard<Arc<Snapshot>> {
+        self.current.load()
+    }
+
+    /// The snapshot as of now, to keep.
+    #[must_use]
+    pub fn load_full(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Waits until a snapshot fulfils `condition`, and returns it. Never returns when control has
+    /// ended.
+    pub async fn wait_for(&self, condition: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+        let mut generations = self.generations.clone();
+        loop {
+            generations.mark_unchanged();
+            let snapshot = self.load_full();
+            if condition(&snapshot) {
+                return snapshot;
+            }
+            if generations.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// Where sessions leave evidence about access points. Never waits.
+#[derive(Clone, Default)]
+pub struct PassiveEvidence {
+    pub(super) left: Arc<Notify>,
+}
+
+impl PassiveEvidence {
+    /// A session failed to connect for a reason that is the access point's.
+    pub fn failed_connect(&self, slot: &AccessPointSlot) {
+        slot.record_failed_connect();
+        self.left.notify_one();
+    }
+}
+
+/// Control has ended; the daemon is about to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandError;
+
+impl std::fmt::Display for CommandError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("control has ended")
+    }
+}
+
+impl std::error::Error for CommandError {}
+
+pub(super) enum Command {
+    Topology(Arc<Topology>),
+    Locate(Arc<dyn Locate>),
+    AdminDc(DcId, AdminState),
+    AdminAccessPoint(AccessPointId, AdminState),
+}
+
+/// Sends commands to control. Senders wait while its queue is full, and until the command has taken
+/// effect in the published snapshot.
+#[derive(Clone)]
+pub struct CommandSender {
+    pub(super) queue: mpsc::Sender<(Command, oneshot::Sender<Arc<Snapshot>>)>,
+}
+
+impl CommandSender {
+    /// Puts an accepted topology into force.
+    ///
+    /// # Errors
+    /// When control has ended.
+    pub async fn set_topology(
+        &self,
+        topology: Arc<Topology>,
+    ) -> Result<Arc<Snapshot>, CommandError> {
+        self.send(Command::Topology(topology)).await
+    }
+
+    /// Puts another way to locate clients into force.
+    ///
+    /// # Errors
+    /// When control has ended.
+    pub async fn set_locate(&self, locate: Arc<dyn Locate>) -> Result<Arc<Snapshot>, CommandError> {
+        self.send(Command::Locate(locate)).await
+    }
+
+    /// Sets the operator's intent for a DC.
+    ///
+    /// # Errors
+    /// When control has ended.
+    pub async fn set_dc_state(
+        &self,
+        dc: DcId,
+        state: AdminState,
+    ) -> Result<Arc<Snapshot>, CommandError> {
+        self.send(Command::AdminDc(dc, state)).await
+    }
+
+    /// Sets the operator's intent for an access point.
+    ///
+    /// # Errors
+    /// When control has ended.
+    pub async fn set_access_point_state(
+        &self,
+        id: AccessPointId,
+        state: AdminState,
+    ) -> Result<Arc<Snapshot>, CommandError> {
+        self.send(Command::AdminAccessPoint(id, state)).await
+    }
+
+    async fn send(&self, command: Command) -> Result<Arc<Snapshot>, CommandError> {
+        let (done, published) = oneshot::channel();
+        self.queue
+            .send((command, done))
+            .await
+            .map_err(|_| CommandError)?;
+        published.await.map_err(|_| CommandError)
+    }
+}

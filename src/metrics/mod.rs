@@ -1,0 +1,328 @@
+//! Everything Prometheus can scrape, in one registry that is handed around and never global.
+//!
+//! Labels never hold a client's address, prefix, country or ASN. Children are resolved once and
+//! kept ([`handles`]); what a snapshot says is written at scrape time ([`observe`]); series of DCs
+//! and access points that are gone disappear after a while ([`retention`]).
+
+pub mod handles;
+mod kernel;
+mod observe;
+mod retention;
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
+use prometheus::{
+    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
+};
+
+use retention::Retention;
+
+/// Seconds of a connect: light across a town to three seconds of patience.
+const CONNECT_BUCKETS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 10.0,
+];
+
+/// Seconds of a session: a lookup to a day.
+const SESSION_BUCKETS: &[f64] = &[
+    0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0,
+];
+
+/// The metrics of one daemon.
+pub struct Metrics {
+    registry: Registry,
+    retention: Mutex<Retention>,
+    /// Sessions connected now: `listener`, `dc`.
+    pub sessions_active: IntGaugeVec,
+    /// Clients accepted: `listener`.
+    pub sessions_total: IntCounterVec,
+    /// How long connected sessions lasted: `listener`.
+    pub session_seconds: HistogramVec,
+    /// Sessions of one data-plane thread, connecting ones included: `worker`.
+    pub worker_sessions: IntGaugeVec,
+    /// Time from the first dial of a session to a connected upstream: `dc` that won.
+    pub connect_seconds: HistogramVec,
+    /// Failed dials of sessions: `dc`, `access_point`, `reason`.
+    pub connect_failures_total: IntCounterVec,
+    /// Bytes forwarded: `dc`, `direction` up or down, `path` copy or splice.
+    pub bytes_total: IntCounterVec,
+    /// Ends of connected sessions: `dc`, `side`, `reason`.
+    pub close_total: IntCounterVec,
+    /// Why sessions went where they went: `dc`, `why`.
+    pub routed_total: IntCounterVec,
+    /// Sessions that did not get their first DC: `from`, `to`.
+    pub failover_total: IntCounterVec,
+    /// Clients refused: `listener`, `reason`.
+    pub refused_total: IntCounterVec,
+    /// 1 while a DC is Up: `dc`.
+    pub dc_up: IntGaugeVec,
+    /// 1 while an access point is usable: `dc`, `access_point`.
+    pub access_point_up: IntGaugeVec,
+    /// The usual round trip: `dc`, `access_point`.
+    pub access_point_rtt_seconds: GaugeVec,
+    /// Probes made: `dc`, `result`.
+    pub probes_total: IntCounterVec,
+    /// Lookups of clients' addresses: `result`.
+    pub geo_lookups_total: IntCounterVec,
+    /// When the GeoIP database was built, Unix time.
+    pub geoip_build_timestamp_seconds: Gauge,
+    /// Generation of the published snapshot.
+    pub config_generation: IntGauge,
+    /// Reloads tried: `source`, `result`.
+    pub config_reloads_total: IntCounterVec,
+    /// Since the live `dc_options` were accepted.
+    pub dc_options_age_seconds: Gauge,
+    /// How often accepting paused because a resource of this edge was used up.
+    pub accept_pauses_total: IntCounter,
+    /// Bytes kept for readers that are slower than their writers.
+    pub pending_bytes: IntGauge,
+    fds_open: IntGauge,
+    fds_limit: IntGauge,
+    listen_overflows_total: IntGauge,
+    build_info: IntGaugeVec,
+}
+
+impl Metrics {
+    /// All metrics at zero. `edge` is the name of this edge.
+    #[must_use]
+    pub fn new(edge: &str) -> Self {
+        let registry = Registry::new();
+        let new = Make {
+            registry: &registry,
+        };
+        let metrics = Self {
+            sessions_active: new.gauges(
+                "sessions_active",
+                "Sessions connected now.",
+                &["listener", "dc"],
+            ),
+            sessions_total: new.counters("sessions_total", "Clients accepted.", &["listener"]),
+            session_seconds: new.histograms(
+                "session_seconds",
+                "How long connected sessions lasted.",
+                &["listener"],
+                SESSION_BUCKETS,
+            ),
+            worker_sessions: new.gauges(
+                "worker_sessions",
+                "Sessions of one data-plane thread, connecting ones included.",
+                &["worker"],
+            ),
+            connect_seconds: new.histograms(
+                "connect_seconds",
+                "From the first dial of a session to a connected upstream.",
+                &["dc"],
+                CONNECT_BUCKETS,
+            ),
+            connect_failures_total: new.counters(
+                "connect_failures_total",
+                "Failed dials of sessions; reason local is this edge's own.",
+                &["dc", "access_point", "reason"],
+            ),
+            bytes_total: new.counters(
+                "bytes_total",
+                "Bytes forwarded; up is client to DC.",
+                &["dc", "direction", "path"],
+            ),
+            close_total: new.counters(
+                "close_total",
+                "Ends of connected sessions.",
+                &["dc", "side", "reason"],
+            ),
+            routed_total: new.counters(
+                "routed_total",
+                "Why sessions went to the DC they went to.",
+                &["dc", "why"],
+            ),
+            failover_total: new.counters(
+                "failover_total",
+                "Sessions that did not get the first DC of their ranking.",
+                &["from", "to"],
+            ),
+            refused_total: new.counters(
+                "refused_total",
+                "Clients refused with a reset.",
+                &["listener", "reason"],
+            ),
+            dc_up: new.gauges("dc_up", "1 while a DC is Up.", &["dc"]),
+            access_point_up: new.gauges(
+                "access_point_up",
+                "1 while an access point is usable.",
+                &["dc", "access_point"],
+            ),
+            access_point_rtt_seconds: new.register(
+                GaugeVec::new(
+                    new.opts("access_point_rtt_seconds", "The usual round trip of the probe."),
+                    &["dc", "access_point"],
+                )
+                .expect("a valid metric"),
+            ),
+            probes_total: new.counters("probes_total", "Probes made.", &["dc", "result"]),
+            geo_lookups_total: new.counters(
+                "geo_lookups_total",
+                "Lookups of clients' addresses, by what located them.",
+                &["result"],
+            ),
+            geoip_build_timestamp_seconds: new.register(
+                Gauge::with_opts(new.opts(
+                    "geoip_build_timestamp_seconds",
+                    "When the GeoIP database was built, Unix time.",
+                ))
+                .expect("a valid metric"),
+            ),
+            config_generation: new
+                .gauge("config_generation", "Generation of the published snapshot."),
+            config_reloads_total: new.counters(
+                "config_reloads_total",
+                "Reloads tried.",
+                &["source", "result"],
+            ),
+            dc_options_age_seconds: new.register(
+                Gauge::with_opts(
+                    new.opts("dc_options_age_seconds", "Since the live dc_options were accepted."),
+                )
+                .expect("a valid metric"),
+            ),
+            accept_pauses_total: new.register(
+                IntCounter::with_opts(new.opts(
+                    "accept_pauses_total",
+                    "How often accepting paused because descriptors or memory were used up.",
+                ))
+                .expect("a valid metric"),
+            ),
+            pending_bytes: new.gauge(
+                "pending_bytes",
+                "Bytes kept for readers that are slower than their writers.",
+            ),
+            fds_open: new.gauge("fds_open", "Descriptors open in this process."),
+            fds_limit: new.gauge("fds_limit", "Descriptors this process may open."),
+            listen_overflows_total: new.gauge(
+                "listen_overflows_total",
+                "Connections the kernel dropped because a listen queue was full, of the whole host.",
+            ),
+            build_info: new.gauges("build_info", "Always 1.", &["version", "edge"]),
+            retention: Mutex::default(),
+            registry: registry.clone(),
+        };
+        metrics
+            .build_info
+            .with_label_values(&[env!("CARGO_PKG_VERSION"), edge])
+            .set(1);
+        metrics
+    }
+
+    /// The text that Prometheus reads (exposition format 0.0.4), as of the last
+    /// [`Metrics::observe`].
+    #[must_use]
+    pub fn render(&self) -> String {
+        let families = self.registry.gather();
+        TextEncoder::new()
+            .encode_to_string(&families)
+            .unwrap_or_default()
+    }
+
+    /// The vectors whose series belong to a DC or an access point, with the labels that say so.
+    fn owned_series(&self) -> [&dyn Removable; 11] {
+        [
+            &self.sessions_active,
+            &self.connect_seconds,
+            &self.connect_failures_total,
+            &self.bytes_total,
+            &self.close_total,
+            &self.routed_total,
+            &self.failover_total,
+            &self.dc_up,
+            &self.access_point_up,
+            &self.access_point_rtt_seconds,
+            &self.probes_total,
+        ]
+    }
+}
+
+/// The labels of one series: names and values.
+type Labels<'a> = [(&'a str, &'a str)];
+
+/// A vector of series of which some can be taken out.
+trait Removable {
+    /// Takes out every series whose labels `gone` says belong to nobody.
+    fn remove(&self, gone: &dyn Fn(&Labels<'_>) -> bool);
+}
+
+impl<B: MetricVecBuilder> Removable for MetricVec<B> {
+    fn remove(&self, gone: &dyn Fn(&Labels<'_>) -> bool) {
+        for family in self.collect() {
+            for metric in family.get_metric() {
+                let labels: Vec<(&str, &str)> = metric
+                    .get_label()
+                    .iter()
+                    .map(|it| (it.name(), it.value()))
+                    .collect();
+                if gone(&labels) {
+                    let labels: HashMap<&str, &str> = labels.into_iter().collect();
+                    // Only a series that is already gone cannot be removed.
+                    let _ = MetricVec::remove(self, &labels);
+                }
+            }
+        }
+    }
+}
+
+struct Make<'a> {
+    registry: &'a Registry,
+}
+
+impl Make<'_> {
+    fn opts(&self, name: &str, help: &str) -> Opts {
+        Opts::new(name, help).namespace("nearpoint")
+    }
+
+    fn register<C: Collector + Clone + 'static>(&self, collector: C) -> C {
+        self.registry
+            .register(Box::new(collector.clone()))
+            .expect("each name is used once");
+        collector
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        let opts = self.opts(name, help);
+        self.register(IntCounterVec::new(opts, labels).expect("a valid metric"))
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.register(IntGaugeVec::new(self.opts(name, help), labels).expect("a valid metric"))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.register(IntGauge::with_opts(self.opts(name, help)).expect("a valid metric"))
+    }
+
+    fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
+        let opts = HistogramOpts {
+            common_opts: self.opts(name, help),
+            buckets: buckets.to_vec(),
+        };
+        self.register(HistogramVec::new(opts, labels).expect("a valid metric"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_the_prefix_and_a_help_text() {
+        let metrics = Metrics::new("ams-1");
+        metrics.sessions_total.with_label_values(&["clients"]).inc();
+        let text = metrics.render();
+        for line in text.lines() {
+            let name = line
+                .trim_start_matches("# HELP ")
+                .trim_start_matches("# TYPE ");
+            assert!(name.starts_with("nearpoint_"), "{line}");
+        }
+        assert!(text.contains("nearpoint_sessions_total{listener=\"clients\"} 1"));
+        assert!(text.contains("edge=\"ams-1\""));
+    }
+}

@@ -1,0 +1,67 @@
+//! What a snapshot and the process say, written into gauges when somebody scrapes.
+
+use std::time::Instant;
+
+use super::{Metrics, kernel};
+use crate::routing::{DcIndex, Health, Snapshot};
+
+impl Metrics {
+    /// Brings the gauges that mirror a snapshot up to date, and lets go of series whose DC or
+    /// access point has been gone for a while.
+    pub fn observe(&self, snapshot: &Snapshot, now: Instant) {
+        let topology = &snapshot.topology;
+        self.config_generation
+            .set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
+        for (dc, state) in topology.dcs().iter().zip(&snapshot.dcs) {
+            let up = i64::from(state.health == Health::Up);
+            self.dc_up.with_label_values(&[&dc.id.to_string()]).set(up);
+        }
+        for (access_point, state) in topology.access_points().iter().zip(&snapshot.access_points) {
+            let dc = topology.dc(access_point.dc).id.to_string();
+            let address = access_point.id.address.to_string();
+            let labels = [dc.as_str(), address.as_str()];
+            let usable = i64::from(state.health.is_usable());
+            self.access_point_up.with_label_values(&labels).set(usable);
+            if let Some(round_trip) = state.round_trip {
+                let seconds = round_trip.as_secs_f64();
+                self.access_point_rtt_seconds
+                    .with_label_values(&labels)
+                    .set(seconds);
+            }
+        }
+        self.forget_gone(snapshot, now);
+        self.fds_open.set(kernel::open_descriptors());
+        self.fds_limit.set(kernel::descriptor_limit());
+        self.listen_overflows_total.set(kernel::listen_overflows());
+    }
+
+    fn forget_gone(&self, snapshot: &Snapshot, now: Instant) {
+        let topology = &snapshot.topology;
+        let dcs = topology.dcs().iter().map(|dc| dc.id.to_string());
+        let access_points = (0..).zip(topology.dcs()).flat_map(|(index, dc)| {
+            let members = topology.access_points_of(DcIndex(index));
+            members.map(|(_, member)| (dc.id.to_string(), member.id.address.to_string()))
+        });
+        let mut retention = self
+            .retention
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let Some(expired) = retention.update(dcs, access_points, now) else {
+            return;
+        };
+        for series in self.owned_series() {
+            series.remove(&|labels| expired.owns(labels));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_knows_its_descriptors() {
+        assert!(kernel::open_descriptors() > 2);
+        assert!(kernel::descriptor_limit() >= kernel::open_descriptors());
+    }
+}

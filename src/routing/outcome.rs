@@ -1,0 +1,190 @@
+//! How dials and sessions end, in words fixed for metrics and logs.
+
+use std::io;
+
+/// Why a dial, of a session or of a probe, came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectFailure {
+    /// Nobody listens there.
+    Refused,
+    /// The connection was reset.
+    Reset,
+    /// The network says there is no way.
+    Unreachable,
+    /// No answer in time.
+    Timeout,
+    /// A failure of this edge (no descriptor, no port, no buffer, no route, filtered by ourselves):
+    /// nobody's evidence.
+    Local,
+}
+
+impl ConnectFailure {
+    /// All of them, for metrics.
+    pub const ALL: [Self; 5] = [
+        Self::Refused,
+        Self::Reset,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Local,
+    ];
+
+    /// A fixed word, the metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Local => "local",
+        }
+    }
+
+    /// Whether it says anything about the access point.
+    #[must_use]
+    pub fn is_evidence(self) -> bool {
+        self != Self::Local
+    }
+}
+
+impl From<&io::Error> for ConnectFailure {
+    /// What connect(2) reports about the other side; all else is a failure of this edge.
+    /// `ENETUNREACH` is what the kernel says when it has no route itself.
+    fn from(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Self::Reset,
+            io::ErrorKind::HostUnreachable => Self::Unreachable,
+            io::ErrorKind::TimedOut => Self::Timeout,
+            _ => Self::Local,
+        }
+    }
+}
+
+/// Who ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Downstream.
+    Client,
+    /// Upstream.
+    Upstream,
+    /// The edge itself.
+    Nearpoint,
+}
+
+impl Side {
+    /// All of them, for metrics.
+    pub const ALL: [Self; 3] = [Self::Client, Self::Upstream, Self::Nearpoint];
+
+    /// A fixed word, the metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Upstream => "upstream",
+            Self::Nearpoint => "nearpoint",
+        }
+    }
+}
+
+/// How a connected session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseReason {
+    /// Who ended it: for an orderly end, who closed first.
+    pub side: Side,
+    /// In which way.
+    pub ending: Ending,
+}
+
+/// The ways a session can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Both directions were closed in order.
+    Closed,
+    /// A reset, or another error of the socket.
+    Reset,
+    /// The peer stopped answering: keepalive or retransmissions ran out.
+    Vanished,
+    /// The peer answered but took no byte for `user_timeout`.
+    Stalled,
+    /// No byte in either direction for `timeouts.idle`.
+    Idle,
+    /// One direction was closed and the other had no byte for `timeouts.half_close`.
+    HalfClose,
+    /// The drain deadline passed.
+    Shutdown,
+}
+
+impl Ending {
+    /// All of them, for metrics.
+    pub const ALL: [Self; 7] = [
+        Self::Closed,
+        Self::Reset,
+        Self::Vanished,
+        Self::Stalled,
+        Self::Idle,
+        Self::HalfClose,
+        Self::Shutdown,
+    ];
+
+    /// A fixed word, the metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Reset => "reset",
+            Self::Vanished => "vanished",
+            Self::Stalled => "stalled",
+            Self::Idle => "idle",
+            Self::HalfClose => "half_close",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// Why a client was refused. Every refusal is a reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No DC could be reached, or none was a candidate.
+    NoDc,
+    /// The listener has as many sessions as it may have.
+    Limit,
+    /// Every candidate has as many connects in flight as it may have.
+    Overflow,
+    /// The required PROXY header was missing, late or damaged.
+    ProxyHeader,
+}
+
+impl Refusal {
+    /// All of them, for metrics.
+    pub const ALL: [Self; 4] = [Self::NoDc, Self::Limit, Self::Overflow, Self::ProxyHeader];
+
+    /// A fixed word, the metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoDc => "no_dc",
+            Self::Limit => "limit",
+            Self::Overflow => "overflow",
+            Self::ProxyHeader => "proxy_header",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_other_side_did_is_evidence() {
+        let failure = |errno| ConnectFailure::from(&io::Error::from_raw_os_error(errno));
+        assert_eq!(failure(111), ConnectFailure::Refused);
+        assert_eq!(failure(104), ConnectFailure::Reset);
+        assert_eq!(failure(113), ConnectFailure::Unreachable);
+        assert_eq!(failure(110), ConnectFailure::Timeout);
+        // EMFILE, ENFILE, EADDRNOTAVAIL, ENOBUFS, ENOMEM, ENETUNREACH, EPERM, EACCES
+        for errno in [24, 23, 99, 105, 12, 101, 1, 13] {
+            assert!(!failure(errno).is_evidence(), "errno {errno}");
+        }
+    }
+}
