@@ -40,10 +40,7 @@ impl Control {
         let (generations, seen) = watch::channel(first.generation);
         let current = Arc::new(ArcSwap::new(first));
         Self {
-            reader: SnapshotReader {
-                current,
-                generations: seen,
-            },
+            reader: SnapshotReader { current, generations: seen },
             commands: CommandSender { queue: sender },
             evidence: PassiveEvidence::default(),
             state,
@@ -61,14 +58,7 @@ pub async fn run(
     requests: mpsc::UnboundedSender<ProbeRequest>,
     mut reports: mpsc::UnboundedReceiver<ProbeReport>,
 ) {
-    let Control {
-        reader,
-        commands,
-        evidence,
-        mut state,
-        mut queue,
-        generations,
-    } = control;
+    let Control { reader, commands, evidence, mut state, mut queue, generations } = control;
     drop(commands);
     let mut folded_at = Instant::now();
     let mut waiting = Vec::new();
@@ -129,13 +119,7 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
-fn log_change(
-    HealthChange {
-        access_point,
-        transition,
-        cause,
-    }: HealthChange,
-) {
+fn log_change(HealthChange { access_point, transition, cause }: HealthChange) {
     info!(
         dc = %access_point.dc,
         access_point = %access_point.address,

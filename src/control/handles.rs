@@ -132,10 +132,7 @@ impl CommandSender {
 
     async fn send(&self, command: Command) -> Result<Arc<Snapshot>, CommandError> {
         let (done, published) = oneshot::channel();
-        self.queue
-            .send((command, done))
-            .await
-            .map_err(|_| CommandError)?;
+        self.queue.send((command, done)).await.map_err(|_| CommandError)?;
         published.await.map_err(|_| CommandError)
     }
 }

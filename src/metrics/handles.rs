@@ -42,9 +42,7 @@ impl ListenerMetrics {
             sessions_total: metrics.sessions_total.with_label_values(&[listener]),
             session_seconds: metrics.session_seconds.with_label_values(&[listener]),
             refused: Refusal::ALL.map(|refusal| {
-                metrics
-                    .refused_total
-                    .with_label_values(&[listener, refusal.as_str()])
+                metrics.refused_total.with_label_values(&[listener, refusal.as_str()])
             }),
         }
     }
@@ -73,11 +71,8 @@ impl DcMetrics {
     pub fn resolve(metrics: &Metrics, listener: &str, dc: DcId) -> Self {
         let dc = dc.to_string();
         let bytes = |direction: &str| {
-            ["copy", "splice"].map(|path| {
-                metrics
-                    .bytes_total
-                    .with_label_values(&[&dc, direction, path])
-            })
+            ["copy", "splice"]
+                .map(|path| metrics.bytes_total.with_label_values(&[&dc, direction, path]))
         };
         Self {
             sessions_active: metrics.sessions_active.with_label_values(&[listener, &dc]),
@@ -116,29 +111,20 @@ impl DcMetrics {
 impl Metrics {
     /// A dial of a session failed. Looks labels up: dials fail seldom.
     pub fn connect_failed(&self, access_point: AccessPointId, failure: ConnectFailure) {
-        let (dc, address) = (
-            access_point.dc.to_string(),
-            access_point.address.to_string(),
-        );
+        let (dc, address) = (access_point.dc.to_string(), access_point.address.to_string());
         let labels = [dc.as_str(), &address, failure.as_str()];
         self.connect_failures_total.with_label_values(&labels).inc();
     }
 
     /// A session did not get its first DC. Looks labels up.
     pub fn failed_over(&self, from: DcId, to: DcId) {
-        self.failover_total
-            .with_label_values(&[&from.to_string(), &to.to_string()])
-            .inc();
+        self.failover_total.with_label_values(&[&from.to_string(), &to.to_string()]).inc();
     }
 
     /// A probe has ended. Looks labels up.
     pub fn probed<T>(&self, access_point: AccessPointId, outcome: &Result<T, ConnectFailure>) {
-        let result = outcome
-            .as_ref()
-            .map_or_else(|failure| failure.as_str(), |_| "ok");
-        self.probes_total
-            .with_label_values(&[&access_point.dc.to_string(), result])
-            .inc();
+        let result = outcome.as_ref().map_or_else(|failure| failure.as_str(), |_| "ok");
+        self.probes_total.with_label_values(&[&access_point.dc.to_string(), result]).inc();
     }
 }
 
@@ -165,21 +151,9 @@ mod tests {
         }
         for why in Why::ALL {
             dc.routed(why).inc();
-            assert_eq!(
-                metrics
-                    .routed_total
-                    .with_label_values(&["2", why.as_str()])
-                    .get(),
-                1
-            );
+            assert_eq!(metrics.routed_total.with_label_values(&["2", why.as_str()]).get(), 1);
         }
         dc.bytes(Direction::Down, Path::Splice).inc_by(7);
-        assert_eq!(
-            metrics
-                .bytes_total
-                .with_label_values(&["2", "down", "splice"])
-                .get(),
-            7
-        );
+        assert_eq!(metrics.bytes_total.with_label_values(&["2", "down", "splice"]).get(), 7);
     }
 }

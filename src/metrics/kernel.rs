@@ -13,11 +13,8 @@ pub(super) fn open_descriptors() -> i64 {
 /// Descriptors this process may open.
 pub(super) fn descriptor_limit() -> i64 {
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
-        .unwrap_or(0)
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 /// `ListenOverflows` of `TcpExt` in `/proc/net/netstat`: connections dropped because a listen queue

@@ -21,14 +21,12 @@ use prometheus::{
 use retention::Retention;
 
 /// Seconds of a connect: light across a town to three seconds of patience.
-const CONNECT_BUCKETS: &[f64] = &[
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 10.0,
-];
+const CONNECT_BUCKETS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 10.0];
 
 /// Seconds of a session: a lookup to a day.
-const SESSION_BUCKETS: &[f64] = &[
-    0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0,
-];
+const SESSION_BUCKETS: &[f64] =
+    &[0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0];
 
 /// The metrics of one daemon.
 pub struct Metrics {
@@ -89,9 +87,7 @@ impl Metrics {
     #[must_use]
     pub fn new(edge: &str) -> Self {
         let registry = Registry::new();
-        let new = Make {
-            registry: &registry,
-        };
+        let new = Make { registry: &registry };
         let metrics = Self {
             sessions_active: new.gauges(
                 "sessions_active",
@@ -206,10 +202,7 @@ impl Metrics {
             retention: Mutex::default(),
             registry: registry.clone(),
         };
-        metrics
-            .build_info
-            .with_label_values(&[env!("CARGO_PKG_VERSION"), edge])
-            .set(1);
+        metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), edge]).set(1);
         metrics
     }
 
@@ -218,9 +211,7 @@ impl Metrics {
     #[must_use]
     pub fn render(&self) -> String {
         let families = self.registry.gather();
-        TextEncoder::new()
-            .encode_to_string(&families)
-            .unwrap_or_default()
+        TextEncoder::new().encode_to_string(&families).unwrap_or_default()
     }
 
     /// The vectors whose series belong to a DC or an access point, with the labels that say so.
@@ -254,11 +245,8 @@ impl<B: MetricVecBuilder> Removable for MetricVec<B> {
     fn remove(&self, gone: &dyn Fn(&Labels<'_>) -> bool) {
         for family in self.collect() {
             for metric in family.get_metric() {
-                let labels: Vec<(&str, &str)> = metric
-                    .get_label()
-                    .iter()
-                    .map(|it| (it.name(), it.value()))
-                    .collect();
+                let labels: Vec<(&str, &str)> =
+                    metric.get_label().iter().map(|it| (it.name(), it.value())).collect();
                 if gone(&labels) {
                     let labels: HashMap<&str, &str> = labels.into_iter().collect();
                     // Only a series that is already gone cannot be removed.
@@ -279,9 +267,7 @@ impl Make<'_> {
     }
 
     fn register<C: Collector + Clone + 'static>(&self, collector: C) -> C {
-        self.registry
-            .register(Box::new(collector.clone()))
-            .expect("each name is used once");
+        self.registry.register(Box::new(collector.clone())).expect("each name is used once");
         collector
     }
 
@@ -299,10 +285,7 @@ impl Make<'_> {
     }
 
     fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
-        let opts = HistogramOpts {
-            common_opts: self.opts(name, help),
-            buckets: buckets.to_vec(),
-        };
+        let opts = HistogramOpts { common_opts: self.opts(name, help), buckets: buckets.to_vec() };
         self.register(HistogramVec::new(opts, labels).expect("a valid metric"))
     }
 }
@@ -317,9 +300,7 @@ mod tests {
         metrics.sessions_total.with_label_values(&["clients"]).inc();
         let text = metrics.render();
         for line in text.lines() {
-            let name = line
-                .trim_start_matches("# HELP ")
-                .trim_start_matches("# TYPE ");
+            let name = line.trim_start_matches("# HELP ").trim_start_matches("# TYPE ");
             assert!(name.starts_with("nearpoint_"), "{line}");
         }
         assert!(text.contains("nearpoint_sessions_total{listener=\"clients\"} 1"));

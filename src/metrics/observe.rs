@@ -10,8 +10,7 @@ impl Metrics {
     /// access point has been gone for a while.
     pub fn observe(&self, snapshot: &Snapshot, now: Instant) {
         let topology = &snapshot.topology;
-        self.config_generation
-            .set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
+        self.config_generation.set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
         for (dc, state) in topology.dcs().iter().zip(&snapshot.dcs) {
             let up = i64::from(state.health == Health::Up);
             self.dc_up.with_label_values(&[&dc.id.to_string()]).set(up);
@@ -24,9 +23,7 @@ impl Metrics {
             self.access_point_up.with_label_values(&labels).set(usable);
             if let Some(round_trip) = state.round_trip {
                 let seconds = round_trip.as_secs_f64();
-                self.access_point_rtt_seconds
-                    .with_label_values(&labels)
-                    .set(seconds);
+                self.access_point_rtt_seconds.with_label_values(&labels).set(seconds);
             }
         }
         self.forget_gone(snapshot, now);
@@ -42,10 +39,7 @@ impl Metrics {
             let members = topology.access_points_of(DcIndex(index));
             members.map(|(_, member)| (dc.id.to_string(), member.id.address.to_string()))
         });
-        let mut retention = self
-            .retention
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut retention = self.retention.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let Some(expired) = retention.update(dcs, access_points, now) else {
             return;
         };

@@ -41,12 +41,8 @@ impl Retention {
 impl Expired {
     /// Whether a series with these labels belongs to somebody who is gone.
     pub(super) fn owns(&self, labels: &Labels<'_>) -> bool {
-        let value = |name: &str| {
-            labels
-                .iter()
-                .find(|(label, _)| *label == name)
-                .map(|(_, value)| *value)
-        };
+        let value =
+            |name: &str| labels.iter().find(|(label, _)| *label == name).map(|(_, value)| *value);
         let dc_gone = ["dc", "from", "to"].iter().filter_map(|name| value(name));
         if dc_gone.into_iter().any(|dc| self.dcs.contains(dc)) {
             return true;
@@ -54,8 +50,7 @@ impl Expired {
         let (Some(dc), Some(access_point)) = (value("dc"), value("access_point")) else {
             return false;
         };
-        self.access_points
-            .contains(&(dc.to_owned(), access_point.to_owned()))
+        self.access_points.contains(&(dc.to_owned(), access_point.to_owned()))
     }
 }
 
@@ -75,10 +70,7 @@ fn turn_over<K: Ord + Clone>(
         known.entry(key).or_insert(None);
     }
     let over = |since: &Option<Instant>| since.is_some_and(|since| now - since >= STAY);
-    let expired = known
-        .iter()
-        .filter(|(_, since)| over(since))
-        .map(|(key, _)| key.clone());
+    let expired = known.iter().filter(|(_, since)| over(since)).map(|(key, _)| key.clone());
     let expired: BTreeSet<K> = expired.collect();
     known.retain(|key, _| !expired.contains(key));
     expired
@@ -89,9 +81,7 @@ mod tests {
     use super::*;
 
     fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
-        all.iter()
-            .map(|(dc, at)| ((*dc).to_owned(), (*at).to_owned()))
-            .collect()
+        all.iter().map(|(dc, at)| ((*dc).to_owned(), (*at).to_owned())).collect()
     }
 
     #[test]
@@ -100,18 +90,11 @@ mod tests {
         let now = Instant::now();
         let mut update = |dcs: &[&str], at: &[(&str, &str)], minutes: u64| {
             let dcs = dcs.iter().map(|dc| (*dc).to_owned());
-            retention.update(
-                dcs,
-                pairs(at).into_iter(),
-                now + Duration::from_secs(60 * minutes),
-            )
+            retention.update(dcs, pairs(at).into_iter(), now + Duration::from_secs(60 * minutes))
         };
         assert!(update(&["1", "2"], &[("1", "a"), ("2", "b"), ("2", "c")], 0).is_none());
         assert!(update(&["2"], &[("2", "b")], 1).is_none());
-        assert!(
-            update(&["2"], &[("2", "b"), ("2", "c")], 10).is_none(),
-            "c is back"
-        );
+        assert!(update(&["2"], &[("2", "b"), ("2", "c")], 10).is_none(), "c is back");
         assert!(update(&["2"], &[("2", "b")], 15).is_none());
         let expired = update(&["2"], &[("2", "b")], 16).expect("DC 1 is gone");
         assert!(expired.owns(&[("dc", "1"), ("access_point", "a")]));

@@ -137,11 +137,7 @@ impl AttemptPlan {
         self.dials += 1;
         self.dials_in_turn += 1;
         self.tried.push(access_point);
-        let attempt = Attempt {
-            number: self.dials,
-            dc,
-            access_point,
-        };
+        let attempt = Attempt { number: self.dials, dc, access_point };
         let until = (now + self.limits.timeout).min(self.deadline);
         self.in_flight = Some((attempt, until));
         Step::Dial(attempt)

@@ -80,13 +80,7 @@ mod tests {
         for form in ["2001:db8::1", "2001:67c:4e8:f002::a", "::1", "64:ff9b:1::1"] {
             assert_eq!(client(form).ip().to_string(), form);
         }
-        assert_eq!(
-            client("2001:db8:1:2::1").prefix(),
-            client("2001:db8:1:2:ffff::9").prefix()
-        );
-        assert_ne!(
-            client("2001:db8:1:2::1").prefix(),
-            client("2001:db8:1:3::1").prefix()
-        );
+        assert_eq!(client("2001:db8:1:2::1").prefix(), client("2001:db8:1:2:ffff::9").prefix());
+        assert_ne!(client("2001:db8:1:2::1").prefix(), client("2001:db8:1:3::1").prefix());
     }
 }

@@ -219,10 +219,7 @@ impl ControlState {
     pub fn next_deadline(&self) -> Option<Instant> {
         let warm_by = (!self.warmed_up).then_some(self.warm_by);
         let retired = self.retiring.next_deadline();
-        [self.schedule.next_due(), self.publish_at, warm_by, retired]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.schedule.next_due(), self.publish_at, warm_by, retired].into_iter().flatten().min()
     }
 
     fn on_topology(&mut self, topology: Arc<Topology>, now: Instant) {
@@ -230,9 +227,7 @@ impl ControlState {
             topology.find_dc(old.id.dc).is_some() && topology.find_access_point(old.id).is_none()
         });
         let usable = gone.filter(|old| {
-            self.access_points
-                .get(&old.id)
-                .is_some_and(|cell| cell.tracker.health().is_usable())
+            self.access_points.get(&old.id).is_some_and(|cell| cell.tracker.health().is_usable())
         });
         self.retiring.start(usable.cloned(), now);
         let changed: Vec<AccessPointId> = (topology.access_points().iter())
@@ -260,21 +255,17 @@ impl ControlState {
 
     fn adopt_identities(&mut self, now: Instant) {
         let effective = &self.effective;
-        self.access_points
-            .retain(|id, _| effective.find_access_point(*id).is_some());
+        self.access_points.retain(|id, _| effective.find_access_point(*id).is_some());
         self.dcs.retain(|id, _| effective.find_dc(*id).is_some());
-        self.schedule
-            .retain(|id| effective.find_access_point(id).is_some());
+        self.schedule.retain(|id| effective.find_access_point(id).is_some());
         for dc in effective.dcs() {
             self.dcs.entry(dc.id).or_default();
         }
         for access_point in effective.access_points() {
-            self.access_points
-                .entry(access_point.id)
-                .or_insert_with(|| {
-                    self.schedule.add(access_point.id, now);
-                    AccessPointCell::default()
-                });
+            self.access_points.entry(access_point.id).or_insert_with(|| {
+                self.schedule.add(access_point.id, now);
+                AccessPointCell::default()
+            });
         }
     }
 
@@ -293,20 +284,13 @@ impl ControlState {
         let (transition, cause) = match report.outcome {
             Ok(round_trip) => {
                 cell.round_trip.on_sample(round_trip);
-                (
-                    cell.tracker.on_probe_success(&settings),
-                    Cause::ProbeAnswered,
-                )
+                (cell.tracker.on_probe_success(&settings), Cause::ProbeAnswered)
             }
             Err(ConnectFailure::Local) => (None, Cause::ProbeFailed(ConnectFailure::Local)),
-            Err(failure) => (
-                cell.tracker.on_probe_failure(&settings),
-                Cause::ProbeFailed(failure),
-            ),
+            Err(failure) => (cell.tracker.on_probe_failure(&settings), Cause::ProbeFailed(failure)),
         };
         let interval = cell.tracker.interval(&settings);
-        self.schedule
-            .again(id, started, interval, settings.jitter_percent, first, now);
+        self.schedule.again(id, started, interval, settings.jitter_percent, first, now);
         self.change(id, transition, cause, now, effects);
         if report.outcome.is_ok() {
             self.follow_round_trip(id.dc, now);
@@ -335,11 +319,7 @@ impl ControlState {
         effects: &mut Vec<Effect>,
     ) {
         let Some(transition) = transition else { return };
-        effects.push(Effect::Changed(HealthChange {
-            access_point,
-            transition,
-            cause,
-        }));
+        effects.push(Effect::Changed(HealthChange { access_point, transition, cause }));
         self.publish_soon(now);
     }
 
@@ -364,9 +344,7 @@ impl ControlState {
             .filter_map(|(_, member)| self.access_points.get(&member.id))
             .any(|cell| cell.round_trip.has_news());
         if news || entered_or_left || moved {
-            let due = self
-                .published_at
-                .map_or(now, |at| (at + ROUND_TRIP_PAUSE).max(now));
+            let due = self.published_at.map_or(now, |at| (at + ROUND_TRIP_PAUSE).max(now));
             self.publish_by(due);
         }
     }
@@ -395,9 +373,7 @@ impl ControlState {
                 return true;
             };
             configured.access_points_of(index).any(|(_, member)| {
-                cells
-                    .get(&member.id)
-                    .is_some_and(|cell| cell.tracker.health() == Health::Up)
+                cells.get(&member.id).is_some_and(|cell| cell.tracker.health() == Health::Up)
             })
         };
         if self.retiring.finish(succeeded, now) {
@@ -429,11 +405,7 @@ impl ControlState {
                 None => settings.timeout,
                 Some(usual) => settings.timeout.min((3 * usual).max(LEAST_PROBE_TIMEOUT)),
             };
-            effects.push(Effect::Probe(ProbeRequest {
-                access_point,
-                number,
-                timeout,
-            }));
+            effects.push(Effect::Probe(ProbeRequest { access_point, number, timeout }));
         }
     }
 

@@ -27,12 +27,7 @@ pub struct ExcessTracker {
 
 impl Default for ExcessTracker {
     fn default() -> Self {
-        Self {
-            best: [None; MINUTES],
-            minute_began: None,
-            turning_since: None,
-            current: None,
-        }
+        Self { best: [None; MINUTES], minute_began: None, turning_since: None, current: None }
     }
 }
 
@@ -41,13 +36,7 @@ impl ExcessTracker {
     pub fn on_round_trip(&mut self, round_trip: Duration, tie_margin: Millis, now: Instant) {
         self.turn_minutes(now);
         self.best[0] = Some(self.best[0].map_or(round_trip, |best| best.min(round_trip)));
-        let best = self
-            .best
-            .iter()
-            .flatten()
-            .min()
-            .copied()
-            .unwrap_or(round_trip);
+        let best = self.best.iter().flatten().min().copied().unwrap_or(round_trip);
         let above = Millis::from(round_trip.saturating_sub(best));
         let (turns, patience) = match self.current {
             None => (above > tie_margin, ENTER),
@@ -100,22 +89,15 @@ mod tests {
 
     impl Lab {
         fn new() -> Self {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "a test needs some moment to start from"
-            )]
+            #[expect(clippy::disallowed_methods, reason = "a test needs some moment to start from")]
             let now = Instant::now();
-            Self {
-                tracker: ExcessTracker::default(),
-                now,
-            }
+            Self { tracker: ExcessTracker::default(), now }
         }
 
         /// Feeds `ms` each second for so many seconds and returns the excess.
         fn feed(&mut self, ms: u64, seconds: u64) -> f64 {
             for _ in 0..seconds {
-                self.tracker
-                    .on_round_trip(Duration::from_millis(ms), MARGIN, self.now);
+                self.tracker.on_round_trip(Duration::from_millis(ms), MARGIN, self.now);
                 self.now += Duration::from_secs(1);
             }
             self.tracker.excess().0

@@ -21,17 +21,11 @@ pub(super) const MIAMI: (f64, f64) = (25.77, -80.19);
 pub(super) const SINGAPORE: (f64, f64) = (1.35, 103.82);
 pub(super) const BERLIN: (f64, f64) = (52.52, 13.40);
 
-pub(super) const NEAREST: ListenerRoute = ListenerRoute {
-    route: Route::Nearest,
-    dcs: None,
-};
+pub(super) const NEAREST: ListenerRoute = ListenerRoute { route: Route::Nearest, dcs: None };
 
 /// Some moment to start from.
 pub(super) fn start() -> Instant {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test needs some moment to start from"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a test needs some moment to start from")]
     Instant::now()
 }
 
@@ -49,10 +43,7 @@ pub(super) fn dc(id: u16, place: Option<(f64, f64)>, access_points: u8) -> DcSpe
         site: None,
         weight: 100,
         max_connecting: 512,
-        health: HealthSettings {
-            jitter_percent: 0,
-            ..HealthSettings::default()
-        },
+        health: HealthSettings { jitter_percent: 0, ..HealthSettings::default() },
         access_points: (1..=access_points)
             .map(|n| AccessPointSpec {
                 address: address(n).expect("an address of the test"),
@@ -65,11 +56,7 @@ pub(super) fn dc(id: u16, place: Option<(f64, f64)>, access_points: u8) -> DcSpe
 
 /// Amsterdam (2), Miami (1) and Singapore (5) with two access points each.
 pub(super) fn three_dcs() -> TopologySpec {
-    topology(vec![
-        dc(2, Some(AMSTERDAM), 2),
-        dc(1, Some(MIAMI), 2),
-        dc(5, Some(SINGAPORE), 2),
-    ])
+    topology(vec![dc(2, Some(AMSTERDAM), 2), dc(1, Some(MIAMI), 2), dc(5, Some(SINGAPORE), 2)])
 }
 
 pub(super) fn topology(dcs: Vec<DcSpec>) -> TopologySpec {
@@ -77,11 +64,7 @@ pub(super) fn topology(dcs: Vec<DcSpec>) -> TopologySpec {
         revision: Revision([0; 8]),
         dcs,
         routes: BTreeMap::from([("clients".into(), NEAREST)]),
-        policy: Policy {
-            objective: Objective::Balanced,
-            tie_margin: Millis(5.0),
-            fail_open: true,
-        },
+        policy: Policy { objective: Objective::Balanced, tie_margin: Millis(5.0), fail_open: true },
         connect: ConnectLimits {
             timeout: Duration::from_secs(3),
             deadline: Duration::from_secs(10),
@@ -115,18 +98,12 @@ pub(super) fn all_up(spec: TopologySpec) -> Snapshot {
         dcs: topology
             .dcs()
             .iter()
-            .map(|_| DcState {
-                slot: Arc::default(),
-                ..dc.clone()
-            })
+            .map(|_| DcState { slot: Arc::default(), ..dc.clone() })
             .collect(),
         access_points: topology
             .access_points()
             .iter()
-            .map(|_| AccessPointState {
-                slot: Arc::default(),
-                ..access_point.clone()
-            })
+            .map(|_| AccessPointState { slot: Arc::default(), ..access_point.clone() })
             .collect(),
         topology: Arc::new(topology),
     }
@@ -143,20 +120,14 @@ pub(super) fn set_health(snapshot: &mut Snapshot, dc: u16, health: Health) {
 }
 
 pub(super) fn client(ip: &str, place: Option<(f64, f64)>) -> Client {
-    client_at(
-        ClientAddr::new(ip.parse().expect("an address of the test")),
-        place,
-    )
+    client_at(ClientAddr::new(ip.parse().expect("an address of the test")), place)
 }
 
 pub(super) fn client_at(addr: ClientAddr, place: Option<(f64, f64)>) -> Client {
     let location = match place {
         None => Location::UNKNOWN,
         Some(place) => Location {
-            place: Some(Place {
-                coordinates: point(place),
-                country: None,
-            }),
+            place: Some(Place { coordinates: point(place), country: None }),
             origin: Origin::Database,
         },
     };

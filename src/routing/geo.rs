@@ -51,11 +51,7 @@ impl Coordinates {
             return Err(CoordinatesError::Longitude(lon));
         }
         let (phi, lambda) = (lat.to_radians(), lon.to_radians());
-        let unit = [
-            phi.cos() * lambda.cos(),
-            phi.cos() * lambda.sin(),
-            phi.sin(),
-        ];
+        let unit = [phi.cos() * lambda.cos(), phi.cos() * lambda.sin(), phi.sin()];
         Ok(Self { lat, lon, unit })
     }
 
@@ -75,12 +71,8 @@ impl Coordinates {
     /// exact for neighbours too.
     #[must_use]
     pub fn distance(&self, other: &Self) -> Kilometers {
-        let chord_squared: f64 = self
-            .unit
-            .iter()
-            .zip(&other.unit)
-            .map(|(a, b)| (a - b) * (a - b))
-            .sum();
+        let chord_squared: f64 =
+            self.unit.iter().zip(&other.unit).map(|(a, b)| (a - b) * (a - b)).sum();
         Kilometers(2.0 * EARTH_RADIUS_KM * (chord_squared.sqrt() / 2.0).min(1.0).asin())
     }
 }
@@ -158,14 +150,8 @@ mod tests {
 
     #[test]
     fn numbers_off_the_globe_are_refused() {
-        assert_eq!(
-            Coordinates::new(90.1, 0.0),
-            Err(CoordinatesError::Latitude(90.1))
-        );
-        assert_eq!(
-            Coordinates::new(0.0, -180.5),
-            Err(CoordinatesError::Longitude(-180.5))
-        );
+        assert_eq!(Coordinates::new(90.1, 0.0), Err(CoordinatesError::Latitude(90.1)));
+        assert_eq!(Coordinates::new(0.0, -180.5), Err(CoordinatesError::Longitude(-180.5)));
         assert!(Coordinates::new(f64::NAN, 0.0).is_err());
         assert!(Coordinates::new(0.0, f64::INFINITY).is_err());
     }

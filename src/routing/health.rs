@@ -79,11 +79,7 @@ pub struct HealthTracker {
 
 impl Default for HealthTracker {
     fn default() -> Self {
-        Self {
-            health: Health::Unknown,
-            failures: 0,
-            successes: 0,
-        }
+        Self { health: Health::Unknown, failures: 0, successes: 0 }
     }
 }
 
@@ -173,10 +169,7 @@ mod tests {
     };
 
     fn tracker_in(health: Health) -> HealthTracker {
-        HealthTracker {
-            health,
-            ..HealthTracker::default()
-        }
+        HealthTracker { health, ..HealthTracker::default() }
     }
 
     #[test]
@@ -184,13 +177,7 @@ mod tests {
         let mut tracker = HealthTracker::default();
         assert_eq!(tracker.interval(&SETTINGS), SETTINGS.fast_interval);
         let transition = tracker.on_probe_success(&SETTINGS);
-        assert_eq!(
-            transition,
-            Some(Transition {
-                from: Health::Unknown,
-                to: Health::Up
-            })
-        );
+        assert_eq!(transition, Some(Transition { from: Health::Unknown, to: Health::Up }));
         assert_eq!(tracker.interval(&SETTINGS), SETTINGS.interval);
     }
 
@@ -206,13 +193,7 @@ mod tests {
             assert_eq!(tracker.on_probe_failure(&SETTINGS), None);
         }
         let transition = tracker.on_probe_failure(&SETTINGS);
-        assert_eq!(
-            transition,
-            Some(Transition {
-                from: Health::Up,
-                to: Health::Down
-            })
-        );
+        assert_eq!(transition, Some(Transition { from: Health::Up, to: Health::Down }));
         assert_eq!(tracker.interval(&SETTINGS), SETTINGS.down_interval);
     }
 
@@ -225,35 +206,17 @@ mod tests {
         assert_eq!(tracker.interval(&SETTINGS), SETTINGS.down_interval);
         assert_eq!(tracker.on_probe_success(&SETTINGS), None);
         let transition = tracker.on_probe_success(&SETTINGS);
-        assert_eq!(
-            transition,
-            Some(Transition {
-                from: Health::Down,
-                to: Health::Up
-            })
-        );
+        assert_eq!(transition, Some(Transition { from: Health::Down, to: Health::Up }));
     }
 
     #[test]
     fn failed_connects_make_suspect_and_a_good_probe_clears_it() {
         let mut tracker = tracker_in(Health::Up);
         let transition = tracker.on_failed_connects();
-        assert_eq!(
-            transition,
-            Some(Transition {
-                from: Health::Up,
-                to: Health::Suspect
-            })
-        );
+        assert_eq!(transition, Some(Transition { from: Health::Up, to: Health::Suspect }));
         assert_eq!(tracker.interval(&SETTINGS), SETTINGS.fast_interval);
         let transition = tracker.on_probe_success(&SETTINGS);
-        assert_eq!(
-            transition,
-            Some(Transition {
-                from: Health::Suspect,
-                to: Health::Up
-            })
-        );
+        assert_eq!(transition, Some(Transition { from: Health::Suspect, to: Health::Up }));
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -264,11 +227,7 @@ mod tests {
     }
 
     fn seen() -> impl Strategy<Value = Seen> {
-        prop_oneof![
-            Just(Seen::Good),
-            Just(Seen::Bad),
-            Just(Seen::FailedConnects)
-        ]
+        prop_oneof![Just(Seen::Good), Just(Seen::Bad), Just(Seen::FailedConnects)]
     }
 
     proptest! {

@@ -7,6 +7,7 @@
 pub mod attempt;
 pub mod client;
 pub mod control;
+pub mod country;
 pub mod excess;
 #[cfg(test)]
 mod fixture;

@@ -20,13 +20,8 @@ pub enum ConnectFailure {
 
 impl ConnectFailure {
     /// All of them, for metrics.
-    pub const ALL: [Self; 5] = [
-        Self::Refused,
-        Self::Reset,
-        Self::Unreachable,
-        Self::Timeout,
-        Self::Local,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Refused, Self::Reset, Self::Unreachable, Self::Timeout, Self::Local];
 
     /// A fixed word, the metric label.
     #[must_use]

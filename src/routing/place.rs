@@ -148,10 +148,7 @@ pub struct Location {
 
 impl Location {
     /// The location of a client that nobody knows.
-    pub const UNKNOWN: Self = Self {
-        place: None,
-        origin: Origin::Unknown,
-    };
+    pub const UNKNOWN: Self = Self { place: None, origin: Origin::Unknown };
 }
 
 #[cfg(test)]
@@ -160,10 +157,7 @@ mod tests {
 
     #[test]
     fn country_codes_are_two_letters_of_either_case() {
-        assert_eq!(
-            CountryCode::new("nl").map(|code| code.to_string()),
-            Some("NL".into())
-        );
+        assert_eq!(CountryCode::new("nl").map(|code| code.to_string()), Some("NL".into()));
         for bad in ["", "N", "NLD", "N1", "ñ", "é"] {
             assert_eq!(CountryCode::new(bad), None, "{bad}");
         }

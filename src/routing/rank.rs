@@ -108,13 +108,8 @@ pub enum Why {
 
 impl Why {
     /// All of them, for metrics.
-    pub const ALL: [Self; 5] = [
-        Self::Nearest,
-        Self::Tie,
-        Self::Pinned,
-        Self::Failover,
-        Self::FailOpen,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Nearest, Self::Tie, Self::Pinned, Self::Failover, Self::FailOpen];
 
     /// A fixed word, the metric label.
     #[must_use]
@@ -132,10 +127,7 @@ impl Why {
 impl Ranking {
     /// The DCs to try, in order.
     pub fn candidates(&self) -> impl Iterator<Item = DcIndex> {
-        self.dcs
-            .iter()
-            .filter(|ranked| ranked.exclusion.is_none())
-            .map(|ranked| ranked.dc)
+        self.dcs.iter().filter(|ranked| ranked.exclusion.is_none()).map(|ranked| ranked.dc)
     }
 
     /// The DC the client would have if every one of them were well.
@@ -185,10 +177,7 @@ pub fn rank(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> R
         .collect();
     let allowed = |ranked: &RankedDc| ranked.exclusion != Some(Exclusion::Listener);
     dcs.sort_unstable_by(|a, b| {
-        allowed(b)
-            .cmp(&allowed(a))
-            .then(a.cost.0.total_cmp(&b.cost.0))
-            .then(a.dc.cmp(&b.dc))
+        allowed(b).cmp(&allowed(a)).then(a.cost.0.total_cmp(&b.cost.0)).then(a.dc.cmp(&b.dc))
     });
     form_groups(&mut dcs, topology.policy().tie_margin);
     dcs.sort_unstable_by(|a, b| allowed(b).cmp(&allowed(a)).then_with(|| order(a, b)));
@@ -198,11 +187,7 @@ pub fn rank(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> R
             ranked.exclusion = ranked.exclusion.filter(|exclusion| !exclusion.is_health());
         }
     }
-    Ranking {
-        dcs,
-        fail_open,
-        route: listener.route,
-    }
+    Ranking { dcs, fail_open, route: listener.route }
 }
 
 /// The access point of `dc` that `client` tries next, or `None` when all are tried or out of use:
@@ -216,28 +201,21 @@ pub fn pick_access_point(
     tried: &[AccessPointIndex],
     fail_open: bool,
 ) -> Option<AccessPointIndex> {
-    let usable = snapshot
-        .topology
-        .access_points_of(dc)
-        .filter(|(index, access_point)| {
-            let state = snapshot.access_point(*index);
-            access_point.flags.serves_main()
-                && state.admin == AdminState::Ready
-                && (fail_open || state.health != Health::Down)
-                && !tried.contains(index)
-        });
+    let usable = snapshot.topology.access_points_of(dc).filter(|(index, access_point)| {
+        let state = snapshot.access_point(*index);
+        access_point.flags.serves_main()
+            && state.admin == AdminState::Ready
+            && (fail_open || state.health != Health::Down)
+            && !tried.contains(index)
+    });
     let keyed = usable.map(|(index, access_point)| {
         let health = snapshot.access_point(index).health;
         let key = rendezvous::access_point_key(access_point.id);
         let score = rendezvous::score(client, key, access_point.weight);
         (health, !access_point.flags.static_address, score, index)
     });
-    let best = keyed.min_by(|a, b| {
-        (a.0, a.1)
-            .cmp(&(b.0, b.1))
-            .then(b.2.total_cmp(&a.2))
-            .then(a.3.cmp(&b.3))
-    });
+    let best = keyed
+        .min_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(b.2.total_cmp(&a.2)).then(a.3.cmp(&b.3)));
     best.map(|(.., index)| index)
 }
 
@@ -323,14 +301,8 @@ fn form_groups(dcs: &mut [RankedDc], margin: Millis) {
 }
 
 fn order(a: &RankedDc, b: &RankedDc) -> Ordering {
-    let position = a
-        .position
-        .0
-        .total_cmp(&b.position.0)
-        .then(a.group.cmp(&b.group));
-    position
-        .then(b.score.total_cmp(&a.score))
-        .then(a.dc.cmp(&b.dc))
+    let position = a.position.0.total_cmp(&b.position.0).then(a.group.cmp(&b.group));
+    position.then(b.score.total_cmp(&a.score)).then(a.dc.cmp(&b.dc))
 }
 
 fn fails_open(snapshot: &Snapshot, route: Route, dcs: &[RankedDc]) -> bool {

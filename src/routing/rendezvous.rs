@@ -63,9 +63,7 @@ fn minus_ln(x: f64) -> f64 {
     // ln m = 2 artanh((m - 1) / (m + 1)) for m in 1..2; 13 terms leave less than 1e-13.
     let s = (mantissa - 1.0) / (mantissa + 1.0);
     let s2 = s * s;
-    let series = (0..13)
-        .rev()
-        .fold(0.0, |sum, k| sum * s2 + 1.0 / f64::from(2 * k + 1));
+    let series = (0..13).rev().fold(0.0, |sum, k| sum * s2 + 1.0 / f64::from(2 * k + 1));
     -(f64::from(exponent) * std::f64::consts::LN_2 + 2.0 * s * series)
 }
 
@@ -86,23 +84,11 @@ mod tests {
             address: address.parse().expect("an address of the test"),
         };
         assert_eq!(access_point_key(id("149.154.167.51:443")), VECTOR_V4);
-        assert_eq!(
-            access_point_key(id("[2001:67c:4e8:f002::a]:443")),
-            VECTOR_V6
-        );
+        assert_eq!(access_point_key(id("[2001:67c:4e8:f002::a]:443")), VECTOR_V6);
         let scores = [
-            (
-                score(client("203.0.113.7"), dc_key(DcId(2)), 100),
-                SCORES[0],
-            ),
-            (
-                score(client("203.0.113.7"), dc_key(DcId(4)), 100),
-                SCORES[1],
-            ),
-            (
-                score(client("2001:db8:1:2::3"), dc_key(DcId(2)), 50),
-                SCORES[2],
-            ),
+            (score(client("203.0.113.7"), dc_key(DcId(2)), 100), SCORES[0]),
+            (score(client("203.0.113.7"), dc_key(DcId(4)), 100), SCORES[1]),
+            (score(client("2001:db8:1:2::3"), dc_key(DcId(2)), 50), SCORES[2]),
         ];
         for (now, fixed) in scores {
             assert_eq!(now.to_bits(), fixed, "{now}");
@@ -111,11 +97,7 @@ mod tests {
 
     const VECTOR_V4: u64 = 0x544e_3c04_3b2d_7a06;
     const VECTOR_V6: u64 = 0x6ac1_cc7b_a47e_e293;
-    const SCORES: [u64; 3] = [
-        0x4097_deda_ba1c_3928,
-        0x4072_8f24_fc6c_0eb3,
-        0x4058_3e6c_417b_1e09,
-    ];
+    const SCORES: [u64; 3] = [0x4097_deda_ba1c_3928, 0x4072_8f24_fc6c_0eb3, 0x4058_3e6c_417b_1e09];
 
     #[test]
     fn weights_are_shares() {
@@ -123,9 +105,7 @@ mod tests {
             let mut wins = [0u32; 3];
             for n in 0..30_000u32 {
                 let client = ClientAddr::new(IpAddr::V4(n.wrapping_mul(0x9e37_79b9).into()));
-                let scores = (1..)
-                    .zip(weights)
-                    .map(|(dc, w)| score(client, dc_key(DcId(dc)), w));
+                let scores = (1..).zip(weights).map(|(dc, w)| score(client, dc_key(DcId(dc)), w));
                 let best = scores.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
                 wins[best.expect("three members").0] += 1;
             }

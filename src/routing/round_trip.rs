@@ -71,11 +71,7 @@ mod tests {
         for _ in 0..100 {
             round_trip.on_sample(20 * MS);
         }
-        assert!(
-            round_trip
-                .average()
-                .is_some_and(|average| average < 21 * MS)
-        );
+        assert!(round_trip.average().is_some_and(|average| average < 21 * MS));
     }
 
     #[test]
@@ -90,10 +86,6 @@ mod tests {
         assert_eq!(round_trip.published(), Some(40 * MS));
         round_trip.on_sample(70 * MS);
         round_trip.publish();
-        assert!(
-            round_trip
-                .published()
-                .is_some_and(|published| published > 44 * MS)
-        );
+        assert!(round_trip.published().is_some_and(|published| published > 44 * MS));
     }
 }

@@ -280,27 +280,16 @@ impl Topology {
     /// Sorts and indexes the parts.
     #[must_use]
     pub fn new(spec: TopologySpec) -> Self {
-        let TopologySpec {
-            revision,
-            dcs: mut specs,
-            routes,
-            policy,
-            connect,
-            edge,
-            startup_grace,
-        } = spec;
+        let TopologySpec { revision, dcs: mut specs, routes, policy, connect, edge, startup_grace } =
+            spec;
         specs.sort_by_key(|dc| dc.id);
         let mut dcs = Vec::with_capacity(specs.len());
         let mut access_points = Vec::new();
         for (index, mut spec) in (0..).zip(specs) {
-            spec.access_points
-                .sort_by_key(|access_point| access_point.address);
+            spec.access_points.sort_by_key(|access_point| access_point.address);
             let first = access_points.len() as u32;
             access_points.extend(spec.access_points.iter().map(|access_point| AccessPoint {
-                id: AccessPointId {
-                    dc: spec.id,
-                    address: access_point.address,
-                },
+                id: AccessPointId { dc: spec.id, address: access_point.address },
                 dc: DcIndex(index),
                 flags: access_point.flags,
                 weight: access_point.weight,
@@ -319,30 +308,16 @@ impl Topology {
                 serves_main,
             });
         }
-        Self {
-            revision,
-            dcs,
-            access_points,
-            routes,
-            policy,
-            connect,
-            edge,
-            startup_grace,
-        }
+        Self { revision, dcs, access_points, routes, policy, connect, edge, startup_grace }
     }
 
     /// This topology with access points that have left it put back, marked as retiring. Those of
     /// DCs that have left, and those that are still here, are dropped.
     #[must_use]
     pub fn with_retiring(&self, retiring: &[AccessPoint]) -> Self {
-        let mut merged = Self {
-            access_points: Vec::new(),
-            ..self.clone()
-        };
+        let mut merged = Self { access_points: Vec::new(), ..self.clone() };
         for (index, dc) in (0..).zip(&mut merged.dcs) {
-            let kept = self
-                .access_points_of(DcIndex(index))
-                .map(|(_, kept)| kept.clone());
+            let kept = self.access_points_of(DcIndex(index)).map(|(_, kept)| kept.clone());
             let mut members: Vec<AccessPoint> = kept.collect();
             let leaving = retiring.iter().filter(|gone| gone.id.dc == dc.id);
             for gone in leaving {
@@ -396,18 +371,13 @@ impl Topology {
     /// The position of the DC with this id.
     #[must_use]
     pub fn find_dc(&self, id: DcId) -> Option<DcIndex> {
-        self.dcs
-            .binary_search_by_key(&id, |dc| dc.id)
-            .ok()
-            .map(|at| DcIndex(at as u32))
+        self.dcs.binary_search_by_key(&id, |dc| dc.id).ok().map(|at| DcIndex(at as u32))
     }
 
     /// The position of the access point with this identity.
     #[must_use]
     pub fn find_access_point(&self, id: AccessPointId) -> Option<AccessPointIndex> {
-        let at = self
-            .access_points
-            .binary_search_by_key(&id, |access_point| access_point.id);
+        let at = self.access_points.binary_search_by_key(&id, |access_point| access_point.id);
         at.ok().map(|at| AccessPointIndex(at as u32))
     }
 
@@ -417,9 +387,7 @@ impl Topology {
         dc: DcIndex,
     ) -> impl Iterator<Item = (AccessPointIndex, &AccessPoint)> {
         let range = self.dc(dc).access_points.clone();
-        range
-            .map(AccessPointIndex)
-            .map(|index| (index, self.access_point(index)))
+        range.map(AccessPointIndex).map(|index| (index, self.access_point(index)))
     }
 
     /// How the listener of this name routes.

@@ -22,11 +22,7 @@ impl Lab {
         let ranking = rank(&snapshot, &NEAREST, &berliner);
         let now = start();
         let limits = snapshot.topology.connect();
-        Self {
-            plan: AttemptPlan::new(&ranking, berliner.addr, limits, now),
-            snapshot,
-            now,
-        }
+        Self { plan: AttemptPlan::new(&ranking, berliner.addr, limits, now), snapshot, now }
     }
 
     fn next(&mut self) -> Step {
@@ -76,10 +72,7 @@ fn a_dc_alone_is_tried_beyond_two_access_points() {
 fn a_second_round_takes_the_access_points_that_are_left() {
     let mut spec = topology(vec![dc(2, Some(BERLIN), 3), dc(1, None, 1)]);
     spec.connect.attempts = 9;
-    assert_eq!(
-        Lab::new(all_up(spec)).fail_all(),
-        (vec![2, 2, 1, 2], GiveUp::Failed)
-    );
+    assert_eq!(Lab::new(all_up(spec)).fail_all(), (vec![2, 2, 1, 2], GiveUp::Failed));
 }
 
 #[test]
@@ -112,9 +105,7 @@ fn the_deadline_bounds_all_attempts_together() {
     let began = lab.now;
     for _ in 0..4 {
         let attempt = lab.dial();
-        let Step::Wait(until) = lab.next() else {
-            panic!("in flight")
-        };
+        let Step::Wait(until) = lab.next() else { panic!("in flight") };
         lab.now = until;
         assert_eq!(lab.next(), Step::Abandon(attempt));
     }

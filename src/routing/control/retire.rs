@@ -27,12 +27,8 @@ impl Retiring {
     pub(super) fn start(&mut self, leaving: impl Iterator<Item = AccessPoint>, now: Instant) {
         let mut next = Self::default();
         for access_point in leaving {
-            let known = self
-                .access_points
-                .iter()
-                .position(|old| old.id == access_point.id);
-            next.until
-                .push(known.map_or(now + PATIENCE, |at| self.until[at]));
+            let known = self.access_points.iter().position(|old| old.id == access_point.id);
+            next.until.push(known.map_or(now + PATIENCE, |at| self.until[at]));
             next.access_points.push(access_point);
         }
         *self = next;
@@ -47,10 +43,7 @@ impl Retiring {
         let pairs = self.access_points.drain(..).zip(self.until.drain(..));
         let left = pairs.filter(|(leaving, until)| now < *until && !succeeded(leaving.id.dc));
         let (access_points, until) = left.collect::<Vec<_>>().into_iter().unzip();
-        *self = Self {
-            access_points,
-            until,
-        };
+        *self = Self { access_points, until };
         self.access_points.len() < before
     }
 

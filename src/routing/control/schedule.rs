@@ -23,11 +23,7 @@ enum Turn {
     /// Waits in the queue until then.
     Due(Instant),
     /// Under way under this number since then; `hastened` when it should follow itself at once.
-    InFlight {
-        number: u64,
-        since: Instant,
-        hastened: bool,
-    },
+    InFlight { number: u64, since: Instant, hastened: bool },
 }
 
 impl Schedule {
@@ -40,10 +36,7 @@ impl Schedule {
     pub(super) fn retain(&mut self, keep: impl Fn(AccessPointId) -> bool) {
         self.turns.retain(|id, _| keep(*id));
         self.queue.retain(|(_, id)| keep(*id));
-        let in_flight = self
-            .turns
-            .values()
-            .filter(|turn| matches!(turn, Turn::InFlight { .. }));
+        let in_flight = self.turns.values().filter(|turn| matches!(turn, Turn::InFlight { .. }));
         self.in_flight = in_flight.count();
     }
 
@@ -57,31 +50,16 @@ impl Schedule {
         self.last_number += 1;
         self.in_flight += 1;
         let number = self.last_number;
-        self.turns.insert(
-            id,
-            Turn::InFlight {
-                number,
-                since: now,
-                hastened: false,
-            },
-        );
+        self.turns.insert(id, Turn::InFlight { number, since: now, hastened: false });
         Some((id, number))
     }
 
     /// This probe has ended: when it began, or `None` if nobody waits for it.
     pub(super) fn finish(&mut self, id: AccessPointId, number: u64) -> Option<Started> {
         match self.turns.get(&id)? {
-            Turn::InFlight {
-                number: current,
-                since,
-                hastened,
-            } if *current == number => {
+            Turn::InFlight { number: current, since, hastened } if *current == number => {
                 self.in_flight -= 1;
-                Some(Started {
-                    number,
-                    since: *since,
-                    hastened: *hastened,
-                })
+                Some(Started { number, since: *since, hastened: *hastened })
             }
             Turn::InFlight { .. } | Turn::Due(_) => None,
         }

@@ -56,14 +56,11 @@ impl Lab {
                 Effect::Probe(request) => {
                     let known = self.state.effective.find_access_point(request.access_point);
                     assert!(known.is_some(), "nobody else is probed");
-                    let again = self
-                        .probes
-                        .iter()
-                        .any(|(_, it)| it.access_point == request.access_point);
+                    let again =
+                        self.probes.iter().any(|(_, it)| it.access_point == request.access_point);
                     assert!(!again, "one probe of an access point at a time");
                     self.probes_made += 1;
-                    self.probes
-                        .push((self.now + self.duration(&request), request));
+                    self.probes.push((self.now + self.duration(&request), request));
                 }
                 Effect::Publish(snapshot) => {
                     assert_eq!(snapshot.generation, self.snapshot.generation + 1);
@@ -100,10 +97,7 @@ impl Lab {
         let end = self.now + time;
         loop {
             let ended = self.probes.iter().map(|(at, _)| *at).min();
-            let next = [ended, self.state.next_deadline()]
-                .into_iter()
-                .flatten()
-                .min();
+            let next = [ended, self.state.next_deadline()].into_iter().flatten().min();
             let Some(at) = next.filter(|at| *at <= end) else {
                 break;
             };
@@ -111,17 +105,9 @@ impl Lab {
             match self.probes.iter().position(|(until, _)| *until <= self.now) {
                 Some(done) => {
                     let (_, request) = self.probes.swap_remove(done);
-                    let ProbeRequest {
-                        access_point,
-                        number,
-                        ..
-                    } = request;
+                    let ProbeRequest { access_point, number, .. } = request;
                     let outcome = self.outcome(&request);
-                    self.event(Event::Probed(ProbeReport {
-                        access_point,
-                        number,
-                        outcome,
-                    }));
+                    self.event(Event::Probed(ProbeReport { access_point, number, outcome }));
                 }
                 None => self.event(Event::Tick),
             }
@@ -141,16 +127,8 @@ impl Lab {
     }
 
     fn access_points_of(&self, dc: u16) -> Vec<AccessPointId> {
-        let index = self
-            .snapshot
-            .topology
-            .find_dc(DcId(dc))
-            .expect("a DC of the test");
-        self.snapshot
-            .topology
-            .access_points_of(index)
-            .map(|(_, it)| it.id)
-            .collect()
+        let index = self.snapshot.topology.find_dc(DcId(dc)).expect("a DC of the test");
+        self.snapshot.topology.access_points_of(index).map(|(_, it)| it.id).collect()
     }
 
     fn break_dc(&mut self, dc: u16, fault: Fault) {
@@ -160,11 +138,7 @@ impl Lab {
     }
 
     fn dc(&self, dc: u16) -> &DcState {
-        self.snapshot.dc(self
-            .snapshot
-            .topology
-            .find_dc(DcId(dc))
-            .expect("a DC of the test"))
+        self.snapshot.dc(self.snapshot.topology.find_dc(DcId(dc)).expect("a DC of the test"))
     }
 
     fn health(&self, id: AccessPointId) -> Option<Health> {
@@ -176,8 +150,7 @@ impl Lab {
         self.event(Event::Topology(Arc::new(Topology::new(spec))));
         // Who left the topology is nobody's: its probe goes on and its report is ignored.
         let state = &self.state.effective;
-        self.probes
-            .retain(|(_, request)| state.find_access_point(request.access_point).is_some());
+        self.probes.retain(|(_, request)| state.find_access_point(request.access_point).is_some());
         self.run(COALESCE);
     }
 }
@@ -201,9 +174,7 @@ fn grace_ends_the_wait_for_a_dc_that_never_answers() {
     spec.startup_grace = 500 * MS;
     let mut lab = Lab::new(spec);
     lab.break_dc(2, Fault::Blackhole);
-    lab.probes
-        .iter_mut()
-        .for_each(|(until, request)| *until += request.timeout);
+    lab.probes.iter_mut().for_each(|(until, request)| *until += request.timeout);
     lab.run(499 * MS);
     assert!(!lab.snapshot.warmed_up);
     lab.run(2 * MS);
@@ -228,23 +199,13 @@ fn failed_connects_find_a_dead_dc_within_a_second() {
     lab.run(10 * SECOND);
     lab.break_dc(2, Fault::Refuses);
     for id in lab.access_points_of(2) {
-        let index = lab
-            .snapshot
-            .topology
-            .find_access_point(id)
-            .expect("is there");
-        lab.snapshot
-            .access_point(index)
-            .slot
-            .record_failed_connect();
+        let index = lab.snapshot.topology.find_access_point(id).expect("is there");
+        lab.snapshot.access_point(index).slot.record_failed_connect();
     }
     lab.event(Event::Evidence);
     let took = lab.run_until(|lab| lab.dc(2).health == Health::Down);
     assert!(took <= SECOND, "{took:?}");
-    let suspects = lab
-        .changes
-        .iter()
-        .filter(|change| change.transition.to == Health::Suspect);
+    let suspects = lab.changes.iter().filter(|change| change.transition.to == Health::Suspect);
     assert_eq!(suspects.count(), 2);
 }
 
@@ -259,11 +220,7 @@ fn failed_connects_alone_never_take_an_access_point_down() {
         lab.event(Event::Evidence);
         lab.run(50 * MS);
     }
-    assert!(
-        lab.changes
-            .iter()
-            .all(|change| change.transition.to != Health::Down)
-    );
+    assert!(lab.changes.iter().all(|change| change.transition.to != Health::Down));
     assert!([1, 2, 5].iter().all(|dc| lab.dc(*dc).health == Health::Up));
 }
 
@@ -336,10 +293,7 @@ fn a_successor_that_never_answers_is_waited_for_ten_seconds() {
     lab.run(SECOND);
     let old = lab.access_points_of(2);
     for spec in moved_amsterdam().access_points {
-        let id = AccessPointId {
-            dc: DcId(2),
-            address: spec.address,
-        };
+        let id = AccessPointId { dc: DcId(2), address: spec.address };
         lab.faults.insert(id, Fault::Blackhole);
     }
     lab.reload(topology(vec![moved_amsterdam()]));
@@ -374,11 +328,7 @@ fn a_report_of_a_forgotten_probe_changes_nothing() {
     let outcome = Err(ConnectFailure::Refused);
     for number in [request.number, u64::MAX] {
         let access_point = request.access_point;
-        lab.event(Event::Probed(ProbeReport {
-            access_point,
-            number,
-            outcome,
-        }));
+        lab.event(Event::Probed(ProbeReport { access_point, number, outcome }));
     }
     lab.run(COALESCE);
     assert_eq!(lab.snapshot.generation, generation);
@@ -394,22 +344,11 @@ fn the_operators_intent_is_published_and_kept_over_a_reload() {
     lab.run(COALESCE);
     lab.reload(three_dcs());
     assert_eq!(lab.dc(2).admin, AdminState::Drain);
-    let index = lab
-        .snapshot
-        .topology
-        .find_access_point(access_point)
-        .expect("is there");
+    let index = lab.snapshot.topology.find_access_point(access_point).expect("is there");
     assert_eq!(lab.snapshot.access_point(index).admin, AdminState::Maint);
-    lab.event(Event::AdminAccessPoint(
-        lab.access_points_of(5)[1],
-        AdminState::Maint,
-    ));
+    lab.event(Event::AdminAccessPoint(lab.access_points_of(5)[1], AdminState::Maint));
     lab.run(COALESCE);
-    assert_eq!(
-        lab.dc(5).health,
-        Health::Down,
-        "no access point is left to use"
-    );
+    assert_eq!(lab.dc(5).health, Health::Down, "no access point is left to use");
 }
 
 #[test]
@@ -423,10 +362,7 @@ fn a_storm_of_changes_is_coalesced_and_round_trips_wait_a_second() {
         lab.now += Duration::from_micros(200);
     }
     lab.run(COALESCE);
-    assert!(
-        lab.published.len() - before <= 4,
-        "20 ms, one in 10 ms, one at once"
-    );
+    assert!(lab.published.len() - before <= 4, "20 ms, one in 10 ms, one at once");
     let before = lab.published.len();
     for step in 0..100 {
         lab.round_trip = MS * (20 + 17 * (step % 7));
@@ -444,10 +380,7 @@ fn probes_keep_their_interval_and_do_not_march_in_step() {
     let before = lab.probes_made;
     lab.run(20 * SECOND);
     let made = lab.probes_made - before;
-    assert!(
-        (950..=1050).contains(&made),
-        "100 access points every 2 s: {made}"
-    );
+    assert!((950..=1050).contains(&made), "100 access points every 2 s: {made}");
     let mut most = 0;
     for _ in 0..200 {
         let before = lab.probes_made;
@@ -481,11 +414,8 @@ enum Blow {
 }
 
 fn blow() -> impl Strategy<Value = Blow> {
-    let fault = prop::sample::select(vec![
-        Fault::Refuses,
-        Fault::Blackhole,
-        Fault::EdgeOutOfDescriptors,
-    ]);
+    let fault =
+        prop::sample::select(vec![Fault::Refuses, Fault::Blackhole, Fault::EdgeOutOfDescriptors]);
     prop_oneof![
         4 => (1u16..3000).prop_map(Blow::Pass),
         1 => (1u16..4, fault).prop_map(|(dc, fault)| Blow::Break(dc, fault)),

@@ -14,17 +14,11 @@ use crate::routing::topology::DcSpec;
 
 fn order_of(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> Vec<u16> {
     let ranking = rank(snapshot, listener, client);
-    ranking
-        .candidates()
-        .map(|index| snapshot.topology.dc(index).id.0)
-        .collect()
+    ranking.candidates().map(|index| snapshot.topology.dc(index).id.0).collect()
 }
 
 fn bound_to(dc: u16) -> ListenerRoute {
-    ListenerRoute {
-        route: Route::Dc(DcId(dc)),
-        dcs: None,
-    }
+    ListenerRoute { route: Route::Dc(DcId(dc)), dcs: None }
 }
 
 fn why(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> Why {
@@ -74,11 +68,7 @@ fn a_bound_session_has_its_dc_or_nobody() {
     for dc in [1, 2] {
         set_health(&mut snapshot, dc, Health::Down);
     }
-    assert_eq!(
-        order_of(&snapshot, &bound_to(5), &berliner),
-        [] as [u16; 0],
-        "no fail-open"
-    );
+    assert_eq!(order_of(&snapshot, &bound_to(5), &berliner), [] as [u16; 0], "no fail-open");
 }
 
 #[test]
@@ -107,10 +97,7 @@ fn fail_open_lifts_health_only_and_only_when_nothing_is_up() {
 fn fail_open_looks_at_the_dcs_of_the_listener_alone() {
     let mut snapshot = all_up(three_dcs());
     let listed = BTreeSet::from([DcId(1), DcId(2)]);
-    let listener = ListenerRoute {
-        route: Route::Nearest,
-        dcs: Some(listed),
-    };
+    let listener = ListenerRoute { route: Route::Nearest, dcs: Some(listed) };
     for dc in [1, 2] {
         set_health(&mut snapshot, dc, Health::Down);
     }
@@ -132,10 +119,7 @@ fn a_dc_without_room_for_connects_is_passed_over() {
 #[test]
 fn a_dc_without_a_location_comes_after_all_located_ones() {
     let snapshot = all_up(topology(vec![dc(1, None, 1), dc(2, Some(SINGAPORE), 1)]));
-    assert_eq!(
-        order_of(&snapshot, &NEAREST, &client("203.0.113.7", Some(BERLIN))),
-        [2, 1]
-    );
+    assert_eq!(order_of(&snapshot, &NEAREST, &client("203.0.113.7", Some(BERLIN))), [2, 1]);
 }
 
 #[test]
@@ -144,10 +128,7 @@ fn an_unlocated_client_goes_by_the_measured_round_trip() {
     for (index, ms) in [90, 150, 30].into_iter().enumerate() {
         snapshot.dcs[index].round_trip = Some(Duration::from_millis(ms));
     }
-    assert_eq!(
-        order_of(&snapshot, &NEAREST, &client("10.0.0.1", None)),
-        [5, 1, 2]
-    );
+    assert_eq!(order_of(&snapshot, &NEAREST, &client("10.0.0.1", None)), [5, 1, 2]);
 }
 
 #[test]
@@ -166,15 +147,10 @@ fn latency_goes_by_the_round_trip_and_by_the_edges_place_until_there_is_one() {
 
 #[test]
 fn excess_pushes_a_dc_back_without_touching_the_groups_of_the_others() {
-    let dcs = vec![
-        dc(1, Some(AMSTERDAM), 1),
-        dc(2, Some(BERLIN), 1),
-        dc(3, Some(MIAMI), 1),
-    ];
+    let dcs = vec![dc(1, Some(AMSTERDAM), 1), dc(2, Some(BERLIN), 1), dc(3, Some(MIAMI), 1)];
     let mut snapshot = all_up(topology(dcs));
-    let clients: Vec<Client> = (0..200)
-        .map(|n| client(&format!("203.0.113.{n}"), Some(AMSTERDAM)))
-        .collect();
+    let clients: Vec<Client> =
+        (0..200).map(|n| client(&format!("203.0.113.{n}"), Some(AMSTERDAM))).collect();
     snapshot.dcs[0].excess = Millis(20.0);
     for client in &clients {
         assert_eq!(order_of(&snapshot, &NEAREST, client), [2, 1, 3]);
@@ -191,10 +167,7 @@ fn a_tie_is_shared_by_weight_and_said_to_be_one() {
     let snapshot = all_up(spec);
     let clients = (0..2000u32).map(|n| ClientAddr::new(IpAddr::V4((n * 7919).into())));
     let clients: Vec<Client> = clients.map(|addr| client_at(addr, Some(BERLIN))).collect();
-    let to_one = clients
-        .iter()
-        .filter(|it| order_of(&snapshot, &NEAREST, it)[0] == 1)
-        .count();
+    let to_one = clients.iter().filter(|it| order_of(&snapshot, &NEAREST, it)[0] == 1).count();
     assert!((1400..1600).contains(&to_one), "{to_one}");
     assert_eq!(why(&snapshot, &NEAREST, &clients[0]), Why::Tie);
 }
@@ -214,11 +187,7 @@ fn access_points_go_by_health_then_static_then_hash() {
         tried.into_iter().map(|index| index.0).collect::<Vec<_>>()
     };
     assert_eq!(order(&snapshot, false)[0], 2);
-    assert_eq!(
-        order(&snapshot, false).len(),
-        3,
-        "media_only serves no ordinary session"
-    );
+    assert_eq!(order(&snapshot, false).len(), 3, "media_only serves no ordinary session");
     snapshot.access_points[2].health = Health::Suspect;
     assert_eq!(order(&snapshot, false)[2], 2);
     snapshot.access_points[0].health = Health::Down;
@@ -233,10 +202,7 @@ fn dcs() -> impl Strategy<Value = Vec<DcSpec>> {
     let places = prop::sample::select(vec![AMSTERDAM, BERLIN, MIAMI, SINGAPORE, (52.0, 5.0)]);
     let specs = prop::collection::btree_map(1u16..40, (prop::option::of(places), 1u32..300), 1..8);
     specs.prop_map(|specs| {
-        let spec = |(id, (place, weight))| DcSpec {
-            weight,
-            ..dc(id, place, 1)
-        };
+        let spec = |(id, (place, weight))| DcSpec { weight, ..dc(id, place, 1) };
         specs.into_iter().map(spec).collect()
     })
 }
