@@ -3,4 +3,5 @@
 pub mod control;
 pub mod geoip;
 pub mod metrics;
+pub mod net;
 pub mod routing;

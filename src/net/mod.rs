@@ -1,0 +1,31 @@
+//! Sockets as Linux has them: binding, dialling, splicing, resetting. The only place for `unsafe`.
+//!
+//! Knows nothing of sessions, DCs or routing; imports nothing of the crate.
+
+use std::io;
+
+use rustix::io::Errno;
+
+mod descriptors;
+mod dial;
+mod exclusive;
+mod listen;
+mod pipe;
+mod socket;
+
+pub use descriptors::raise_descriptor_limit;
+pub use dial::{DialOptions, Keepalive, dial};
+pub use exclusive::ExclusiveBind;
+pub use listen::{BindError, ListenOptions, bind_group};
+pub use pipe::Pipe;
+pub use socket::{peek, receive, reset_on_close, send, unacknowledged};
+
+/// Makes a system call again for as long as signals interrupt it.
+fn retry(mut call: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            result => return result.map_err(io::Error::from),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Reading, writing and ending a connected socket, without waiting.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use rustix::ioctl;
+use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{RecvFlags, SendFlags};
+
+use super::retry;
+
+/// Reads what the socket has received; 0 at the end of the stream.
+///
+/// # Errors
+/// `WouldBlock` when there is nothing; else the socket's error.
+pub fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    retry(|| rustix::net::recv(socket, &mut *buffer, RecvFlags::DONTWAIT).map(|(n, _)| n))
+}
+
+/// Reads what the socket has received and leaves it there; 0 at the end of the stream.
+///
+/// # Errors
+/// `WouldBlock` when there is nothing; else the socket's error.
+pub fn peek(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+    retry(|| rustix::net::recv(socket, &mut *buffer, flags).map(|(n, _)| n))
+}
+
+/// Writes as much as the socket takes. A broken connection is an error, never a signal.
+///
+/// # Errors
+/// `WouldBlock` when it takes nothing; else the socket's error.
+pub fn send(socket: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    retry(|| rustix::net::send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
+}
+
+/// Makes the coming close of the socket a reset (`socket(7)`: `SO_LINGER` of zero).
+pub fn reset_on_close(socket: &impl AsFd) {
+    // A socket that is already dead cannot be set up and needs no reset.
+    let _ = set_socket_linger(socket, Some(Duration::ZERO));
+}
+
+/// Bytes sent and not acknowledged by the peer's kernel (`tcp(7)`: `SIOCOUTQ`); 0 once it is dead.
+pub fn unacknowledged(socket: &impl AsFd) -> usize {
+    // SAFETY: `TIOCOUTQ`, which is SIOCOUTQ's number, writes one `int` and reads nothing.
+    let queued = unsafe {
+        let getter = ioctl::Getter::<SIOCOUTQ, i32>::new();
+        ioctl::ioctl(socket, getter)
+    };
+    queued.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(0))
+}
+
+/// `linux/sockios.h`: the same number as `TIOCOUTQ`.
+const SIOCOUTQ: ioctl::Opcode = 0x5411;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
+
+    fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let a = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+        (a, listener.accept().expect("accepted").0)
+    }
+
+    #[test]
+    fn peeked_bytes_stay_until_they_are_received() {
+        let (a, b) = pair();
+        let sent: Vec<u8> = (0..10_000u32).map(|n| n as u8).collect();
+        assert_eq!(send(&a, &sent).expect("sent"), sent.len());
+        let mut seen = vec![0; 10_000];
+        while peek(&b, &mut seen).expect("peeked") < 10_000 {}
+        assert_eq!(seen, sent);
+        assert_eq!(receive(&b, &mut seen[..9_990]).expect("received"), 9_990);
+        let mut rest = [0; 64];
+        let n = receive(&b, &mut rest).expect("received");
+        assert_eq!(&rest[..n], &sent[9_990..]);
+        assert_eq!(receive(&b, &mut rest).map_err(|it| it.kind()), Err(io::ErrorKind::WouldBlock));
+    }
+
+    #[test]
+    fn unread_bytes_are_acknowledged_and_a_reset_is_a_reset() {
+        let (a, mut b) = pair();
+        send(&a, b"bye").expect("sent");
+        while unacknowledged(&a) > 0 {
+            std::thread::yield_now();
+        }
+        reset_on_close(&a);
+        drop(a);
+        let mut read = [0; 3];
+        b.read_exact(&mut read).expect("what came before the reset");
+        let error = b.read(&mut read).expect_err("a reset");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+}
