@@ -5,6 +5,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod client;
+pub mod country;
 pub mod geo;
 pub mod health;
 pub mod ids;
