@@ -1,5 +1,6 @@
 //! nearpoint: a layer-4 edge router.
 
+pub mod config;
 pub mod control;
 pub mod geoip;
 pub mod metrics;

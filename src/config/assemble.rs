@@ -1,0 +1,168 @@
+//! Puts what two files say into one topology, and checks what neither can know alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::routing::topology::{
+    ConnectLimits, DcSpec, HealthSettings, ListenerRoute, Policy, Revision, Route, TopologySpec,
+};
+use crate::routing::{Coordinates, DcId, Topology};
+
+use super::daemon::{Admin, Bind, Metrics};
+use super::dc_options::Listed;
+use super::dcs::{DcDraft, default_name, unlisted};
+use super::finding::Findings;
+use super::key_path::KeyPath;
+use super::listener::ListenerDraft;
+
+/// What the main file says about routing.
+pub(super) struct RoutingDraft {
+    pub(super) dcs: Vec<DcDraft>,
+    pub(super) listeners: Vec<ListenerDraft>,
+    pub(super) policy: Policy,
+    pub(super) connect: ConnectLimits,
+    /// Of DCs that say nothing else.
+    pub(super) health: HealthSettings,
+    pub(super) startup_grace: Duration,
+    pub(super) edge: Option<Coordinates>,
+}
+
+/// Checks that no id and no name is given twice.
+pub(super) fn check_unique(draft: &RoutingDraft, problems: &Findings) {
+    let mut ids = BTreeMap::new();
+    let mut names = BTreeMap::new();
+    for dc in &draft.dcs {
+        let Some(id) = dc.id else { continue };
+        if let Some(first) = ids.insert(id, &dc.path) {
+            problems.add(&dc.path.key("id"), format!("{id} is already the id of {first}"));
+            continue;
+        }
+        let name = dc.name(id);
+        if let Some(first) = names.insert(name.clone(), &dc.path) {
+            let text = format!("`{name}` is already the name of {first}");
+            problems.add(&dc.path.key("name"), text);
+        } else if is_default_name_of_another(&name, id) {
+            let text = format!("`{name}` is how another DC is called when it has no name");
+            problems.add(&dc.path.key("name"), text);
+        }
+    }
+    let mut names = BTreeMap::new();
+    for draft in &draft.listeners {
+        let name = &draft.listener.name;
+        if name.is_empty() {
+            continue;
+        }
+        if let Some(first) = names.insert(name.clone(), &draft.path) {
+            let text = format!("`{name}` is already the name of {first}");
+            problems.add(&draft.path.key("name"), text);
+        }
+    }
+}
+
+/// Checks that no address is bound twice. Port 0 is a different port each time.
+pub(super) fn check_binds(
+    listeners: &[ListenerDraft],
+    admin: &Admin,
+    metrics: &Metrics,
+    problems: &Findings,
+) {
+    let side_door = |section: &'static str, bind| {
+        let path = KeyPath::default().key(section).key("bind");
+        match bind {
+            Bind::Tcp(address) => Some((path, address)),
+            Bind::Off => None,
+        }
+    };
+    let side_doors = [side_door("admin", admin.bind), side_door("metrics", metrics.bind)];
+    let clients = listeners.iter().flat_map(|draft| {
+        let binds = draft.listener.bind.iter();
+        binds.map(|address| (draft.path.key("bind"), *address))
+    });
+    let mut taken: BTreeMap<SocketAddr, KeyPath> = BTreeMap::new();
+    for (path, address) in side_doors.into_iter().flatten().chain(clients) {
+        if address.port() == 0 {
+            continue;
+        }
+        match taken.get(&address) {
+            Some(first) => problems.add(&path, format!("{address} is already used by {first}")),
+            None => {
+                taken.insert(address, path);
+            }
+        }
+    }
+}
+
+/// Checks that listeners name DCs that exist: in `dcs`, or in `dc_options`.
+pub(super) fn check_routes(draft: &RoutingDraft, options: &[Listed], problems: &Findings) {
+    let described = draft.dcs.iter().filter_map(|dc| dc.id);
+    let known: BTreeSet<DcId> = described.chain(options.iter().map(|(id, _)| *id)).collect();
+    for ListenerDraft { path, route, .. } in &draft.listeners {
+        if let Route::Dc(id) = route.route {
+            if !known.contains(&id) {
+                problems.add(&path.key("route").key("dc"), unknown_dc(id));
+            } else if !route.allows(id) {
+                let text = format!("does not allow DC {id}, which `route` asks for");
+                problems.add(&path.key("dcs"), text);
+            }
+        }
+        let listed = route.dcs.iter().flatten();
+        for id in listed.filter(|id| !known.contains(id)) {
+            problems.add(&path.key("dcs"), unknown_dc(*id));
+        }
+    }
+}
+
+fn unknown_dc(id: DcId) -> String {
+    format!("there is no DC {id} in `dcs` or in dc_options")
+}
+
+/// Builds the topology of drafts without problems. DCs that only one of the files knows are noted.
+pub(super) fn assemble(
+    draft: RoutingDraft,
+    options: Vec<Listed>,
+    revision: Revision,
+    (notes, options_notes): (&Findings, &Findings),
+) -> Topology {
+    let mut dcs: BTreeMap<DcId, DcSpec> = BTreeMap::new();
+    let mut paths = BTreeMap::new();
+    for dc in &draft.dcs {
+        if let Some(id) = dc.id {
+            dcs.insert(id, dc.spec(id));
+            paths.insert(id, &dc.path);
+        }
+    }
+    for (id, access_point) in options {
+        let dc = dcs.entry(id).or_insert_with(|| unlisted(id, draft.health));
+        dc.access_points.push(access_point);
+    }
+    for (id, dc) in &dcs {
+        match paths.get(id) {
+            Some(path) if dc.access_points.is_empty() => {
+                notes.add(path, format!("DC {id} has no access point in dc_options"));
+            }
+            Some(_) => {}
+            None => options_notes.add(
+                &KeyPath::default(),
+                format!("DC {id} is not in `dcs`: it has no location, `nearest` uses it last"),
+            ),
+        }
+    }
+    let routes: BTreeMap<Arc<str>, ListenerRoute> =
+        draft.listeners.into_iter().map(|draft| (draft.listener.name, draft.route)).collect();
+    Topology::new(TopologySpec {
+        revision,
+        dcs: dcs.into_values().collect(),
+        routes,
+        policy: draft.policy,
+        connect: draft.connect,
+        edge: draft.edge,
+        startup_grace: draft.startup_grace,
+    })
+}
+
+fn is_default_name_of_another(name: &str, id: DcId) -> bool {
+    let number = name.strip_prefix("dc").and_then(|number| number.parse().ok());
+    number.is_some_and(|other| other != id.0 && *default_name(DcId(other)) == *name)
+}

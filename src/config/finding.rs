@@ -1,0 +1,106 @@
+//! What is told about a configuration: problems that refuse it, notes that do not.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::document::Document;
+use super::key_path::KeyPath;
+
+/// The most findings of one kind told about one file; a damaged file of 10,000 entries has as many.
+const MOST: usize = 100;
+
+/// One thing to tell, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The file as it was named.
+    pub file: PathBuf,
+    /// From 1, where the text allows.
+    pub line: Option<usize>,
+    /// `dcs[2].location.lat`; empty when the whole file is meant.
+    pub path: String,
+    /// What is the matter, without the path.
+    pub text: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, ": {}", self.path)?;
+        }
+        write!(f, ": {}", self.text)
+    }
+}
+
+/// Why a configuration is refused: all problems of all its files, by file and line; never none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConfigError {
+    /// At most 100 for each file, and one more that counts the rest.
+    pub problems: Vec<Finding>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, problem) in self.problems.iter().enumerate() {
+            let end_of_last = if at == 0 { "" } else { "\n" };
+            write!(f, "{end_of_last}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Collects findings while a document is read.
+#[derive(Default)]
+pub(super) struct Findings {
+    found: RefCell<Vec<(KeyPath, String)>>,
+    more: Cell<usize>,
+}
+
+impl Findings {
+    /// Takes note of something at `path`.
+    pub(super) fn add(&self, path: &KeyPath, text: impl Into<String>) {
+        if self.is_full() {
+            return self.count();
+        }
+        self.found.borrow_mut().push((path.clone(), text.into()));
+    }
+
+    /// Whether there is nothing to tell.
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.borrow().is_empty()
+    }
+
+    /// Whether further findings are only counted, so that wording them is wasted.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.borrow().len() >= MOST
+    }
+
+    /// Counts a finding that is not worded any more.
+    pub(super) fn count(&self) {
+        self.more.set(self.more.get() + 1);
+    }
+
+    /// Everything found, in the order of the lines.
+    pub(super) fn into_list(self, file: &Path, document: &Document<'_>) -> Vec<Finding> {
+        let finding =
+            |line, path: String, text| Finding { file: file.to_owned(), line, path, text };
+        let found = self.found.into_inner().into_iter();
+        let mut list: Vec<Finding> = found
+            .map(|(path, text)| finding(document.line_of(&path), path.to_string(), text))
+            .collect();
+        list.sort_by_key(|finding| finding.line);
+        if self.more.get() > 0 {
+            let text = format!("and {} more of this kind", self.more.get());
+            list.push(finding(None, String::new(), text));
+        }
+        list
+    }
+}

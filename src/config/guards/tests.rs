@@ -1,0 +1,72 @@
+use std::path::Path;
+
+use super::*;
+use crate::config::{Config, File, parse};
+
+/// A configuration with `counts.1` access points in each DC `counts.0`.
+fn config(guards: &str, counts: &[(u16, usize)]) -> Config {
+    let main = format!("listeners: [{{name: a, bind: ['127.0.0.1:1']}}]\n{guards}");
+    let mut list = String::from("[");
+    for (dc, count) in counts {
+        for n in 0..*count {
+            list.push_str(&format!("{{id: {dc}, ip: 192.0.2.1, port: {}}},", n + 1));
+        }
+    }
+    list.push(']');
+    let file = |path, bytes| File { path: Path::new(path), bytes };
+    parse(file("m", main.as_bytes()), file("l", list.as_bytes()))
+        .unwrap_or_else(|error| panic!("{error}"))
+        .config
+}
+
+fn refusal(guards: &str, old: &[(u16, usize)], new: &[(u16, usize)]) -> Option<String> {
+    let (old, new) = (config(guards, old), config(guards, new));
+    let checked = check(&old.topology, &new.topology, &new.guards);
+    checked.err().map(|refusal| refusal.to_string())
+}
+
+#[test]
+fn growth_and_half_of_the_access_points_pass() {
+    assert_eq!(refusal("", &[(1, 4)], &[(1, 9), (2, 1)]), None);
+    assert_eq!(refusal("", &[(1, 2), (2, 2)], &[(1, 1), (2, 1)]), None);
+}
+
+#[test]
+fn losing_more_than_max_removed_is_refused_with_the_numbers() {
+    assert_eq!(
+        refusal("", &[(1, 5)], &[(1, 2)]).as_deref(),
+        Some("3 of 5 access points would leave (guards.max_removed: 50%)")
+    );
+    let strict = "guards: {max_removed: 0%}";
+    assert!(refusal(strict, &[(1, 100)], &[(1, 99)]).is_some());
+    let lax = "guards: {max_removed: 100%}";
+    assert_eq!(refusal(lax, &[(1, 100)], &[(1, 1)]), None);
+}
+
+#[test]
+fn an_emptied_dc_is_refused_also_when_it_vanishes() {
+    let told = "DC 2 would lose its last access point (guards.empty_dc: refuse)";
+    assert_eq!(refusal("", &[(1, 9), (2, 1)], &[(1, 9)]).as_deref(), Some(told));
+    let still_described = "dcs: [{id: 2}]";
+    let refused = refusal(still_described, &[(1, 9), (2, 1)], &[(1, 9)]);
+    assert_eq!(refused.as_deref(), Some(told));
+    let allowed = "guards: {empty_dc: allow}";
+    assert_eq!(refusal(allowed, &[(1, 9), (2, 1)], &[(1, 9)]), None);
+    // One that was empty before loses nothing.
+    assert_eq!(refusal(still_described, &[(1, 9)], &[(1, 9)]), None);
+}
+
+#[test]
+fn all_reasons_are_told() {
+    let told = refusal("", &[(1, 1), (2, 1)], &[(3, 1)]).expect("a refusal");
+    assert_eq!(told.matches("; ").count(), 2, "{told}");
+}
+
+#[test]
+fn retiring_access_points_have_left_already() {
+    let (old, new) = (config("", &[(1, 4)]), config("", &[(1, 3)]));
+    let gone = old.topology.access_points()[3].clone();
+    let serving = new.topology.with_retiring(&[gone]);
+    let strict = Guards { max_removed: 0, ..Guards::default() };
+    assert_eq!(check(&serving, &new.topology, &strict), Ok(()));
+}

@@ -1,0 +1,183 @@
+//! Files -> configuration.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::routing::topology::Revision;
+
+use super::assemble::check_routes;
+use super::document::Document;
+use super::draft::Draft;
+use super::edge::GeoipDatabase;
+use super::finding::{ConfigError, Finding, Findings};
+use super::key_path::KeyPath;
+use super::reader::Cursor;
+use super::{Config, dc_options};
+
+/// The largest main file that is read.
+const MAIN_LIMIT: usize = 1 << 20;
+
+/// A configuration that may run.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What an operator may want to know and what is no problem, at most some 200.
+    pub notes: Vec<Finding>,
+    /// The files it was made of.
+    pub sources: Sources,
+}
+
+/// The files of a configuration: what is watched for changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sources {
+    /// The main file.
+    pub main: PathBuf,
+    /// The list of access points.
+    pub dc_options: PathBuf,
+    /// The GeoIP database, unless it is the embedded one.
+    pub geoip: Option<PathBuf>,
+}
+
+impl Sources {
+    /// All of them.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        let both = [self.main.as_path(), self.dc_options.as_path()];
+        both.into_iter().chain(self.geoip.as_deref())
+    }
+}
+
+/// The content of a file and the name it is told about by.
+#[derive(Clone, Copy, Debug)]
+pub struct File<'a> {
+    /// Its path; relative paths within a main file begin beside it.
+    pub path: &'a Path,
+    /// Its content.
+    pub bytes: &'a [u8],
+}
+
+/// Reads the main file and the list of access points that it names.
+///
+/// # Errors
+/// With all problems of both files; also when one cannot be read.
+pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
+    let unreadable = |file: &Path, error: io::Error| Finding {
+        file: file.to_owned(),
+        line: None,
+        path: String::new(),
+        text: format!("cannot be read: {error}"),
+    };
+    let bytes = read_at_most(path, MAIN_LIMIT)
+        .map_err(|error| ConfigError { problems: vec![unreadable(path, error)] })?;
+    let main = Main::read(File { path, bytes: &bytes })?;
+    match read_at_most(&main.draft.dc_options, dc_options::LIMIT) {
+        Ok(bytes) => {
+            let list = main.draft.dc_options.clone();
+            main.complete(File { path: &list, bytes: &bytes })
+        }
+        Err(error) => {
+            let problem = unreadable(&main.draft.dc_options, error);
+            let mut problems = main.problems.into_list(path, &main.document);
+            problems.push(problem);
+            Err(ConfigError { problems })
+        }
+    }
+}
+
+/// Makes a configuration of texts that have been read already: the main file, and the list of access
+/// points, whichever file that came from.
+///
+/// # Errors
+/// With all problems of both.
+pub fn parse(main: File<'_>, dc_options: File<'_>) -> Result<Loaded, ConfigError> {
+    Main::read(main)?.complete(dc_options)
+}
+
+/// One byte more than `limit` shows that a file is too large.
+fn read_at_most(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path)?;
+    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn open<'t>(file: File<'t>, limit: usize) -> Result<Document<'t>, ConfigError> {
+    Document::parse(file.bytes, limit).map_err(|error| ConfigError {
+        problems: vec![Finding {
+            file: file.path.to_owned(),
+            line: error.line,
+            path: String::new(),
+            text: error.text,
+        }],
+    })
+}
+
+/// The main file, read; what it says of DCs waits for the list of access points.
+struct Main<'t> {
+    file: File<'t>,
+    document: Document<'t>,
+    problems: Findings,
+    draft: Draft,
+}
+
+impl<'t> Main<'t> {
+    fn read(file: File<'t>) -> Result<Self, ConfigError> {
+        let document = open(file, MAIN_LIMIT)?;
+        let problems = Findings::default();
+        let root = Cursor::root(&document.root, KeyPath::default(), &problems);
+        let base = file.path.parent().unwrap_or(Path::new(""));
+        let draft = Draft::read(&root, base);
+        draft.check(&problems);
+        Ok(Self { file, document, problems, draft })
+    }
+
+    fn complete(self, file: File<'_>) -> Result<Loaded, ConfigError> {
+        let Self { file: main, document, problems, draft } = self;
+        let list = match open(file, dc_options::LIMIT) {
+            Ok(list) => list,
+            Err(mut error) => {
+                let mut all = problems.into_list(main.path, &document);
+                all.append(&mut error.problems);
+                return Err(ConfigError { problems: all });
+            }
+        };
+        let list_problems = Findings::default();
+        let (notes, list_notes) = (Findings::default(), Findings::default());
+        let options = dc_options::read(&list.root, &list_problems, &list_notes);
+        // Entries that could not be read may be the very ones that a listener names.
+        if list_problems.is_empty() {
+            check_routes(&draft.routing, &options, &problems);
+        }
+        let mut all = problems.into_list(main.path, &document);
+        all.append(&mut list_problems.into_list(file.path, &list));
+        if !all.is_empty() {
+            return Err(ConfigError { problems: all });
+        }
+        let config = draft.into_config(options, revision(file.bytes), (&notes, &list_notes));
+        let mut all = notes.into_list(main.path, &document);
+        all.append(&mut list_notes.into_list(file.path, &list));
+        Ok(Loaded {
+            notes: all,
+            sources: Sources {
+                main: main.path.to_owned(),
+                dc_options: config.dc_options.clone(),
+                geoip: match &config.geoip.database {
+                    GeoipDatabase::Embedded => None,
+                    GeoipDatabase::File(path) => Some(path.clone()),
+                },
+            },
+            config,
+        })
+    }
+}
+
+/// The hash of the document as it is: whoever pushed it can tell whether it is the live one.
+fn revision(bytes: &[u8]) -> Revision {
+    let digest = Sha256::digest(bytes);
+    let mut revision = [0; 8];
+    revision.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    Revision(revision)
+}

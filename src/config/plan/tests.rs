@@ -1,0 +1,84 @@
+use std::path::Path;
+
+use super::*;
+use crate::config::{File, parse};
+
+const A: &str = "{name: a, bind: ['127.0.0.1:1']}";
+
+fn config(listeners: &str, keys: &str, list: &str) -> Config {
+    let main = format!("listeners: [{listeners}]\n{keys}");
+    let file = |path, bytes| File { path: Path::new(path), bytes };
+    parse(file("m", main.as_bytes()), file("l", list.as_bytes()))
+        .unwrap_or_else(|error| panic!("{error}"))
+        .config
+}
+
+fn list(ports: &[u16]) -> String {
+    let entries = ports.iter().map(|port| format!("- {{id: 2, ip: 192.0.2.1, port: {port}}}\n"));
+    entries.collect()
+}
+
+fn names(names: &[&str]) -> Vec<Name> {
+    names.iter().map(|name| Name((*name).into())).collect()
+}
+
+#[test]
+fn the_same_configuration_changes_nothing() {
+    let running = config(A, "", &list(&[1]));
+    let plan = ReloadPlan::new(&running, &running);
+    assert_eq!(plan.listeners.unchanged, names(&["a"]));
+    assert_eq!(plan.to_string(), "nothing changes");
+    assert!(!plan.dc_options_changed && !plan.routing_changed && !plan.geoip_changed);
+}
+
+#[test]
+fn listeners_get_new_sockets_only_for_addresses_and_backlog() {
+    let old = "{name: bind, bind: ['127.0.0.1:1']}, {name: backlog, bind: ['127.0.0.1:2']},
+        {name: idle, bind: ['127.0.0.1:3']}, {name: route, bind: ['127.0.0.1:4']},
+        {name: same, bind: ['127.0.0.1:5']}, {name: old, bind: ['127.0.0.1:6']}";
+    let new = "{name: bind, bind: ['127.0.0.1:9']},
+        {name: backlog, bind: ['127.0.0.1:2'], tcp: {backlog: 9}},
+        {name: idle, bind: ['127.0.0.1:3'], timeouts: {idle: 9m}},
+        {name: route, bind: ['127.0.0.1:4'], route: {dc: 2}},
+        {name: same, bind: ['127.0.0.1:5']}, {name: new, bind: ['127.0.0.1:7']}";
+    let plan = ReloadPlan::new(&config(old, "", &list(&[1])), &config(new, "", &list(&[1])));
+    assert_eq!(
+        plan.listeners,
+        ListenerChanges {
+            added: names(&["new"]),
+            removed: names(&["old"]),
+            rebound: names(&["bind", "backlog"]),
+            adjusted: names(&["idle", "route"]),
+            unchanged: names(&["same"]),
+        }
+    );
+    assert!(!plan.dc_options_changed);
+}
+
+#[test]
+fn access_points_are_counted_by_identity() {
+    let old = config(A, "", &list(&[1, 2, 3]));
+    let new = config(A, "dcs: [{id: 5}]", &list(&[2, 3, 4, 5]));
+    let plan = ReloadPlan::new(&old, &new);
+    assert_eq!(plan.access_points, Change { added: 2, removed: 1 });
+    assert_eq!(plan.dcs, Change { added: 1, removed: 0 });
+    assert!(plan.dc_options_changed);
+    assert_eq!(plan.to_string(), "DCs: +1 -0; access points: +2 -1");
+}
+
+#[test]
+fn keys_that_wait_for_a_restart_are_named() {
+    let changes = "edge: {workers: 2}\nmemory: {pending: 1MiB, pipes: 1MiB, pipe_size: 64KiB}\n\
+        admin: {bind: none, allowed_hosts: [x]}\nmetrics: {bind: none}\n\
+        log: {level: warn, format: json}";
+    let plan = ReloadPlan::new(&config(A, "", &list(&[1])), &config(A, changes, &list(&[1])));
+    let all: Vec<&str> = RESTART.iter().map(|(key, _)| *key).collect();
+    assert_eq!(plan.needs_restart, all);
+    assert!(plan.to_string().starts_with("needs a restart: edge.workers, memory.pending"));
+    let json = serde_json::to_value(&plan).expect("a plan is plain data");
+    assert_eq!(json["listeners"]["unchanged"][0], "a");
+    let live =
+        "policy: {objective: latency}\nguards: {max_removed: 1%}\ngeoip: {default: {country: NL}}";
+    let plan = ReloadPlan::new(&config(A, "", &list(&[1])), &config(A, live, &list(&[1])));
+    assert!(plan.needs_restart.is_empty() && plan.routing_changed && plan.geoip_changed);
+}
