@@ -12,8 +12,8 @@ use crate::routing::topology::{ListenerRoute, Route};
 
 use super::dcs::dc_id;
 use super::key_path::KeyPath;
-use super::reader::{Cursor, word};
-use super::values::{count, duration, name, network, socket_address, text};
+use super::reader::Cursor;
+use super::values::{count, duration, name, network, socket_address, text, word};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
