@@ -169,13 +169,17 @@ impl ListenerDraft {
 }
 
 fn read_route(cursor: &Cursor<'_>) -> Route {
+    const SHAPES: &str = "is not `nearest` or `{dc: N}`";
+    if cursor.node().is_none() || cursor.is_word("nearest") {
+        return Route::Nearest;
+    }
     if !cursor.is_mapping() {
-        let route = cursor.read(word(&[("nearest", Route::Nearest)]));
-        return route.unwrap_or(Route::Nearest);
+        cursor.problem(SHAPES);
+        return Route::Nearest;
     }
     cursor.section(|keys| {
         if keys.is_empty() {
-            keys.problem("is not `nearest` or `{dc: N}`");
+            keys.problem(SHAPES);
         }
         let dc = keys.key("dc").read(dc_id);
         dc.map_or(Route::Nearest, Route::Dc)

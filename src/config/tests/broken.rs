@@ -314,7 +314,7 @@ const BROKEN_LISTENERS: &[(&str, &str)] = &[
     ),
     (
         "{name: a, bind: ['0.0.0.0:1'], route: closest}",
-        "listeners[0].route: \"closest\" is not `nearest`",
+        "listeners[0].route: is not `nearest` or `{dc: N}`",
     ),
     (
         "{name: a, bind: ['0.0.0.0:1'], route: {}}",
