@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::node::Node;
-use super::reader::{Cursor, Section, word};
+use super::reader::{Cursor, Section};
 use super::values::{
-    Parsed, duration, percent, shown, size, socket_address, spoken, spoken_size, text,
+    Parsed, duration, percent, shown, size, socket_address, spoken, spoken_size, text, word,
 };
 
 /// What a reload may not do unless forced. Scope: every source of configuration.

@@ -17,8 +17,8 @@ use super::dcs::{MOST_WEIGHT, WEIGHT, dc_id};
 use super::finding::Findings;
 use super::key_path::KeyPath;
 use super::node::Node;
-use super::reader::{Cursor, Section, word};
-use super::values::{Parsed, count, flag, integer, plain, shown, text};
+use super::reader::{Cursor, Section};
+use super::values::{Parsed, count, flag, integer, plain, shown, text, word};
 
 /// The largest file that is read.
 pub(super) const LIMIT: usize = 16 << 20;

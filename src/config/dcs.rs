@@ -10,8 +10,8 @@ use crate::routing::{DcId, Millis, Place};
 use super::key_path::KeyPath;
 use super::node::Node;
 use super::place;
-use super::reader::{Cursor, Section, word};
-use super::values::{Parsed, count, duration, flag, integer, name, percent, spoken};
+use super::reader::{Cursor, Section};
+use super::values::{Parsed, count, duration, flag, integer, name, percent, spoken, word};
 
 const MILLI: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);

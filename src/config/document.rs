@@ -12,6 +12,10 @@ use super::node::{Node, NodeSeed};
 /// How much text is parsed again to find the lines of problems; those beyond go without.
 const LINE_BUDGET: usize = 8 << 20;
 
+/// How deep brackets may nest in YAML. Its scanner looks at every open one for every token, so that
+/// a megabyte of them would keep it busy for minutes; the parser itself gives up at 128 levels.
+const DEEPEST_BRACKETS: usize = 512;
+
 /// A parsed document that still knows its text.
 pub(super) struct Document<'t> {
     text: &'t str,
@@ -65,12 +69,15 @@ impl<'t> Document<'t> {
         Ok(Self { text, format, root, line_budget: Cell::new(LINE_BUDGET.max(text.len())) })
     }
 
-    /// The line of a node, from 1. The parsers tell positions in errors only, so they are asked to
+    /// The line of a node, from 1; none for the document as a whole. The parsers tell positions in errors only, so they are asked to
     /// fail there.
     pub(super) fn line_of(&self, path: &KeyPath) -> Option<usize> {
+        let steps = path.steps();
+        if steps.is_empty() {
+            return None;
+        }
         let left = self.line_budget.get().checked_sub(self.text.len())?;
         self.line_budget.set(left);
-        let steps = path.steps();
         self.format.read(self.text, Walk { steps: &steps }).err()?.line
     }
 }
@@ -82,6 +89,10 @@ impl Format {
         seed: S,
     ) -> Result<S::Value, SyntaxError> {
         match self {
+            Self::Yaml if bracket_depth(text) > DEEPEST_BRACKETS => Err(SyntaxError {
+                line: None,
+                text: format!("nests brackets deeper than {DEEPEST_BRACKETS} levels"),
+            }),
             Self::Yaml => {
                 seed.deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| {
                     SyntaxError {
@@ -102,6 +113,20 @@ impl Format {
             }
         }
     }
+}
+
+/// The most brackets that are open at a time. Those within quotes and comments count: what this
+/// guards against is far from what people write, and a text that tells them apart must be scanned.
+fn bracket_depth(text: &str) -> usize {
+    let depths = text.bytes().scan(0_usize, |depth, byte| {
+        match byte {
+            b'[' | b'{' => *depth += 1,
+            b']' | b'}' => *depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        Some(*depth)
+    });
+    depths.max().unwrap_or_default()
 }
 
 fn count_lines(bytes: &[u8]) -> usize {

@@ -96,7 +96,11 @@ impl Findings {
         let mut list: Vec<Finding> = found
             .map(|(path, text)| finding(document.line_of(&path), path.to_string(), text))
             .collect();
-        list.sort_by_key(|finding| finding.line);
+        // Without a line: the file as a whole comes first, what lies beyond the budget last.
+        list.sort_by_key(|finding| match finding.line {
+            None if finding.path.is_empty() => 0,
+            line => line.unwrap_or(usize::MAX),
+        });
         if self.more.get() > 0 {
             let text = format!("and {} more of this kind", self.more.get());
             list.push(finding(None, String::new(), text));

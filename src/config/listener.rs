@@ -12,8 +12,8 @@ use crate::routing::topology::{ListenerRoute, Route};
 
 use super::dcs::dc_id;
 use super::key_path::KeyPath;
-use super::reader::{Cursor, word};
-use super::values::{count, duration, name, network, socket_address, text};
+use super::reader::Cursor;
+use super::values::{count, duration, name, network, socket_address, text, word};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const MONTH: Duration = Duration::from_secs(30 * 86_400);
@@ -159,13 +159,17 @@ impl ListenerDraft {
 }
 
 fn read_route(cursor: &Cursor<'_>) -> Route {
+    const SHAPES: &str = "is not `nearest` or `{dc: N}`";
+    if cursor.node().is_none() || cursor.is_word("nearest") {
+        return Route::Nearest;
+    }
     if !cursor.is_mapping() {
-        let route = cursor.read(word(&[("nearest", Route::Nearest)]));
-        return route.unwrap_or(Route::Nearest);
+        cursor.problem(SHAPES);
+        return Route::Nearest;
     }
     cursor.section(|keys| {
         if keys.is_empty() {
-            keys.problem("is not `nearest` or `{dc: N}`");
+            keys.problem(SHAPES);
         }
         let dc = keys.key("dc").read(dc_id);
         dc.map_or(Route::Nearest, Route::Dc)

@@ -7,7 +7,7 @@ use super::finding::Findings;
 use super::key_path::KeyPath;
 use super::node::Node;
 use super::not_yet;
-use super::values::{Parsed, shown};
+use super::values::Parsed;
 
 /// Longer keys are not compared with the known ones.
 const LONGEST_KEY: usize = 64;
@@ -234,10 +234,7 @@ fn unknown_key<'k>(key: &str, known: impl Iterator<Item = &'k &'static str>) -> 
 }
 
 /// The word that was probably meant: at most a third of the letters differ.
-pub(super) fn closest<'k>(
-    word: &str,
-    known: impl Iterator<Item = &'k &'static str>,
-) -> Option<&'static str> {
+fn closest<'k>(word: &str, known: impl Iterator<Item = &'k &'static str>) -> Option<&'static str> {
     if word.len() > LONGEST_KEY {
         return None;
     }
@@ -246,25 +243,4 @@ pub(super) fn closest<'k>(
         .filter(|(distance, known)| *distance <= known.len().max(word.len()).div_ceil(3))
         .min()
         .map(|(_, known)| known)
-}
-
-/// One of a few words, each with its value.
-pub(super) fn word<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Node) -> Parsed<T> {
-    move |node| {
-        let given = match node {
-            Node::Text(text) => text.as_str(),
-            Node::Bool(true) => "true",
-            Node::Bool(false) => "false",
-            other => return Err(format!("is {}, not {}", other.kind(), listed(words))),
-        };
-        let found = words.iter().find(|(word, _)| *word == given);
-        found
-            .map(|(_, value)| *value)
-            .ok_or_else(|| format!("{} is not {}", shown(given), listed(words)))
-    }
-}
-
-fn listed<T>(words: &[(&str, T)]) -> String {
-    let quoted: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-    quoted.join(" or ")
 }

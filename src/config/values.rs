@@ -49,6 +49,22 @@ pub(super) fn name(node: &Node) -> Parsed<Arc<str>> {
     Err(format!("{} is not a name: up to 64 letters, digits, `-`, `_` and `.`", shown(name)))
 }
 
+/// One of a few words, each with its value.
+pub(super) fn word<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Node) -> Parsed<T> {
+    move |node| {
+        let given = match node {
+            Node::Text(text) => text.as_str(),
+            Node::Bool(true) => "true",
+            Node::Bool(false) => "false",
+            other => return Err(format!("is {}, not {}", other.kind(), listed(words))),
+        };
+        let found = words.iter().find(|(word, _)| *word == given);
+        found
+            .map(|(_, value)| *value)
+            .ok_or_else(|| format!("{} is not {}", shown(given), listed(words)))
+    }
+}
+
 /// `true` or `false`.
 pub(super) fn flag(node: &Node) -> Parsed<bool> {
     match node {
@@ -165,6 +181,11 @@ pub(super) fn plain(ip: IpAddr) -> Parsed<()> {
         same if same == ip => Ok(()),
         v4 => Err(format!("{ip} is the IPv4 address {v4}; write it as one")),
     }
+}
+
+fn listed<T>(words: &[(&str, T)]) -> String {
+    let quoted: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+    quoted.join(" or ")
 }
 
 fn outside(given: impl Display, least: &impl Display, most: &impl Display) -> String {

@@ -47,8 +47,8 @@ fn aliases_may_repeat_but_not_explode() {
 #[test]
 fn nesting_and_size_are_bounded() {
     for open in ["[", "{a: ", "- "] {
-        let text = refusal(&open.repeat(20_000));
-        assert!(text.contains("limit") || text.contains("nesting"), "{text}");
+        let text = refusal(&open.repeat(200_000));
+        assert!(text.contains("limit") || text.contains("nests"), "{text}");
     }
     assert!(parse(&format!("{}1{}", "[".repeat(100), "]".repeat(100))).is_ok());
     let error = Document::parse(&vec![b' '; (1 << 20) + 1], 1 << 20).err();

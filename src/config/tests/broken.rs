@@ -1,0 +1,299 @@
+//! Configurations that are refused, each with exactly what is told.
+
+use super::{LISTENER, parse_both, problems};
+
+/// Each row: keys of the main file beside a good listener, and the only problem they have.
+const BROKEN: &[(&str, &str)] = &[
+    ("edge: [1]", "edge: is a list, not a mapping of keys"),
+    ("edge: {name: 5}", "edge.name: is a number, not text; quote it"),
+    (
+        "edge: {name: 'a b'}",
+        "edge.name: \"a b\" is not a name: up to 64 letters, digits, `-`, `_` and `.`",
+    ),
+    ("edge: {workers: 0}", "edge.workers: 0 is outside 1..1024"),
+    ("edge: {workers: many}", "edge.workers: is not `auto` or a number of threads"),
+    (
+        "edge: {location: {country: ZZ}}",
+        "edge.location.country: \"ZZ\" is not a country; two letters of ISO 3166-1, such as NL",
+    ),
+    ("edge: {location: {lat: 1}}", "edge.location: needs `lon` beside `lat`"),
+    ("edge: {location: {}}", "edge.location: needs `country`, or `lat` and `lon`"),
+    (
+        "edge: {location: {country: NL, lat: 1, lon: 2}}",
+        "edge.location: has a `country` and coordinates; one of them places it",
+    ),
+    ("edge: {nmae: x}", "edge.nmae: unknown key; did you mean `name`?"),
+    ("edge: {state_dir: /var}", "edge.state_dir: not in this version"),
+    ("edge: {name: a, name: b}", "edge.name: is given twice"),
+    ("dc_options: ''", "dc_options: is empty"),
+    ("geoip: {database: none, asn_database: x}", "geoip.asn_database: not in this version"),
+    (
+        "geoip: {overrides: {10.0.0.1/8: {country: NL}}}",
+        "geoip.overrides[\"10.0.0.1/8\"]: 10.0.0.1/8 has bits beyond its length; the network is 10.0.0.0/8",
+    ),
+    (
+        "geoip: {overrides: {nonsense: {country: NL}}}",
+        "geoip.overrides.nonsense: \"nonsense\" is not a network",
+    ),
+    (
+        "geoip: {overrides: {10.0.0.0/8: none}}",
+        "geoip.overrides[\"10.0.0.0/8\"]: 10.0.0.0/8 needs a place",
+    ),
+    (
+        "geoip: {overrides: {'2001:db8::/32': {country: NL}, '2001:DB8::/32': {country: NL}}}",
+        "geoip.overrides[\"2001:DB8::/32\"]: is given twice",
+    ),
+    ("dcs: {id: 2}", "dcs: is a mapping, not a list"),
+    ("dcs: [{name: ams}]", "dcs[0]: needs `id`"),
+    ("dcs: [{id: 0}]", "dcs[0].id: 0 is not the id of a DC, 1..32767"),
+    ("dcs: [{id: 32768}]", "dcs[0].id: 32768 is not the id of a DC, 1..32767"),
+    ("dcs: [{id: 2}, {id: 2}]", "dcs[1].id: 2 is already the id of dcs[0]"),
+    ("dcs: [{id: 2, name: x}, {id: 3, name: x}]", "dcs[1].name: `x` is already the name of dcs[0]"),
+    (
+        "dcs: [{id: 2, name: dc3}]",
+        "dcs[0].name: `dc3` is how another DC is called when it has no name",
+    ),
+    ("dcs: [{id: 2, location: {lat: 123, lon: 0}}]", "dcs[0].location.lat: 123 is outside -90..90"),
+    (
+        "dcs: [{id: 2, location: {lat: 0, lon: .nan}}]",
+        "dcs[0].location.lon: NaN is outside -180..180",
+    ),
+    ("dcs: [{id: 2, weight: -1}]", "dcs[0].weight: -1 is outside 0..10000"),
+    ("dcs: [{id: 2, max_connecting: 0}]", "dcs[0].max_connecting: 0 is outside 1..1000000"),
+    ("dcs: [{id: 2, replicas: [1]}]", "dcs[0].replicas: not in this version"),
+    ("dcs: [{id: 2, health: {fall: 0}}]", "dcs[0].health.fall: 0 is outside 1..100"),
+    ("dcs: [{id: 2, health: {startup_grace: 1s}}]", "dcs[0].health.startup_grace: unknown key"),
+    (
+        "dcs: [{id: 2, health: {interval: 100ms}}]",
+        "dcs[0].health.fast_interval: 300ms is longer than `interval`, 100ms",
+    ),
+    (
+        "connect: {timeout: 3}",
+        "connect.timeout: 3 has no unit; write a time with its unit (ms s m h d), such as `3s`",
+    ),
+    (
+        "connect: {timeout: 3 weeks}",
+        "connect.timeout: \"3 weeks\" is not a time with its unit (ms s m h d)",
+    ),
+    (
+        "connect: {timeout: -3s}",
+        "connect.timeout: \"-3s\" is not a time with its unit (ms s m h d)",
+    ),
+    ("connect: {timeout: 0s}", "connect.timeout: 0ms is outside 10ms..1m"),
+    (
+        "connect: {timeout: 99999999999999999999d}",
+        "connect.timeout: \"99999999999999999999d\" is not a time with its unit (ms s m h d)",
+    ),
+    (
+        "connect: {timeout: 9999999999999999999d}",
+        "connect.timeout: \"9999999999999999999d\" is too large",
+    ),
+    ("connect: {deadline: 1s}", "connect.deadline: 1s is shorter than `connect.timeout`, 3s"),
+    ("connect: {attempts: 0}", "connect.attempts: 0 is outside 1..64"),
+    ("connect: {attempts: 2.5}", "connect.attempts: 2.5 is not a whole number"),
+    ("connect: {hedge: none}", "connect.hedge: not in this version"),
+    (
+        "policy: {objective: nearest}",
+        "policy.objective: \"nearest\" is not `distance` or `latency` or `balanced`",
+    ),
+    ("policy: {fail_open: maybe}", "policy.fail_open: is text, not `true` or `false`"),
+    ("policy: {rules: []}", "policy.rules: not in this version"),
+    ("health: {probe: {http: {path: /}}}", "health.probe.http: not in this version"),
+    ("health: {probe: udp}", "health.probe: \"udp\" is not `tcp`"),
+    ("health: {fast_interval: 3s}", "health.fast_interval: 3s is longer than `interval`, 2s"),
+    (
+        "health: {jitter: 10}",
+        "health.jitter: 10 has no unit; write a share with its unit (%), such as `10%`",
+    ),
+    ("health: {jitter: 101%}", "health.jitter: 101% is outside 0%..100%"),
+    ("health: {slow_start: 30s}", "health.slow_start: not in this version"),
+    ("guards: {empty_dc: maybe}", "guards.empty_dc: \"maybe\" is not `refuse` or `allow`"),
+    ("guards: {max_moved: 50%}", "guards.max_moved: not in this version"),
+    (
+        "memory: {pending: 256}",
+        "memory.pending: 256 has no unit; write a size with its unit (KiB MiB GiB), such as `256MiB`",
+    ),
+    (
+        "memory: {pending: 256MB}",
+        "memory.pending: \"256MB\" is not a size with its unit (KiB MiB GiB)",
+    ),
+    ("memory: {pipes: 64KiB}", "memory.pipes: 64KiB does not hold one pipe of 256KiB"),
+    ("memory: {pipe_size: 4KiB}", "memory.pipe_size: 4KiB is outside 64KiB..16MiB"),
+    ("shutdown: {grace: 1m}", "shutdown.deadline: 30s is shorter than `shutdown.grace`, 1m"),
+    (
+        "admin: {bind: '0.0.0.0:9900'}",
+        "admin.bind: 0.0.0.0:9900 is outside loopback, which needs tokens: not in this version",
+    ),
+    ("admin: {bind: 'unix:/run/admin.sock'}", "admin.bind: `unix:`: not in this version"),
+    ("admin: {tls: none}", "admin.tls: not in this version"),
+    (
+        "admin: {allowed_hosts: ['localhost:9900']}",
+        "admin.allowed_hosts[0]: \"localhost:9900\" is not a host without a port",
+    ),
+    ("metrics: {bind: 9901}", "metrics.bind: is a number, not text; quote it"),
+    (
+        "metrics: {bind: '127.0.0.1:9900'}",
+        "metrics.bind: 127.0.0.1:9900 is already used by admin.bind",
+    ),
+    (
+        "metrics: {bind: '127.0.0.1:443'}",
+        "listeners[0].bind: 127.0.0.1:443 is already used by metrics.bind",
+    ),
+    (
+        "log: {level: loud}",
+        "log.level: \"loud\" is not `error` or `warn` or `info` or `debug` or `trace`",
+    ),
+    ("access_log: none", "access_log: not in this version"),
+    ("include: [a.yaml]", "include: not in this version"),
+    ("liseners: []", "liseners: unknown key; did you mean `listeners`?"),
+    ("xyzzy: 1", "xyzzy: unknown key"),
+];
+
+#[test]
+fn each_broken_key_is_told_with_its_path_and_what_is_wrong() {
+    for (keys, problem) in BROKEN {
+        assert_eq!(problems(&format!("{LISTENER}{keys}")), [*problem], "{keys}");
+    }
+}
+
+/// As above, for the keys of a listener.
+const BROKEN_LISTENERS: &[(&str, &str)] = &[
+    ("{bind: ['127.0.0.1:1']}", "listeners[0]: needs `name`"),
+    ("{name: a}", "listeners[0]: needs `bind`, a list of at least one address"),
+    ("{name: a, bind: []}", "listeners[0]: needs `bind`, a list of at least one address"),
+    ("{name: a, bind: '0.0.0.0:1'}", "listeners[0].bind: is text, not a list"),
+    (
+        "{name: a, bind: ['localhost:1']}",
+        "listeners[0].bind[0]: \"localhost:1\" is not an address with a port",
+    ),
+    (
+        "{name: a, bind: ['224.0.0.1:1']}",
+        "listeners[0].bind[0]: 224.0.0.1:1 is a multicast address",
+    ),
+    (
+        "{name: a, bind: ['[::ffff:127.0.0.1]:1']}",
+        "listeners[0].bind[0]: ::ffff:127.0.0.1 is the IPv4 address 127.0.0.1; write it as one",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1', '0.0.0.0:1']}",
+        "listeners[0].bind: 0.0.0.0:1 is already used by listeners[0].bind",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1']}, {name: b, bind: ['0.0.0.0:1']}",
+        "listeners[1].bind: 0.0.0.0:1 is already used by listeners[0].bind",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1']}, {name: a, bind: ['0.0.0.0:2']}",
+        "listeners[1].name: `a` is already the name of listeners[0]",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], protocol: udp}",
+        "listeners[0].protocol: `udp`: not in this version",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], protocol: sctp}",
+        "listeners[0].protocol: \"sctp\" is not `tcp`",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], route: {mtproto: {secrets: []}}}",
+        "listeners[0].route.mtproto: not in this version",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], route: closest}",
+        "listeners[0].route: is not `nearest` or `{dc: N}`",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], route: {}}",
+        "listeners[0].route: is not `nearest` or `{dc: N}`",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], route: {dc: 7}}",
+        "listeners[0].route.dc: there is no DC 7 in `dcs` or in dc_options",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], dcs: [2, 8]}",
+        "listeners[0].dcs: there is no DC 8 in `dcs` or in dc_options",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], dcs: []}",
+        "listeners[0].dcs: names no DC; `all` allows every one",
+    ),
+    ("{name: a, bind: ['0.0.0.0:1'], dcs: some}", "listeners[0].dcs: is text, not a list"),
+    ("{name: a, bind: ['0.0.0.0:1'], sticky: none}", "listeners[0].sticky: not in this version"),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], limits: {sessions_per_client: 4}}",
+        "listeners[0].limits.sessions_per_client: not in this version",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], limits: {session: 4}}",
+        "listeners[0].limits.session: unknown key; did you mean `sessions`?",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], timeouts: {first_byte: none}}",
+        "listeners[0].timeouts.first_byte: not in this version",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], tcp: {keepalive: {idle: 1500ms}}}",
+        "listeners[0].tcp.keepalive.idle: keepalive counts whole seconds",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], tcp: {backlog: 0}}",
+        "listeners[0].tcp.backlog: 0 is outside 1..65535",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], proxy_protocol: {accept_from: [10.0.0.0/33]}}",
+        "listeners[0].proxy_protocol.accept_from[0]: \"10.0.0.0/33\" is not a network",
+    ),
+];
+
+#[test]
+fn each_broken_listener_is_told_with_its_path_and_what_is_wrong() {
+    for (listeners, problem) in BROKEN_LISTENERS {
+        let main = format!("listeners: [{listeners}]");
+        assert_eq!(problems(&main), [*problem], "{listeners}");
+    }
+    assert_eq!(problems(""), ["needs `listeners`, a list of at least one"]);
+    assert_eq!(problems("listeners:"), ["needs `listeners`, a list of at least one"]);
+    let main =
+        "dcs: [{id: 5}]\nlisteners: [{name: a, bind: ['0.0.0.0:1'], route: {dc: 5}, dcs: [2]}]";
+    assert_eq!(problems(main), ["listeners[0].dcs: does not allow DC 5, which `route` asks for"]);
+}
+
+#[test]
+fn all_problems_of_both_files_are_told_at_once_with_their_lines() {
+    let main = "\
+edge:
+  nmae: x
+dcs:
+  - id: 2
+    location:
+      lat: 123
+      lon: 4
+    health: {fall: 0,
+      rise: 0}
+  - name: y
+
+admin:
+  bind: 0.0.0.0:1
+";
+    let options = "[\n{\"id\": 2, \"ip_address\": \"192.0.2.1\", \"port\": 0},\n{\"id\": 99999}\n]";
+    let error = parse_both(main.as_bytes(), options.as_bytes()).expect_err("many problems");
+    assert_eq!(
+        error.to_string(),
+        "\
+/etc/nearpoint/main.yaml: needs `listeners`, a list of at least one
+/etc/nearpoint/main.yaml:2: edge.nmae: unknown key; did you mean `name`?
+/etc/nearpoint/main.yaml:6: dcs[0].location.lat: 123 is outside -90..90
+/etc/nearpoint/main.yaml:8: dcs[0].health.fall: 0 is outside 1..100
+/etc/nearpoint/main.yaml:9: dcs[0].health.rise: 0 is outside 1..100
+/etc/nearpoint/main.yaml:10: dcs[1]: needs `id`
+/etc/nearpoint/main.yaml:13: admin.bind: 0.0.0.0:1 is outside loopback, which needs tokens: not in this version
+list.yaml:2: dc_options[0].port: 0 is not a port
+list.yaml:3: dc_options[1].id: 99999 is not the id of a DC, 1..32767
+list.yaml:3: dc_options[1]: needs `ip_address`
+list.yaml:3: dc_options[1]: needs `port`"
+    );
+    let json = serde_json::to_value(&error).expect("findings are plain data");
+    assert_eq!(json["problems"][1]["path"], "edge.nmae");
+    assert_eq!(json["problems"][1]["line"], 2);
+}
