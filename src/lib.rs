@@ -2,7 +2,9 @@
 
 pub mod config;
 pub mod control;
+pub mod forward;
 pub mod geoip;
 pub mod metrics;
 pub mod net;
 pub mod routing;
+pub mod sessions;

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::dial::{Keepalive, keep_alive};
 
@@ -64,6 +65,17 @@ pub fn bind_group(
     Ok(group)
 }
 
+/// Gives a listening socket, and those accepted from now on, other options; connections that wait in
+/// its queue stay.
+///
+/// # Errors
+/// What setsockopt(2) or listen(2) say.
+pub fn adjust(listener: &impl AsFd, options: &ListenOptions) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    set_inherited(&socket, options)?;
+    socket.listen(backlog(options))
+}
+
 /// Accepted sockets inherit the options of the listening one (`tcp(7)`), which saves a handful of
 /// system calls per session.
 fn bind(address: SocketAddr, options: &ListenOptions) -> Result<TcpListener, BindError> {
@@ -77,21 +89,27 @@ fn bind(address: SocketAddr, options: &ListenOptions) -> Result<TcpListener, Bin
         }
         socket.set_reuse_address(true)?;
         socket.set_reuse_port(true)?;
-        socket.set_tcp_nodelay(true)?;
-        keep_alive(&socket, options.keepalive)?;
-        socket.set_tcp_user_timeout(Some(options.user_timeout))
+        set_inherited(&socket, options)
     };
     set_up().map_err(failed("set up a socket for"))?;
     socket.bind(&address.into()).map_err(failed("bind"))?;
-    let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
-    socket.listen(backlog).map_err(failed("listen on"))?;
+    socket.listen(backlog(options)).map_err(failed("listen on"))?;
     Ok(socket.into())
+}
+
+fn set_inherited(socket: &Socket, options: &ListenOptions) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    keep_alive(socket, options.keepalive)?;
+    socket.set_tcp_user_timeout(Some(options.user_timeout))
+}
+
+fn backlog(options: &ListenOptions) -> i32 {
+    i32::try_from(options.backlog).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use socket2::SockRef;
     use std::net::TcpStream;
 
     const OPTIONS: ListenOptions = ListenOptions {

@@ -16,7 +16,7 @@ mod socket;
 pub use descriptors::raise_descriptor_limit;
 pub use dial::{DialOptions, Keepalive, dial};
 pub use exclusive::ExclusiveBind;
-pub use listen::{BindError, ListenOptions, bind_group};
+pub use listen::{BindError, ListenOptions, adjust, bind_group};
 pub use pipe::Pipe;
 pub use socket::{peek, receive, reset_on_close, send, unacknowledged};
 

@@ -124,6 +124,10 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// All of them, for metrics.
+    pub const ALL: [Self; 5] =
+        [Self::Override, Self::Database, Self::Country, Self::Default, Self::Unknown];
+
     /// A fixed word, used as a metric label and in `explain`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

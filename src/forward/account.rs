@@ -1,0 +1,82 @@
+//! What is counted of a connected session; on drop, so that one that is cut short is counted too.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use prometheus::Histogram;
+use tokio::net::TcpStream;
+
+use super::connect::Connected;
+use super::listener::Settings;
+use super::worker::Worker;
+use crate::config::Timeouts;
+use crate::metrics::handles::DcMetrics;
+use crate::net;
+use crate::routing::{AccessPointSlot, CloseReason, DcSlot, Ending, Ranking, Side, Snapshot};
+
+/// A connected session, from its first byte to its last.
+pub(super) struct SessionGuard {
+    /// The connection to the access point.
+    pub(super) upstream: TcpStream,
+    /// When it ends by itself.
+    pub(super) timeouts: Timeouts,
+    /// The counters of its DC.
+    pub(super) metrics: Rc<DcMetrics>,
+    /// How it ended; `None` until it did.
+    pub(super) closed: Option<CloseReason>,
+    session_seconds: Histogram,
+    dc: Arc<DcSlot>,
+    access_point: Arc<AccessPointSlot>,
+    began: Instant,
+}
+
+impl SessionGuard {
+    /// The session is connected: counts where it went and why.
+    pub(super) fn open(
+        worker: &Worker,
+        settings: &Settings,
+        snapshot: &Snapshot,
+        ranking: &Ranking,
+        connected: Connected,
+    ) -> Self {
+        let Connected { stream, attempt, took } = connected;
+        let context = &worker.shared.context;
+        let topology = &snapshot.topology;
+        let id = topology.dc(attempt.dc).id;
+        let metrics = settings.dc_metrics(&context.metrics, topology, id);
+        metrics.connect_seconds.observe(took.as_secs_f64());
+        metrics.routed(ranking.why(attempt.dc)).inc();
+        if let Some(home) = ranking.home().filter(|home| *home != attempt.dc) {
+            context.metrics.failed_over(topology.dc(home).id, id);
+        }
+        let session = Self {
+            upstream: stream,
+            timeouts: settings.config.timeouts,
+            metrics,
+            closed: None,
+            session_seconds: settings.metrics.session_seconds.clone(),
+            dc: Arc::clone(&snapshot.dc(attempt.dc).slot),
+            access_point: Arc::clone(&snapshot.access_point(attempt.access_point).slot),
+            began: Instant::now(),
+        };
+        session.metrics.sessions_active.inc();
+        session.dc.session_opened();
+        session.access_point.session_opened();
+        session
+    }
+}
+
+impl Drop for SessionGuard {
+    fn drop(&mut self) {
+        let reason = self.closed.unwrap_or_else(|| {
+            net::reset_on_close(&self.upstream);
+            CloseReason { side: Side::Nearpoint, ending: Ending::Shutdown }
+        });
+        self.metrics.closed(reason).inc();
+        self.metrics.sessions_active.dec();
+        self.session_seconds.observe(self.began.elapsed().as_secs_f64());
+        self.dc.session_closed();
+        self.access_point.session_closed();
+    }
+}

@@ -1,0 +1,339 @@
+//! One direction of a session: takes from one socket, gives to the other, by copy or by splice.
+//!
+//! Small messages go through the worker's scratch buffer; an idle flow owns no memory. A flow that
+//! keeps filling the buffer is moved through a pipe instead and falls back when it calms down.
+//!
+//! Readiness is tokio's, edge-triggered: it is cleared when the kernel said "would block", and after
+//! a read that did not fill the buffer, which saves the system call that would say so.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use super::worker::Resources;
+use crate::net::{self, Pipe};
+
+/// Full reads in a row after which a flow is bulk.
+const BULK_AFTER: u8 = 3;
+
+/// Fills in a row below [`SMALL_FILL`] after which a flow is bulk no more.
+const CALM_AFTER: u8 = 8;
+
+/// Less than this is copied as cheaply as it is spliced.
+const SMALL_FILL: usize = 8 * 1024;
+
+/// Rounds a flow may make before others have their turn.
+const ROUNDS: u32 = 16;
+
+/// One direction.
+#[derive(Default)]
+pub(super) struct Flow {
+    carrier: Carrier,
+    /// The end of the stream has been read.
+    source_ended: bool,
+    /// The source is known to have broken: an end of the stream is none.
+    source_broken: bool,
+    /// The end of the stream has been passed on, or there will be none.
+    done: bool,
+    /// Waits for the sink, and so does not look at the source.
+    back_pressured: bool,
+    /// Bytes moved since the last [`Flow::take_counts`].
+    copied: u64,
+    spliced: u64,
+}
+
+/// What moves the bytes, with the bytes that are on their way.
+enum Carrier {
+    /// Through the scratch buffer.
+    Copy { full_reads: u8, held: Option<Box<Held>> },
+    /// Through a pipe; none is held while there is nothing to move.
+    Splice { pipe: Option<Pipe>, small_fills: u8 },
+}
+
+impl Default for Carrier {
+    fn default() -> Self {
+        Self::Copy { full_reads: 0, held: None }
+    }
+}
+
+/// Bytes that have been read and could not be written at once.
+struct Held {
+    bytes: Box<[u8]>,
+    written: usize,
+}
+
+/// A flow broke: on the side it reads from, or on the side it writes to.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// Reading failed.
+    Source(io::Error),
+    /// Writing failed.
+    Sink(io::Error),
+}
+
+/// Bytes moved since they were last counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// By copy.
+    pub(super) copied: u64,
+    /// By splice.
+    pub(super) spliced: u64,
+}
+
+impl Flow {
+    /// Whether the end of the stream has been passed on.
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Whether the flow waits for the sink: then it would not notice that its source has broken.
+    pub(super) fn is_back_pressured(&self) -> bool {
+        self.back_pressured
+    }
+
+    /// The source has broken. What it had sent is still delivered, but never an orderly end.
+    pub(super) fn source_broke(&mut self) {
+        self.source_broken = true;
+    }
+
+    /// Bytes moved since the last call.
+    pub(super) fn take_counts(&mut self) -> Counts {
+        let counts = Counts { copied: self.copied, spliced: self.spliced };
+        (self.copied, self.spliced) = (0, 0);
+        counts
+    }
+
+    /// Whether bytes have moved since the last [`Flow::take_counts`].
+    pub(super) fn moved(&self) -> u64 {
+        self.copied + self.spliced
+    }
+
+    /// Moves what can be moved. Ready once the end of the stream has been passed on.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &TcpStream,
+        to: &TcpStream,
+        resources: &Resources,
+    ) -> Poll<Result<(), Broken>> {
+        for _ in 0..ROUNDS {
+            if self.done {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.poll_deliver(cx, to, resources))?;
+            if self.source_ended {
+                if !self.source_broken {
+                    shut_down_writes(to).map_err(Broken::Sink)?;
+                }
+                self.done = true;
+                return Poll::Ready(Ok(()));
+            }
+            let taken = match &self.carrier {
+                Carrier::Copy { .. } => self.poll_copy(cx, from, to, resources),
+                Carrier::Splice { .. } => self.poll_splice(cx, from, resources),
+            };
+            ready!(taken)?;
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Gives back what the flow holds; the bytes in it are lost.
+    pub(super) fn abandon(&mut self, resources: &Resources) {
+        self.done = true;
+        match std::mem::take(&mut self.carrier) {
+            Carrier::Copy { held: Some(held), .. } => resources.pending.sub(held.size()),
+            Carrier::Splice { pipe: Some(pipe), .. } => resources.give_back(pipe),
+            Carrier::Copy { held: None, .. } | Carrier::Splice { pipe: None, .. } => {}
+        }
+    }
+
+    /// Writes what is on its way. Ready when nothing is left.
+    fn poll_deliver(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &TcpStream,
+        resources: &Resources,
+    ) -> Poll<Result<(), Broken>> {
+        while self.has_held() {
+            ready!(self.poll_sink(cx, to))?;
+            let written = match &mut self.carrier {
+                Carrier::Copy { held: Some(held), .. } => {
+                    let rest = &held.bytes[held.written..];
+                    let written = to.try_io(Interest::WRITABLE, || net::send(to, rest));
+                    if let Ok(written) = written {
+                        held.written += written;
+                        self.copied += written as u64;
+                    }
+                    written
+                }
+                Carrier::Splice { pipe: Some(pipe), .. } => {
+                    let drained = to.try_io(Interest::WRITABLE, || pipe.drain(to));
+                    self.spliced += *drained.as_ref().unwrap_or(&0) as u64;
+                    drained
+                }
+                Carrier::Copy { held: None, .. } | Carrier::Splice { pipe: None, .. } => Ok(0),
+            };
+            match written {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    return Poll::Ready(Err(Broken::Sink(error)));
+                }
+                Ok(_) | Err(_) => {}
+            }
+            self.release_written(resources);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn has_held(&self) -> bool {
+        match &self.carrier {
+            Carrier::Copy { held, .. } => held.is_some(),
+            Carrier::Splice { pipe, .. } => pipe.as_ref().is_some_and(|pipe| !pipe.is_empty()),
+        }
+    }
+
+    fn poll_sink(&mut self, cx: &mut Context<'_>, to: &TcpStream) -> Poll<Result<(), Broken>> {
+        let ready = to.poll_write_ready(cx).map_err(Broken::Sink);
+        self.back_pressured = ready.is_pending();
+        ready
+    }
+
+    fn release_written(&mut self, resources: &Resources) {
+        if let Carrier::Copy { held, .. } = &mut self.carrier
+            && held.as_ref().is_some_and(|held| held.written == held.bytes.len())
+            && let Some(held) = held.take()
+        {
+            resources.pending.sub(held.size());
+        }
+    }
+
+    /// One read into the scratch buffer and one write out of it.
+    fn poll_copy(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &TcpStream,
+        to: &TcpStream,
+        resources: &Resources,
+    ) -> Poll<Result<(), Broken>> {
+        ready!(from.poll_read_ready(cx)).map_err(Broken::Source)?;
+        let mut scratch = resources.scratch.borrow_mut();
+        // Where nothing more may be held, bytes stay in the source until the sink has taken them.
+        let may_hold = resources.may_hold();
+        let received = match try_read(from, &mut scratch, may_hold) {
+            Ok(received) => received,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Ready(Ok(())),
+            Err(error) => return Poll::Ready(Err(Broken::Source(error))),
+        };
+        if received == 0 {
+            self.source_ended = true;
+            return Poll::Ready(Ok(()));
+        }
+        let full = received == scratch.len();
+        let bytes = &scratch[..received];
+        let written = match to.try_io(Interest::WRITABLE, || net::send(to, bytes)) {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => return Poll::Ready(Err(Broken::Sink(error))),
+        };
+        self.copied += written as u64;
+        if !may_hold {
+            net::receive(from, &mut scratch[..written]).map_err(Broken::Source)?;
+            return match written {
+                0 => self.poll_sink(cx, to),
+                _ => Poll::Ready(Ok(())),
+            };
+        }
+        let Carrier::Copy { full_reads, held } = &mut self.carrier else {
+            return Poll::Ready(Ok(()));
+        };
+        *full_reads = if full { full_reads.saturating_add(1) } else { 0 };
+        if written < received {
+            let rest = Held { bytes: bytes[written..].into(), written: 0 };
+            resources.pending.add(rest.size());
+            *held = Some(Box::new(rest));
+        } else if *full_reads >= BULK_AFTER {
+            self.carrier = Carrier::Splice { pipe: None, small_fills: 0 };
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// One fill of the empty pipe; what is in it is delivered in the next round.
+    fn poll_splice(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &TcpStream,
+        resources: &Resources,
+    ) -> Poll<Result<(), Broken>> {
+        let Carrier::Splice { pipe: slot, small_fills } = &mut self.carrier else {
+            return Poll::Ready(Ok(()));
+        };
+        let readable = from.poll_read_ready(cx);
+        if readable.is_pending() {
+            slot.take().into_iter().for_each(|pipe| resources.give_back(pipe));
+        }
+        ready!(readable).map_err(Broken::Source)?;
+        let Some(mut pipe) = slot.take().or_else(|| resources.take_pipe()) else {
+            self.carrier = Carrier::default();
+            return Poll::Ready(Ok(()));
+        };
+        let filled = from.try_io(Interest::READABLE, || pipe.fill(from));
+        match filled {
+            Ok(0) => {
+                self.source_ended = true;
+                resources.give_back(pipe);
+            }
+            Ok(filled) => {
+                *small_fills = if filled < SMALL_FILL { small_fills.saturating_add(1) } else { 0 };
+                *slot = Some(pipe);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                resources.give_back(pipe);
+                if *small_fills >= CALM_AFTER {
+                    self.carrier = Carrier::default();
+                }
+            }
+            Err(error) => {
+                resources.give_back(pipe);
+                return Poll::Ready(Err(Broken::Source(error)));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Held {
+    fn size(&self) -> i64 {
+        self.bytes.len() as i64
+    }
+}
+
+/// Reads, or only looks where nothing may be held, and clears tokio's readiness after a read that
+/// emptied the socket.
+fn try_read(from: &TcpStream, scratch: &mut [u8], take: bool) -> io::Result<usize> {
+    let mut received = 0;
+    let read = from.try_io(Interest::READABLE, || {
+        received = match take {
+            true => net::receive(from, scratch)?,
+            false => net::peek(from, scratch)?,
+        };
+        match take && received > 0 && received < scratch.len() {
+            // Only to clear the readiness: the bytes are here.
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => Ok(()),
+        }
+    });
+    match read {
+        Err(error) if received == 0 => Err(error),
+        Ok(()) | Err(_) => Ok(received),
+    }
+}
+
+fn shut_down_writes(to: &TcpStream) -> io::Result<()> {
+    match socket2::SockRef::from(to).shutdown(std::net::Shutdown::Write) {
+        // The peer has reset meanwhile; the other direction will tell.
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,24 @@
+//! The data plane: accepts clients, connects them to the DC that routing chose, relays bytes.
+//!
+//! One single-threaded runtime per worker, each with its own socket of every bind; a session stays
+//! on the worker that accepted it. Read [`session`] for the life of a connection, [`relay`] and
+//! [`flow`] for how its bytes move.
+//!
+//! Not here: what is healthy or close ([`crate::routing`]), and what is configured.
+
+mod account;
+mod bind_set;
+mod connect;
+mod descriptors;
+mod flow;
+mod idle;
+mod listener;
+mod pipes;
+mod plane;
+mod proxy_header;
+mod relay;
+mod session;
+mod worker;
+
+pub use bind_set::OpenError;
+pub use plane::{Context, DataPlane, Liveness, Prepared};

@@ -1,0 +1,111 @@
+//! The pool of splice pipes: capped over the whole process, one free list per worker.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::net::Pipe;
+
+/// How many pipes the process may have.
+pub(super) struct PipeBudget {
+    free: AtomicUsize,
+    pipe_size: usize,
+    workers: usize,
+    most: usize,
+}
+
+impl PipeBudget {
+    /// Room for as many pipes of `pipe_size` bytes as fit into `bytes`.
+    pub(super) fn new(bytes: u64, pipe_size: u64, workers: usize) -> Self {
+        let most = usize::try_from(bytes / pipe_size.max(1)).unwrap_or(usize::MAX);
+        let pipe_size = usize::try_from(pipe_size).unwrap_or(usize::MAX);
+        Self { free: AtomicUsize::new(most), pipe_size, workers: workers.max(1), most }
+    }
+
+    /// The most pipes there can be.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
+    fn reserve(&self) -> bool {
+        let take = |free: usize| free.checked_sub(1);
+        self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+
+    fn release(&self) {
+        self.free.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The pipes of one worker that nobody uses now; all of them empty.
+pub(super) struct PipePool {
+    budget: Arc<PipeBudget>,
+    idle: Vec<Pipe>,
+}
+
+impl PipePool {
+    /// An empty pool within the process's budget.
+    pub(super) fn new(budget: Arc<PipeBudget>) -> Self {
+        Self { budget, idle: Vec::new() }
+    }
+
+    /// A pipe, or `None` while the budget is used up or the kernel grants none worth having: then
+    /// bytes are copied.
+    pub(super) fn take(&mut self) -> Option<Pipe> {
+        if let Some(pipe) = self.idle.pop() {
+            return Some(pipe);
+        }
+        if !self.budget.reserve() {
+            return None;
+        }
+        let pipe = Pipe::new(self.budget.pipe_size).ok();
+        if pipe.is_none() {
+            self.budget.release();
+        }
+        pipe
+    }
+
+    /// Gives a pipe back. One with bytes in it is another session's secret: it is closed, as are
+    /// those beyond this worker's share.
+    pub(super) fn give_back(&mut self, pipe: Pipe) {
+        let share = self.budget.most.div_ceil(self.budget.workers);
+        match pipe.is_empty() && self.idle.len() < share {
+            true => self.idle.push(pipe),
+            false => self.budget.release(),
+        }
+    }
+}
+
+impl Drop for PipePool {
+    fn drop(&mut self) {
+        self.idle.drain(..).for_each(|_| self.budget.release());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budget_holds_over_all_pools() {
+        let budget = Arc::new(PipeBudget::new(3 * 65536, 65536, 2));
+        let mut pools = [0, 1].map(|_| PipePool::new(Arc::clone(&budget)));
+        let first = pools[0].take().expect("a pipe");
+        let second = pools[1].take().expect("a pipe");
+        let third = pools[0].take().expect("a pipe");
+        assert!(pools[1].take().is_none());
+        pools[0].give_back(first);
+        pools[0].give_back(second);
+        pools[0].give_back(third);
+        assert!(pools[1].take().is_some(), "the third is beyond the share of one worker");
+        assert!(pools[1].take().is_none());
+        let [one, mut other] = pools;
+        drop(one);
+        assert!(other.take().is_some());
+    }
+
+    #[test]
+    fn no_budget_means_no_splice() {
+        let mut pool = PipePool::new(Arc::new(PipeBudget::new(0, 65536, 1)));
+        assert!(pool.take().is_none());
+    }
+}

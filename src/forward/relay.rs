@@ -1,0 +1,223 @@
+//! The relay of one session: two flows, a timer, and the ways it can end.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::flow::{Broken, Flow};
+use super::idle::{Expiry, IdleTimer, TICK};
+use super::worker::Resources;
+use crate::config::Timeouts;
+use crate::metrics::handles::{DcMetrics, Direction, Path};
+use crate::net;
+use crate::routing::{CloseReason, Ending, Side};
+
+/// How often a long session adds its bytes to the metrics.
+const FLUSH: Duration = Duration::from_secs(10);
+
+/// How long what was received before a reset is given to arrive.
+const LAST_DELIVERY: Duration = Duration::from_secs(1);
+
+/// Between looks at whether it has arrived: the kernel has no event for that.
+const DELIVERY_LOOKS: Duration = Duration::from_millis(2);
+
+/// The two sockets of a session, and what is needed while it lasts.
+pub(super) struct Relay<'a> {
+    /// Downstream.
+    pub(super) client: &'a TcpStream,
+    /// Upstream.
+    pub(super) upstream: &'a TcpStream,
+    /// What the worker shares among its sessions.
+    pub(super) resources: &'a Resources,
+    /// Ends the session when nothing moves.
+    pub(super) timer: &'a IdleTimer,
+    /// When it should.
+    pub(super) timeouts: Timeouts,
+    /// Counts its bytes.
+    pub(super) metrics: &'a DcMetrics,
+}
+
+/// What the flows have come to.
+#[derive(Default)]
+struct Progress {
+    up: Flow,
+    down: Flow,
+    first_closed: Option<Side>,
+    flushed_at: u32,
+}
+
+impl Relay<'_> {
+    /// Relays until the session ends, and says how it did. Unless that is [`Ending::Closed`], the
+    /// sockets are set up to be reset when they are dropped.
+    pub(super) async fn run(self) -> CloseReason {
+        let mut progress = Progress::default();
+        let end = self.until_end(&mut progress).await;
+        let reason = match end {
+            End::Closed => {
+                let side = progress.first_closed.unwrap_or(Side::Nearpoint);
+                CloseReason { side, ending: Ending::Closed }
+            }
+            End::Expired(Expiry::Shutdown) => nearpoint(Ending::Shutdown),
+            End::Expired(Expiry::Idle) if progress.first_closed.is_some() => {
+                nearpoint(Ending::HalfClose)
+            }
+            End::Expired(Expiry::Idle) => nearpoint(Ending::Idle),
+            End::Broken(side, error) => {
+                let ending = progress.ending_of(side, &error);
+                // Boxed: a session that lives on must not carry the size of this one's last second.
+                Box::pin(self.deliver_last(&mut progress, side)).await;
+                CloseReason { side, ending }
+            }
+        };
+        progress.up.abandon(self.resources);
+        progress.down.abandon(self.resources);
+        self.flush(&mut progress);
+        if reason.ending != Ending::Closed {
+            net::reset_on_close(self.client);
+            net::reset_on_close(self.upstream);
+        }
+        reason
+    }
+
+    async fn until_end(&self, progress: &mut Progress) -> End {
+        let mut client_error = pin!(self.client.ready(Interest::ERROR));
+        let mut upstream_error = pin!(self.upstream.ready(Interest::ERROR));
+        poll_fn(|cx| {
+            if let Poll::Ready(end) = self.poll_flows(cx, progress) {
+                return Poll::Ready(end);
+            }
+            // A flow that waits for its sink does not read, and would not see its source break.
+            if progress.up.is_back_pressured() && client_error.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(End::Broken(Side::Client, pending_error(self.client)));
+            }
+            if progress.down.is_back_pressured() && upstream_error.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(End::Broken(Side::Upstream, pending_error(self.upstream)));
+            }
+            match self.timer.poll_expired(cx.waker()) {
+                Some(expiry) => Poll::Ready(End::Expired(expiry)),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    fn poll_flows(&self, cx: &mut Context<'_>, progress: &mut Progress) -> Poll<End> {
+        let moved = progress.moved();
+        for side in [Side::Client, Side::Upstream] {
+            if let Poll::Ready(ended) = self.poll_flow(cx, progress, side) {
+                if let Err(end) = ended {
+                    return Poll::Ready(end);
+                }
+                if progress.first_closed.is_none() {
+                    progress.first_closed = Some(side);
+                    self.timer.set_timeout(self.timeouts.half_close.min(self.timeouts.idle));
+                }
+            }
+        }
+        if progress.moved() != moved {
+            let now = self.timer.touch();
+            if TICK * now.wrapping_sub(progress.flushed_at) >= FLUSH {
+                progress.flushed_at = now;
+                self.flush(progress);
+            }
+        }
+        match progress.up.is_done() && progress.down.is_done() {
+            true => Poll::Ready(End::Closed),
+            false => Poll::Pending,
+        }
+    }
+
+    /// Polls the flow that reads from `source`.
+    fn poll_flow(
+        &self,
+        cx: &mut Context<'_>,
+        progress: &mut Progress,
+        source: Side,
+    ) -> Poll<Result<(), End>> {
+        let (flow, from, to, sink) = match source {
+            Side::Client => (&mut progress.up, self.client, self.upstream, Side::Upstream),
+            Side::Upstream | Side::Nearpoint => {
+                (&mut progress.down, self.upstream, self.client, Side::Client)
+            }
+        };
+        flow.poll(cx, from, to, self.resources).map_err(|broken| match broken {
+            Broken::Source(error) => End::Broken(source, error),
+            Broken::Sink(error) => End::Broken(sink, error),
+        })
+    }
+
+    /// `broken` is gone. What it had sent is delivered to the other side and acknowledged there, in
+    /// a second at most; what was meant for it is lost.
+    async fn deliver_last(&self, progress: &mut Progress, broken: Side) {
+        let (last, lost, sink) = match broken {
+            Side::Client => (&mut progress.up, &mut progress.down, self.upstream),
+            Side::Upstream | Side::Nearpoint => (&mut progress.down, &mut progress.up, self.client),
+        };
+        last.source_broke();
+        lost.abandon(self.resources);
+        let deadline = Instant::now() + LAST_DELIVERY;
+        let delivered = async {
+            // The flow ends with the end of the stream, or with the error that is known already.
+            poll_fn(|cx| self.poll_flow(cx, progress, broken).map(drop)).await;
+            while net::unacknowledged(sink) > 0 {
+                sleep(DELIVERY_LOOKS).await;
+            }
+        };
+        // Late means lost: the reset is due.
+        let _ = timeout_at(deadline, delivered).await;
+    }
+
+    fn flush(&self, progress: &mut Progress) {
+        for (flow, direction) in
+            [(&mut progress.up, Direction::Up), (&mut progress.down, Direction::Down)]
+        {
+            let counts = flow.take_counts();
+            for (bytes, path) in [(counts.copied, Path::Copy), (counts.spliced, Path::Splice)] {
+                if bytes > 0 {
+                    self.metrics.bytes(direction, path).inc_by(bytes);
+                }
+            }
+        }
+    }
+}
+
+enum End {
+    Closed,
+    Expired(Expiry),
+    Broken(Side, io::Error),
+}
+
+impl Progress {
+    fn moved(&self) -> u64 {
+        self.up.moved() + self.down.moved()
+    }
+
+    fn ending_of(&self, side: Side, error: &io::Error) -> Ending {
+        let towards = match side {
+            Side::Client => &self.down,
+            Side::Upstream | Side::Nearpoint => &self.up,
+        };
+        match error.kind() {
+            // The kernel gives up a peer that answers without taking bytes, and one that is gone,
+            // with the same error.
+            io::ErrorKind::TimedOut if towards.is_back_pressured() => Ending::Stalled,
+            io::ErrorKind::TimedOut => Ending::Vanished,
+            _ => Ending::Reset,
+        }
+    }
+}
+
+fn nearpoint(ending: Ending) -> CloseReason {
+    CloseReason { side: Side::Nearpoint, ending }
+}
+
+fn pending_error(socket: &TcpStream) -> io::Error {
+    let pending = socket.take_error().ok().flatten();
+    pending.unwrap_or_else(|| io::ErrorKind::ConnectionReset.into())
+}

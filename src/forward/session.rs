@@ -1,0 +1,108 @@
+//! The life of a connection.
+
+use std::rc::Rc;
+
+use super::account::SessionGuard;
+use super::connect::{ConnectError, connect_upstream};
+use super::listener::{Accepted, Listener};
+use super::proxy_header::{self, Announced, HeaderError};
+use super::relay::Relay;
+use super::worker::Worker;
+use crate::routing::{Client, ClientAddr, GiveUp, Refusal, rank};
+
+/// Serves one accepted client to its end.
+pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, accepted: Accepted) {
+    let _live = worker.enter();
+    // Boxed: a session that is connected must not carry the size of its beginning.
+    match Box::pin(open(&worker, &listener, &accepted)).await {
+        Ok(mut session) => {
+            let relay = Relay {
+                client: &accepted.stream,
+                upstream: &session.upstream,
+                resources: &worker.resources,
+                timer: &worker.timer(session.timeouts.idle),
+                timeouts: session.timeouts,
+                metrics: &session.metrics,
+            };
+            session.closed = Some(relay.run().await);
+        }
+        Err(refused) => {
+            let Accepted { stream, neighbour, .. } = &accepted;
+            listener.refuse(&worker, stream, *neighbour, refused.refusal(), &refused);
+        }
+    }
+}
+
+/// Client address -> locate -> rank -> connect.
+async fn open(
+    worker: &Worker,
+    listener: &Listener,
+    accepted: &Accepted,
+) -> Result<SessionGuard, Refused> {
+    let settings = listener.settings();
+    let addr = client_address(accepted, &settings.config.proxy_protocol).await?;
+    let snapshot = worker.shared.context.snapshots.load_full();
+    let client = Client { addr, location: snapshot.locate.locate(addr) };
+    worker.shared.located(client.location.origin);
+    let route = snapshot.topology.route(&settings.config.name).ok_or(Refused::NoRoute)?;
+    let ranking = rank(&snapshot, route, &client);
+    let connected = connect_upstream(worker, &snapshot, &ranking, addr, &settings.config).await?;
+    Ok(SessionGuard::open(worker, &settings, &snapshot, &ranking, connected))
+}
+
+async fn client_address(
+    accepted: &Accepted,
+    policy: &crate::config::ProxyProtocol,
+) -> Result<ClientAddr, HeaderError> {
+    let neighbour = ClientAddr::new(accepted.neighbour.ip());
+    if !proxy_header::is_required(policy, accepted.neighbour) {
+        return Ok(neighbour);
+    }
+    Ok(match proxy_header::read(&accepted.stream, policy).await? {
+        Announced::Client(client) => ClientAddr::new(client.ip()),
+        Announced::Neighbour => neighbour,
+    })
+}
+
+/// Why a client got no upstream.
+#[derive(Debug)]
+enum Refused {
+    Header(HeaderError),
+    NoRoute,
+    Connect(ConnectError),
+}
+
+impl Refused {
+    fn refusal(&self) -> Refusal {
+        match self {
+            Self::Header(_) => Refusal::ProxyHeader,
+            Self::Connect(ConnectError(GiveUp::Full)) => Refusal::Overflow,
+            Self::NoRoute
+            | Self::Connect(ConnectError(
+                GiveUp::NoCandidate | GiveUp::Failed | GiveUp::Deadline,
+            )) => Refusal::NoDc,
+        }
+    }
+}
+
+impl From<HeaderError> for Refused {
+    fn from(error: HeaderError) -> Self {
+        Self::Header(error)
+    }
+}
+
+impl From<ConnectError> for Refused {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(error)
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Header(error) => error.fmt(f),
+            Self::NoRoute => f.write_str("the listener is being removed"),
+            Self::Connect(error) => error.fmt(f),
+        }
+    }
+}

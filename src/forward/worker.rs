@@ -1,0 +1,219 @@
+//! One thread of the data plane: its runtime, its listeners, and what its sessions share.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::IntGauge;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
+use tracing::error;
+
+use super::bind_set::BindKey;
+use super::idle::{IdleTimer, IdleWheel, TICK};
+use super::listener::Listener;
+use super::pipes::PipePool;
+use super::plane::Shared;
+use crate::config;
+use crate::net::Pipe;
+
+/// What a flow reads into: large enough that only bulk fills it.
+const SCRATCH: usize = 32 * 1024;
+
+/// How long sessions that were told to end are waited for.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// What a worker is told.
+pub(super) enum Command {
+    /// Accept clients from this socket.
+    Open(BindKey, TcpListener, Arc<config::Listener>),
+    /// Other settings hold for new sessions of this bind.
+    Adjust(BindKey, Arc<config::Listener>),
+    /// Accept what is waiting, and close the socket.
+    Close(BindKey),
+    /// Close every socket, let sessions end until then, end the others, and say so.
+    Drain(Instant, oneshot::Sender<()>),
+}
+
+/// What the sessions of a worker share.
+pub(super) struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) resources: Resources,
+    wheel: Rc<RefCell<IdleWheel>>,
+    sessions: Cell<usize>,
+    sessions_gauge: IntGauge,
+    session_ended: Notify,
+}
+
+/// What flows move bytes with.
+pub(super) struct Resources {
+    /// Everybody's read buffer; borrowed within one poll only.
+    pub(super) scratch: RefCell<Box<[u8]>>,
+    /// Bytes held for slow readers.
+    pub(super) pending: IntGauge,
+    pending_limit: i64,
+    pipes: RefCell<PipePool>,
+}
+
+impl Resources {
+    /// Whether a flow may take bytes that it might have to hold. Workers race for what is left: the
+    /// limit is exceeded by at most one buffer per worker.
+    pub(super) fn may_hold(&self) -> bool {
+        self.pending.get() < self.pending_limit
+    }
+
+    /// An empty pipe, if there is one to have.
+    pub(super) fn take_pipe(&self) -> Option<Pipe> {
+        self.pipes.borrow_mut().take()
+    }
+
+    /// A pipe is not needed any more.
+    pub(super) fn give_back(&self, pipe: Pipe) {
+        self.pipes.borrow_mut().give_back(pipe);
+    }
+}
+
+/// A session of this worker; counts it out when dropped.
+pub(super) struct LiveSession {
+    worker: Rc<Worker>,
+}
+
+impl Drop for LiveSession {
+    fn drop(&mut self) {
+        self.worker.sessions.set(self.worker.sessions.get() - 1);
+        self.worker.sessions_gauge.dec();
+        self.worker.session_ended.notify_one();
+    }
+}
+
+impl Worker {
+    fn new(number: usize, shared: Arc<Shared>) -> Self {
+        let number = number.to_string();
+        let pipes = PipePool::new(Arc::clone(&shared.pipes));
+        let resources = Resources {
+            scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
+            pending: shared.context.metrics.pending_bytes.clone(),
+            pending_limit: i64::try_from(shared.pending_limit).unwrap_or(i64::MAX),
+            pipes: RefCell::new(pipes),
+        };
+        let sessions_gauge = shared.context.metrics.worker_sessions.with_label_values(&[&number]);
+        Self {
+            shared,
+            resources,
+            wheel: Rc::default(),
+            sessions: Cell::new(0),
+            sessions_gauge,
+            session_ended: Notify::new(),
+        }
+    }
+
+    /// A session begins.
+    pub(super) fn enter(self: &Rc<Self>) -> LiveSession {
+        self.sessions.set(self.sessions.get() + 1);
+        self.sessions_gauge.inc();
+        LiveSession { worker: Rc::clone(self) }
+    }
+
+    /// A timer of a session.
+    pub(super) fn timer(&self, timeout: Duration) -> IdleTimer {
+        IdleTimer::new(&self.wheel, timeout)
+    }
+
+    /// The coarse time, in [`TICK`]s.
+    pub(super) fn tick(&self) -> u32 {
+        self.wheel.borrow().now()
+    }
+
+    async fn wait_until_empty(&self) {
+        while self.sessions.get() > 0 {
+            self.session_ended.notified().await;
+        }
+    }
+
+    async fn drain(&self, deadline: Instant) {
+        if timeout_at(deadline, self.wait_until_empty()).await.is_ok() {
+            return;
+        }
+        self.wheel.borrow_mut().shut_down();
+        // Who has not ended by then ends with the runtime.
+        let _ = timeout(LAST_WORDS, self.wait_until_empty()).await;
+    }
+}
+
+/// The life of a worker thread: until it is told to drain, or whoever tells it is gone.
+pub(super) fn run(number: usize, shared: Arc<Shared>, commands: mpsc::UnboundedReceiver<Command>) {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    match runtime {
+        Ok(runtime) => {
+            let worker = Rc::new(Worker::new(number, shared));
+            runtime.block_on(serve(number, worker, commands));
+        }
+        Err(error) => error!(worker = number, %error, "cannot start a data-plane runtime"),
+    }
+}
+
+async fn serve(number: usize, worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
+    let mut listeners: BTreeMap<BindKey, Rc<Listener>> = BTreeMap::new();
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        let command = tokio::select! {
+            command = commands.recv() => command,
+            _ = ticks.tick() => {
+                worker.wheel.borrow_mut().tick();
+                worker.shared.heartbeats.beat(number);
+                continue;
+            }
+        };
+        match command {
+            None => return,
+            Some(Command::Open(key, socket, settings)) => {
+                match Listener::start(&worker, socket, settings) {
+                    Ok(listener) => drop(listeners.insert(key, listener)),
+                    Err(error) => error!(bind = %key, %error, "cannot accept from a socket"),
+                }
+            }
+            Some(Command::Adjust(key, settings)) => {
+                if let Some(listener) = listeners.get(&key) {
+                    listener.adjust(&worker, settings);
+                }
+            }
+            Some(Command::Close(key)) => {
+                if let Some(listener) = listeners.remove(&key) {
+                    listener.close();
+                }
+            }
+            Some(Command::Drain(deadline, done)) => {
+                listeners.values().for_each(|listener| listener.close());
+                listeners.clear();
+                drain_while_ticking(number, &worker, &mut ticks, deadline).await;
+                // Nobody may wait any more.
+                let _ = done.send(());
+                return;
+            }
+        }
+    }
+}
+
+/// Sessions that drain still need their timers.
+async fn drain_while_ticking(
+    number: usize,
+    worker: &Worker,
+    ticks: &mut tokio::time::Interval,
+    deadline: Instant,
+) {
+    let mut drained = std::pin::pin!(worker.drain(deadline));
+    loop {
+        tokio::select! {
+            () = &mut drained => return,
+            _ = ticks.tick() => {
+                worker.wheel.borrow_mut().tick();
+                worker.shared.heartbeats.beat(number);
+            }
+        }
+    }
+}
