@@ -1,3 +1,4 @@
 //! nearpoint: a layer-4 edge router.
 
 pub mod routing;
+pub mod stub;
