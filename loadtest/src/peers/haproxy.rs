@@ -6,6 +6,9 @@ use std::io;
 use std::path::Path;
 use tokio::process::Command;
 
+/// Tables of HAProxy grow with this; more is never asked of it here.
+const MAX_SESSIONS: u64 = 100_000;
+
 pub(super) fn command(program: &Path, directory: &Path, plan: &Plan) -> io::Result<Command> {
     let file = directory.join("haproxy.cfg");
     fs::write(&file, config(plan))?;
@@ -22,12 +25,15 @@ fn config(plan: &Plan) -> String {
         listen,
         backend,
         cores,
+        descriptors,
         ..
     } = plan;
+    // Two for each session and, at worst, one for its share of the pipes.
+    let sessions = (descriptors / 3).min(MAX_SESSIONS);
     format!(
         "global\n    \
              nbthread {cores}\n    \
-             maxconn 9000\n\
+             maxconn {sessions}\n\
          defaults\n    \
              mode tcp\n    \
              option splice-auto\n    \
@@ -49,6 +55,7 @@ mod tests {
         let config = config(&Plan::example());
         for line in [
             "    nbthread 2\n",
+            "    maxconn 6666\n",
             "    option splice-auto\n",
             "    bind 127.0.0.1:20001\n",
             "    server backend 127.0.0.1:20003\n",

@@ -13,6 +13,7 @@ pub(crate) use error::PeerError;
 
 use crate::process::Process;
 use clap::ValueEnum;
+use rustix::process::{Resource, getrlimit};
 use std::env;
 use std::fs::{self, File};
 use std::io;
@@ -81,6 +82,8 @@ struct Plan {
     admin: SocketAddr,
     backend: SocketAddr,
     cores: usize,
+    /// Descriptors that a process may have.
+    descriptors: u64,
 }
 
 impl Installed {
@@ -95,11 +98,13 @@ impl Installed {
         let directory = TempDir::with_prefix("loadtest-").map_err(PeerError::Prepare)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (listen, admin) = free_ports().map_err(PeerError::Prepare)?;
+        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let plan = Plan {
             listen,
             admin,
             backend,
             cores,
+            descriptors,
         };
         let mut command = match self.peer {
             Peer::Haproxy => haproxy::command(program, directory.path(), &plan),
@@ -234,6 +239,7 @@ impl Plan {
             admin: at(20_002),
             backend: at(20_003),
             cores: 2,
+            descriptors: 20_000,
         }
     }
 }

@@ -12,6 +12,11 @@ const MODULES: [&str; 2] = [
     "/usr/lib64/nginx/modules/ngx_stream_module.so",
 ];
 
+/// Descriptors of a worker that are no connections.
+const SPARE: u64 = 1000;
+/// Tables of nginx grow with this, in every worker; a session is two connections.
+const MAX_CONNECTIONS: u64 = 200_000;
+
 pub(super) fn command(program: &Path, directory: &Path, plan: &Plan) -> io::Result<Command> {
     let file = directory.join("nginx.conf");
     let module = MODULES
@@ -33,8 +38,13 @@ pub(super) fn command(program: &Path, directory: &Path, plan: &Plan) -> io::Resu
 /// `reuseport` spreads the connections over the workers, as nearpoint does.
 fn config(plan: &Plan, directory: &Path, module: Option<&str>) -> String {
     let Plan {
-        listen, backend, ..
+        listen,
+        backend,
+        descriptors,
+        ..
     } = plan;
+    // It wants no more of them than there are descriptors.
+    let connections = descriptors.saturating_sub(SPARE).min(MAX_CONNECTIONS);
     let load = module
         .map(|module| format!("load_module {module};\n"))
         .unwrap_or_default();
@@ -45,7 +55,7 @@ fn config(plan: &Plan, directory: &Path, module: Option<&str>) -> String {
          worker_processes auto;\n\
          error_log stderr warn;\n\
          pid {directory}/nginx.pid;\n\
-         events {{ worker_connections 19000; }}\n\
+         events {{ worker_connections {connections}; }}\n\
          stream {{\n    \
              server {{\n        \
                  listen {listen} reuseport;\n        \
@@ -65,6 +75,7 @@ mod tests {
         for line in [
             "daemon off;\n",
             "worker_processes auto;\n",
+            "events { worker_connections 19000; }\n",
             "pid /tmp/here/nginx.pid;\n",
             "        listen 127.0.0.1:20001 reuseport;\n",
             "        proxy_pass 127.0.0.1:20003;\n",
