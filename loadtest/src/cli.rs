@@ -38,7 +38,7 @@ pub(crate) struct PeerOptions {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "nearpoint,haproxy,nginx,direct"
+        default_value = "nearpoint,haproxy,haproxy-splice,nginx,direct"
     )]
     pub(crate) peers: Vec<Peer>,
     /// The nearpoint binary [default: the one beside this program]

@@ -133,7 +133,7 @@ pub(crate) fn best_of_others(
     values
         .iter()
         .filter(|(peer, _)| match peer {
-            Peer::Haproxy | Peer::Nginx => true,
+            Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx => true,
             Peer::Nearpoint | Peer::Direct => false,
         })
         .map(|(_, value)| *value)

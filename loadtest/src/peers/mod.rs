@@ -13,6 +13,7 @@ pub(crate) use error::PeerError;
 
 use crate::process::Process;
 use clap::ValueEnum;
+use haproxy::Splice;
 use rustix::process::{Resource, getrlimit};
 use std::env;
 use std::fs::{self, File};
@@ -28,7 +29,10 @@ use tokio::process::Command;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub(crate) enum Peer {
     Nearpoint,
+    /// HAProxy that splices where it finds that worth while (it copies both loads here).
     Haproxy,
+    /// HAProxy that always splices.
+    HaproxySplice,
     Nginx,
     /// No proxy: shows what load and backend can do.
     Direct,
@@ -39,6 +43,7 @@ impl Peer {
         match self {
             Peer::Nearpoint => "nearpoint",
             Peer::Haproxy => "haproxy",
+            Peer::HaproxySplice => "haproxy-splice",
             Peer::Nginx => "nginx",
             Peer::Direct => "direct",
         }
@@ -48,7 +53,7 @@ impl Peer {
     pub(crate) async fn find(self, nearpoint: Option<&Path>) -> Result<Installed, PeerError> {
         let (program, flag) = match self {
             Peer::Nearpoint => (nearpoint::find(nearpoint)?, "--version"),
-            Peer::Haproxy => (in_path("haproxy")?, "-v"),
+            Peer::Haproxy | Peer::HaproxySplice => (in_path("haproxy")?, "-v"),
             Peer::Nginx => (in_path("nginx")?, "-v"),
             Peer::Direct => {
                 return Ok(Installed {
@@ -107,7 +112,10 @@ impl Installed {
             descriptors,
         };
         let mut command = match self.peer {
-            Peer::Haproxy => haproxy::command(program, directory.path(), &plan),
+            Peer::Haproxy => haproxy::command(program, directory.path(), &plan, Splice::Auto),
+            Peer::HaproxySplice => {
+                haproxy::command(program, directory.path(), &plan, Splice::Always)
+            }
             Peer::Nginx => nginx::command(program, directory.path(), &plan),
             // A direct connection has no program and returned above.
             Peer::Nearpoint | Peer::Direct => nearpoint::command(program, directory.path(), &plan),
