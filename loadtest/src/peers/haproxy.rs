@@ -1,7 +1,7 @@
 //! HAProxy in TCP mode, in two ways that an operator would choose from.
 //!
-//! No single way is its best: spliced, its bulk costs a third and its short messages half as much
-//! again. The better figure of the two is the bar for nearpoint.
+//! No single way is its best: spliced, its bulk costs a fifth and its short messages a fifth
+//! more. The better figure of the two is the bar for nearpoint.
 
 use super::Plan;
 use std::fs;
