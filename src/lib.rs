@@ -8,3 +8,4 @@ pub mod metrics;
 pub mod net;
 pub mod routing;
 pub mod sessions;
+pub mod stub;

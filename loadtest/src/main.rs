@@ -1,3 +1,99 @@
-//! Measures nearpoint beside its peers.
+//! Measures nearpoint beside its peers: HAProxy, nginx stream and a direct connection.
+//!
+//! `compare` measures processor time and throughput, `idle` the memory of idle sessions, `serve`
+//! runs a stub DC as a process of its own, for these two and for any other harness. The README
+//! beside this crate says what the figures mean.
+//!
+//! Three processes take part in every measurement: this one makes the load on a single thread, a
+//! child is the backend, another child the proxy. Children are killed by their handles, also when
+//! the run is interrupted.
 
-fn main() {}
+mod backend;
+mod cli;
+mod compare;
+mod event;
+mod hold;
+mod idle;
+mod load;
+mod peers;
+mod process;
+mod procfs;
+mod report;
+mod serve;
+mod stats;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::error::Error;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What shells give for a process that SIGINT ended.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = run(cli.command) => outcome,
+            () = interrupted() => ExitCode::from(INTERRUPTED),
+        }
+    });
+    // A thread that waits for standard input must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn run(command: Command) -> ExitCode {
+    let complete = match command {
+        Command::Compare(options) => match compare::run(&options).await {
+            Ok(complete) => complete,
+            Err(error) => return fail(&error),
+        },
+        Command::Idle(options) => match idle::run(&options).await {
+            Ok(complete) => complete,
+            Err(error) => return fail(&error),
+        },
+        Command::Serve(options) => match serve::run(&options).await {
+            Ok(()) => true,
+            Err(error) => return fail(&error),
+        },
+        Command::Hold(options) => match hold::run(&options).await {
+            Ok(()) => true,
+            Err(error) => return fail(&error),
+        },
+    };
+    if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// SIGINT or SIGTERM. Where they cannot be caught, they end the process in the usual way.
+async fn interrupted() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Children inherit it: a proxy needs two descriptors for each session.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // A refusal shows where it matters, as a failed connect.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+fn fail(error: &dyn Error) -> ExitCode {
+    eprintln!("loadtest: {}", report::with_sources(error));
+    ExitCode::FAILURE
+}

@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(&payload, b"payload");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_header_that_does_not_come_is_late_and_one_that_ends_is_refused() {
         let (mut neighbour, stream) = pair().await;
         neighbour.write_all(&V1[..20]).await.expect("written");

@@ -1,0 +1,70 @@
+//! The backend: a stub DC in a process of its own, the same for every peer.
+
+use crate::event::Event;
+use crate::process::{Child, ProcessError};
+use nearpoint::stub::Service;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::process::Command;
+
+/// For an answer that needs no waiting on the other side.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// For sessions to be closed, through a proxy.
+const CLOSING: Duration = Duration::from_secs(30);
+
+const SERVICES: [Service; 3] = [Service::Echo, Service::Sink, Service::Source { bytes: None }];
+
+#[derive(Debug)]
+pub(crate) struct Backend {
+    child: Child,
+    access_points: Vec<(Service, SocketAddr)>,
+}
+
+impl Backend {
+    /// One access point for each of echo, sink and endless source.
+    pub(crate) async fn start() -> Result<Backend, ProcessError> {
+        let program = std::env::current_exe().map_err(ProcessError::Spawn)?;
+        let mut command = Command::new(program);
+        command.arg("serve");
+        for service in SERVICES {
+            command.args(["--listen", &format!("127.0.0.1:0/{service}")]);
+        }
+        let mut child = Child::spawn(command)?;
+        let mut access_points = Vec::new();
+        for service in SERVICES {
+            match child.event(PATIENCE).await? {
+                Event::Listening { address, .. } => access_points.push((service, address)),
+                other => return Err(ProcessError::Unexpected(other)),
+            }
+        }
+        Ok(Backend { child, access_points })
+    }
+
+    /// Where `service` is served, if it is.
+    pub(crate) fn address(&self, service: Service) -> Option<SocketAddr> {
+        self.access_points.iter().find(|(served, _)| *served == service).map(|(_, at)| *at)
+    }
+
+    pub(crate) fn cpu_time(&self) -> io::Result<Duration> {
+        self.child.process.cpu_time()
+    }
+
+    /// Returns when exactly `open` sessions are open at `address`.
+    pub(crate) async fn wait_open(
+        &mut self,
+        address: SocketAddr,
+        open: u32,
+    ) -> Result<(), ProcessError> {
+        let at_most = humantime::format_duration(CLOSING);
+        self.child.send(&format!("wait {address} open {open} {at_most}")).await?;
+        match self.child.event(CLOSING + PATIENCE).await? {
+            Event::Counts { .. } => Ok(()),
+            other => Err(ProcessError::Unexpected(other)),
+        }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.child.process.stop().await;
+    }
+}

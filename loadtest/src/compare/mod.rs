@@ -1,0 +1,148 @@
+//! `loadtest compare`: every load through every peer, in interleaved rounds.
+//!
+//! Within a round each load runs through one peer after the other, so that whatever the machine
+//! does meanwhile (another job, its clock, its temperature) meets all of them.
+
+mod report;
+
+use crate::backend::Backend;
+use crate::cli::CompareOptions;
+use crate::load::{Load, LoadError, Scenario};
+use crate::peers::{Installed, PeerError};
+use crate::process::ProcessError;
+use crate::procfs;
+use crate::report::{Cast, ReportError, emit};
+use report::Report;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// Warm-up before the measured time, as a part of it, and at least this long.
+const WARM_UP_PART: u32 = 10;
+const MIN_WARM_UP: Duration = Duration::from_millis(100);
+
+/// Whether every peer was measured in every round.
+pub(crate) async fn run(options: &CompareOptions) -> Result<bool, ReportError> {
+    let mut cast = Cast::find(&options.peers).await;
+    let scenarios = [
+        Scenario::RoundTrips { sessions: options.sessions.get() },
+        Scenario::Upload { streams: options.bulk_streams.get() },
+        Scenario::Download { streams: options.bulk_streams.get() },
+    ];
+    let mut measured = Vec::new();
+    for round in 1..=options.rounds.get() {
+        for scenario in scenarios {
+            for peer in cast.present() {
+                eprintln!("round {round}/{}: {scenario}, {}", options.rounds, peer.peer.name());
+                match measure(&peer, scenario, options.duration).await {
+                    Ok(sample) => measured.push((peer.peer, scenario, sample)),
+                    Err(error) => cast.fail(peer.peer, &error),
+                }
+            }
+        }
+    }
+    let report = Report::new(options, &cast, &scenarios, &measured);
+    emit(&report, &options.peers)?;
+    Ok(cast.complete())
+}
+
+/// One measurement.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    /// Seconds, by the clock.
+    seconds: f64,
+    /// Round trips, or bytes.
+    work: f64,
+    /// Processor seconds of the proxy; `None` without one.
+    proxy: Option<f64>,
+    /// Processor seconds of this process, which makes the load.
+    load: f64,
+    /// Processor seconds of the backend.
+    backend: f64,
+}
+
+async fn measure(
+    peer: &Installed,
+    scenario: Scenario,
+    duration: Duration,
+) -> Result<Sample, MeasureError> {
+    let backend = Backend::start().await.map_err(MeasureError::Backend)?;
+    let target = backend.address(scenario.service());
+    let target = target.ok_or(MeasureError::Backend(ProcessError::Ended))?;
+    let proxy = peer.start(target).await.map_err(MeasureError::Peer)?;
+    let mut load = Load::start(scenario, proxy.address).await.map_err(MeasureError::Load)?;
+    let warm_up = (duration / WARM_UP_PART).max(MIN_WARM_UP);
+    load.run_for(warm_up).await.map_err(MeasureError::Load)?;
+
+    let read = |load: &Load| -> io::Result<Reading> {
+        Ok(Reading {
+            at: Instant::now(),
+            work: load.work(),
+            proxy: proxy.cpu_time()?,
+            load: procfs::cpu_time(&[std::process::id()])?,
+            backend: backend.cpu_time()?,
+        })
+    };
+    let before = read(&load).map_err(MeasureError::Read)?;
+    load.run_for(duration).await.map_err(MeasureError::Load)?;
+    let after = read(&load).map_err(MeasureError::Read)?;
+
+    load.stop().await;
+    proxy.stop().await;
+    backend.stop().await;
+    Ok(after.since(&before))
+}
+
+/// Counters at one instant.
+struct Reading {
+    at: Instant,
+    work: u64,
+    proxy: Option<Duration>,
+    load: Duration,
+    backend: Duration,
+}
+
+impl Reading {
+    fn since(&self, before: &Reading) -> Sample {
+        let seconds =
+            |after: Duration, before: Duration| after.saturating_sub(before).as_secs_f64();
+        Sample {
+            seconds: (self.at - before.at).as_secs_f64(),
+            work: (self.work - before.work) as f64,
+            proxy: self.proxy.zip(before.proxy).map(|(after, before)| seconds(after, before)),
+            load: seconds(self.load, before.load),
+            backend: seconds(self.backend, before.backend),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum MeasureError {
+    Backend(ProcessError),
+    Peer(PeerError),
+    Load(LoadError),
+    Read(io::Error),
+}
+
+impl fmt::Display for MeasureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MeasureError::Backend(_) => f.write_str("the backend failed"),
+            MeasureError::Peer(error) => error.fmt(f),
+            MeasureError::Load(error) => error.fmt(f),
+            MeasureError::Read(_) => f.write_str("its processor time cannot be read"),
+        }
+    }
+}
+
+impl Error for MeasureError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            MeasureError::Backend(source) => Some(source),
+            MeasureError::Peer(error) => error.source(),
+            MeasureError::Load(error) => error.source(),
+            MeasureError::Read(source) => Some(source),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The proxies under measurement: finding, configuring and starting each.
+//!
+//! Every start is a fresh process with a configuration of its own in a temporary directory, one
+//! listener and one backend, so that no measurement inherits memory or connections from another.
+
+mod error;
+mod haproxy;
+mod nearpoint;
+mod nginx;
+mod ready;
+
+pub(crate) use error::PeerError;
+
+use crate::process::Process;
+use clap::ValueEnum;
+use haproxy::Splice;
+use rustix::process::{Resource, getrlimit};
+use std::env;
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+pub(crate) enum Peer {
+    Nearpoint,
+    /// HAProxy that splices where it finds that worth while (it copies both loads here).
+    Haproxy,
+    /// HAProxy that always splices.
+    HaproxySplice,
+    Nginx,
+    /// No proxy: shows what load and backend can do.
+    Direct,
+}
+
+impl Peer {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Peer::Nearpoint => "nearpoint",
+            Peer::Haproxy => "haproxy",
+            Peer::HaproxySplice => "haproxy-splice",
+            Peer::Nginx => "nginx",
+            Peer::Direct => "direct",
+        }
+    }
+
+    /// Finds the program and asks for its version. `nearpoint` is where to look for that one.
+    pub(crate) async fn find(self, nearpoint: Option<&Path>) -> Result<Installed, PeerError> {
+        let (program, flag) = match self {
+            Peer::Nearpoint => (nearpoint::find(nearpoint)?, "--version"),
+            Peer::Haproxy | Peer::HaproxySplice => (in_path("haproxy")?, "-v"),
+            Peer::Nginx => (in_path("nginx")?, "-v"),
+            Peer::Direct => {
+                return Ok(Installed { peer: self, program: None, version: "no proxy".to_owned() });
+            }
+        };
+        let version = version(&program, flag).await?;
+        Ok(Installed { peer: self, program: Some(program), version })
+    }
+}
+
+/// A peer that can be started.
+#[derive(Clone, Debug)]
+pub(crate) struct Installed {
+    pub(crate) peer: Peer,
+    pub(crate) version: String,
+    program: Option<PathBuf>,
+}
+
+/// What a configuration is made of.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    listen: SocketAddr,
+    admin: SocketAddr,
+    backend: SocketAddr,
+    cores: usize,
+    /// Descriptors that a process may have.
+    descriptors: u64,
+}
+
+impl Installed {
+    /// Starts the proxy in front of `backend` and returns when it serves.
+    pub(crate) async fn start(&self, backend: SocketAddr) -> Result<Running, PeerError> {
+        let Some(program) = &self.program else {
+            return Ok(Running { address: backend, proxy: None });
+        };
+        let directory = TempDir::with_prefix("loadtest-").map_err(PeerError::Prepare)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let (listen, admin) = free_ports().map_err(PeerError::Prepare)?;
+        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let plan = Plan { listen, admin, backend, cores, descriptors };
+        let mut command = match self.peer {
+            Peer::Haproxy => haproxy::command(program, directory.path(), &plan, Splice::Auto),
+            Peer::HaproxySplice => {
+                haproxy::command(program, directory.path(), &plan, Splice::Always)
+            }
+            Peer::Nginx => nginx::command(program, directory.path(), &plan),
+            // A direct connection has no program and returned above.
+            Peer::Nearpoint | Peer::Direct => nearpoint::command(program, directory.path(), &plan),
+        }
+        .map_err(PeerError::Prepare)?;
+        let log = directory.path().join("output.log");
+        let output = File::create(&log).map_err(PeerError::Prepare)?;
+        let errors = output.try_clone().map_err(PeerError::Prepare)?;
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        let mut process = Process::spawn(command).map_err(PeerError::Start)?;
+        let ready_at = (self.peer == Peer::Nearpoint).then_some(admin);
+        if let Err(why) = ready::wait(&mut process, listen, ready_at).await {
+            return Err(PeerError::NotReady { why, said: last_words(&log) });
+        }
+        Ok(Running { address: listen, proxy: Some(Proxy { process, _directory: directory }) })
+    }
+}
+
+/// A peer that serves. Dropping it kills the proxy.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Where clients connect.
+    pub(crate) address: SocketAddr,
+    proxy: Option<Proxy>,
+}
+
+#[derive(Debug)]
+struct Proxy {
+    process: Process,
+    _directory: TempDir,
+}
+
+impl Running {
+    /// Processor time of the proxy so far; `None` without one.
+    pub(crate) fn cpu_time(&self) -> io::Result<Option<Duration>> {
+        self.proxy.as_ref().map(|proxy| proxy.process.cpu_time()).transpose()
+    }
+
+    /// Memory of the proxy in bytes; `None` without one.
+    pub(crate) fn pss(&self) -> io::Result<Option<u64>> {
+        self.proxy.as_ref().map(|proxy| proxy.process.pss()).transpose()
+    }
+
+    pub(crate) async fn stop(self) {
+        if let Some(proxy) = self.proxy {
+            proxy.process.stop().await;
+        }
+    }
+}
+
+/// Daemons often live where only root's PATH leads.
+const SYSTEM_DIRECTORIES: [&str; 2] = ["/usr/local/sbin", "/usr/sbin"];
+
+fn in_path(name: &str) -> Result<PathBuf, PeerError> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(SYSTEM_DIRECTORIES.map(PathBuf::from))
+        .map(|directory| directory.join(name))
+        .find(|program| program.is_file())
+        .ok_or_else(|| PeerError::Missing { what: format!("{name} is not installed") })
+}
+
+/// The first line it prints, to standard output or, as nginx does, to standard error.
+async fn version(program: &Path, flag: &str) -> Result<String, PeerError> {
+    let mut command = Command::new(program);
+    command.arg(flag).stdin(Stdio::null()).kill_on_drop(true);
+    let output = command.output().await.map_err(PeerError::Version)?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    Ok(line.unwrap_or("version unknown").to_owned())
+}
+
+/// Below the range from which Linux takes the source ports of connections, so that none of those
+/// takes the port between this look and the start of the proxy.
+const PORTS: std::ops::Range<u16> = 20_000..30_000;
+
+fn free_ports() -> io::Result<(SocketAddr, SocketAddr)> {
+    // Simultaneous runs start at different places; ports are not used twice in a row.
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let span = PORTS.end - PORTS.start;
+    let start = (std::process::id() % u32::from(span)) as u16;
+    let mut free = (0..span).filter_map(|_| {
+        let offset = (start + NEXT.fetch_add(1, Relaxed) % span) % span;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start + offset));
+        TcpListener::bind(address).is_ok().then_some(address)
+    });
+    match (free.next(), free.next()) {
+        (Some(first), Some(second)) => Ok((first, second)),
+        (Some(_) | None, Some(_) | None) => Err(io::ErrorKind::AddrInUse.into()),
+    }
+}
+
+/// The end of what the proxy printed, for an error message.
+fn last_words(log: &Path) -> String {
+    const LINES: usize = 5;
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}
+
+#[cfg(test)]
+impl Plan {
+    fn example() -> Plan {
+        let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Plan {
+            listen: at(20_001),
+            admin: at(20_002),
+            backend: at(20_003),
+            cores: 2,
+            descriptors: 20_000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_ports_are_two_and_others_the_next_time() {
+        let (a, b) = free_ports().unwrap();
+        let (c, d) = free_ports().unwrap();
+        let mut all = [a, b, c, d];
+        all.sort();
+        assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "{all:?}");
+        assert!(all.iter().all(|address| PORTS.contains(&address.port())), "{all:?}");
+    }
+
+    #[test]
+    fn a_program_that_is_nowhere_is_missing() {
+        let error = in_path("no-such-program-anywhere").unwrap_err();
+        assert!(matches!(error, PeerError::Missing { .. }));
+    }
+}

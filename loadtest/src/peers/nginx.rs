@@ -1,0 +1,78 @@
+//! nginx with its stream module, a worker for each core and the default buffers.
+
+use super::Plan;
+use std::fs;
+use std::io;
+use std::path::Path;
+use tokio::process::Command;
+
+/// Where distributions put the module when it is not built in.
+const MODULES: [&str; 2] = [
+    "/usr/lib/nginx/modules/ngx_stream_module.so",
+    "/usr/lib64/nginx/modules/ngx_stream_module.so",
+];
+
+/// Descriptors of a worker that are no connections.
+const SPARE: u64 = 1000;
+/// Tables of nginx grow with this, in every worker; a session is two connections.
+const MAX_CONNECTIONS: u64 = 200_000;
+
+pub(super) fn command(program: &Path, directory: &Path, plan: &Plan) -> io::Result<Command> {
+    let file = directory.join("nginx.conf");
+    let module = MODULES.into_iter().find(|module| Path::new(module).exists());
+    fs::write(&file, config(plan, directory, module))?;
+    let mut command = Command::new(program);
+    // The error log on the command line keeps it from opening the system's own.
+    command.arg("-p").arg(directory).arg("-e").arg("stderr").arg("-c").arg(file);
+    Ok(command)
+}
+
+/// `reuseport` spreads the connections over the workers, as nearpoint does.
+fn config(plan: &Plan, directory: &Path, module: Option<&str>) -> String {
+    let Plan { listen, backend, descriptors, .. } = plan;
+    // It wants no more of them than there are descriptors.
+    let connections = descriptors.saturating_sub(SPARE).min(MAX_CONNECTIONS);
+    let load = module.map(|module| format!("load_module {module};\n")).unwrap_or_default();
+    let directory = directory.display();
+    format!(
+        "{load}\
+         daemon off;\n\
+         worker_processes auto;\n\
+         error_log stderr warn;\n\
+         pid {directory}/nginx.pid;\n\
+         events {{ worker_connections {connections}; }}\n\
+         stream {{\n    \
+             server {{\n        \
+                 listen {listen} reuseport;\n        \
+                 proxy_pass {backend};\n    \
+             }}\n\
+         }}\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn config_names_addresses_and_stays_in_its_directory() {
+        let config = config(&Plan::example(), Path::new("/tmp/here"), None);
+        for line in [
+            "daemon off;\n",
+            "worker_processes auto;\n",
+            "events { worker_connections 19000; }\n",
+            "pid /tmp/here/nginx.pid;\n",
+            "        listen 127.0.0.1:20001 reuseport;\n",
+            "        proxy_pass 127.0.0.1:20003;\n",
+        ] {
+            assert!(config.contains(line), "{line:?} in {config}");
+        }
+        assert!(!config.contains("load_module"));
+    }
+
+    #[test]
+    fn module_is_loaded_first_where_it_is_a_file() {
+        let config = config(&Plan::example(), Path::new("/tmp/here"), Some("/lib/stream.so"));
+        assert!(config.starts_with("load_module /lib/stream.so;\n"));
+    }
+}

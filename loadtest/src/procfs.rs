@@ -1,0 +1,120 @@
+//! Processor time and memory of processes, as /proc tells it (proc(5)).
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+/// `pid` and all its descendants that are alive. Workers count as their proxy.
+pub(crate) fn family(pid: u32) -> io::Result<Vec<u32>> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(candidate) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        // A process that has just ended has nothing to say.
+        let Ok(text) = fs::read_to_string(format!("/proc/{candidate}/stat")) else {
+            continue;
+        };
+        if let Some(stat) = parse_stat(&text) {
+            children.entry(stat.parent).or_default().push(candidate);
+        }
+    }
+    let mut family = vec![pid];
+    let mut next = 0;
+    while next < family.len() {
+        family.extend(children.remove(&family[next]).unwrap_or_default());
+        next += 1;
+    }
+    Ok(family)
+}
+
+/// User and system time that the processes have used so far.
+pub(crate) fn cpu_time(pids: &[u32]) -> io::Result<Duration> {
+    let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
+    let mut ticks = 0;
+    for pid in pids {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        ticks += parse_stat(&text).ok_or(io::ErrorKind::InvalidData)?.ticks;
+    }
+    Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second))
+}
+
+/// Proportional set size in bytes: pages shared by n processes count 1/n in each.
+pub(crate) fn pss(pids: &[u32]) -> io::Result<u64> {
+    let mut bytes = 0;
+    for pid in pids {
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+        bytes += parse_pss(&text).ok_or(io::ErrorKind::InvalidData)?;
+    }
+    Ok(bytes)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stat {
+    parent: u32,
+    /// utime + stime, in clock ticks.
+    ticks: u64,
+}
+
+/// Fields are counted from after the name, the only one that may hold spaces and parentheses.
+fn parse_stat(text: &str) -> Option<Stat> {
+    let (_, fields) = text.rsplit_once(')')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let number = |nth: usize| -> Option<u64> { fields.get(nth - 3)?.parse().ok() };
+    Some(Stat { parent: u32::try_from(number(4)?).ok()?, ticks: number(14)? + number(15)? })
+}
+
+fn parse_pss(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stat_is_read_behind_any_name() {
+        let tail = "S 17 42 42 0 -1 4194560 100 0 0 0 250 31 7 9 20 0 1 0 100 1000 10";
+        for name in ["nginx", "nginx: worker", "a) S 1 (b", ")"] {
+            let text = format!("42 ({name}) {tail}\n");
+            assert_eq!(parse_stat(&text), Some(Stat { parent: 17, ticks: 281 }), "{name}");
+        }
+    }
+
+    #[test]
+    fn broken_stat_is_no_stat() {
+        for text in ["", "42", "42 (x)", "42 (x) S", "42 (x) S 1 2 3", "42 (x) S -1 2 3"] {
+            assert_eq!(parse_stat(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn pss_is_read_in_bytes_and_not_from_its_parts() {
+        let text = "00400000-7ffd ---p 00000000 00:00 0 [rollup]\n\
+                    Rss:                9000 kB\nPss:                1234 kB\n\
+                    Pss_Dirty:             5 kB\nPss_Anon:              6 kB\n";
+        assert_eq!(parse_pss(text), Some(1234 * 1024));
+        assert_eq!(parse_pss("Pss_Dirty: 5 kB\n"), None);
+        assert_eq!(parse_pss("Pss: many\n"), None);
+    }
+
+    #[test]
+    fn this_process_has_a_family_time_and_memory() {
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .expect("cat exists");
+        let own = std::process::id();
+        let family = family(own).unwrap();
+        assert_eq!(family[0], own);
+        assert!(family.contains(&child.id()));
+        assert!(pss(&[own]).unwrap() > 0);
+        cpu_time(&family).unwrap();
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
+}

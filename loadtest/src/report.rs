@@ -1,0 +1,222 @@
+//! What reports have in common: who was measured, on what machine, and how it is written down.
+
+use crate::cli::PeerOptions;
+use crate::peers::{Installed, Peer};
+use comfy_table::{CellAlignment, Table, TableStyle, presets};
+use serde::Serialize;
+use std::error::Error;
+use std::fmt::{self, Write};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+/// The peers that were asked for, and what became of them.
+pub(crate) struct Cast(Vec<(Peer, Part)>);
+
+enum Part {
+    Present(Installed),
+    Failed { version: Option<String>, reason: String },
+}
+
+impl Cast {
+    /// Looks for all of them; one that is missing is told at once and stays in the report.
+    pub(crate) async fn find(options: &PeerOptions) -> Cast {
+        let mut cast: Vec<(Peer, Part)> = Vec::new();
+        for &peer in &options.peers {
+            if cast.iter().any(|(known, _)| *known == peer) {
+                continue;
+            }
+            let part = match peer.find(options.nearpoint.as_deref()).await {
+                Ok(installed) => Part::Present(installed),
+                Err(error) => {
+                    let reason = with_sources(&error);
+                    eprintln!("{}: {reason}", peer.name());
+                    Part::Failed { version: None, reason }
+                }
+            };
+            cast.push((peer, part));
+        }
+        Cast(cast)
+    }
+
+    pub(crate) fn peers(&self) -> impl Iterator<Item = Peer> {
+        self.0.iter().map(|(peer, _)| *peer)
+    }
+
+    /// Those that have not failed so far.
+    pub(crate) fn present(&self) -> Vec<Installed> {
+        let installed = |(_, part): &(Peer, Part)| match part {
+            Part::Present(installed) => Some(installed.clone()),
+            Part::Failed { .. } => None,
+        };
+        self.0.iter().filter_map(installed).collect()
+    }
+
+    /// Leaves this peer out from now on.
+    pub(crate) fn fail(&mut self, failed: Peer, error: &dyn Error) {
+        let reason = with_sources(error);
+        eprintln!("{}: {reason}", failed.name());
+        for (_, part) in self.0.iter_mut().filter(|(peer, _)| *peer == failed) {
+            let version = match part {
+                Part::Present(installed) => Some(installed.version.clone()),
+                Part::Failed { version, .. } => version.take(),
+            };
+            *part = Part::Failed { version, reason: reason.clone() };
+        }
+    }
+
+    /// Whether none has failed.
+    pub(crate) fn complete(&self) -> bool {
+        self.0.iter().all(|(_, part)| matches!(part, Part::Present(_)))
+    }
+
+    pub(crate) fn report(&self) -> Vec<PeerReport> {
+        self.0
+            .iter()
+            .map(|(peer, part)| match part {
+                Part::Present(installed) => PeerReport {
+                    name: peer.name(),
+                    version: Some(installed.version.clone()),
+                    failure: None,
+                },
+                Part::Failed { version, reason } => PeerReport {
+                    name: peer.name(),
+                    version: version.clone(),
+                    failure: Some(reason.clone()),
+                },
+            })
+            .collect()
+    }
+}
+
+/// A peer in a report. With `failure`, figures are missing or from some of the rounds only.
+#[derive(Debug, Serialize)]
+pub(crate) struct PeerReport {
+    name: &'static str,
+    version: Option<String>,
+    failure: Option<String>,
+}
+
+/// The machine.
+#[derive(Debug, Serialize)]
+pub(crate) struct Host {
+    cores: usize,
+    kernel: String,
+}
+
+impl Host {
+    pub(crate) fn read() -> Host {
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        Host {
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            kernel: kernel.trim().to_owned(),
+        }
+    }
+}
+
+/// The value that proxies are compared with: the best of those that are not nearpoint.
+pub(crate) fn best_of_others(
+    values: &[(Peer, f64)],
+    better: impl Fn(f64, f64) -> f64,
+) -> Option<f64> {
+    values
+        .iter()
+        .filter(|(peer, _)| match peer {
+            Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx => true,
+            Peer::Nearpoint | Peer::Direct => false,
+        })
+        .map(|(_, value)| *value)
+        .filter(|value| *value > 0.0)
+        .reduce(better)
+}
+
+/// A report as people read it.
+pub(crate) trait Tables: Serialize {
+    fn host(&self) -> &Host;
+    fn peers(&self) -> &[PeerReport];
+    fn sections(&self) -> Vec<Section>;
+}
+
+/// One table with its heading; the first column holds names, the others numbers.
+#[derive(Debug)]
+pub(crate) struct Section {
+    pub(crate) title: String,
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+/// Prints the report, and writes it to a file where one was asked for.
+pub(crate) fn emit(report: &impl Tables, options: &PeerOptions) -> Result<(), ReportError> {
+    let json = serde_json::to_string_pretty(report).map_err(ReportError::Json)?;
+    if options.json {
+        println!("{json}");
+    } else {
+        println!("{}", text(report, presets::UTF8_BORDERS_ONLY, ""));
+    }
+    if let Some(path) = &options.out {
+        let content = if path.extension().is_some_and(|extension| extension == "json") {
+            json
+        } else {
+            text(report, presets::ASCII_MARKDOWN, "## ")
+        };
+        let failed = |source| ReportError::Write { path: path.clone(), source };
+        fs::write(path, content + "\n").map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn text(report: &impl Tables, style: TableStyle, heading: &str) -> String {
+    let Host { cores, kernel } = report.host();
+    let mut text = format!("{cores} cores, Linux {kernel}\n");
+    for PeerReport { name, version, failure } in report.peers() {
+        let version = version.as_deref().unwrap_or("version unknown");
+        let failure = failure.as_ref().map(|why| format!("; NOT MEASURED: {why}"));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "- {name}: {version}{}", failure.unwrap_or_default());
+    }
+    for section in report.sections() {
+        let mut table = Table::new();
+        table.load_style(style).set_header(section.columns).add_rows(section.rows);
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        let _ = write!(text, "\n{heading}{}\n\n{table}\n", section.title);
+    }
+    text
+}
+
+/// An error with what caused it, on one line.
+pub(crate) fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// The report could not be written.
+#[derive(Debug)]
+pub(crate) enum ReportError {
+    Json(serde_json::Error),
+    Write { path: PathBuf, source: io::Error },
+}
+
+impl fmt::Display for ReportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReportError::Json(_) => f.write_str("the report cannot be written as JSON"),
+            ReportError::Write { path, .. } => write!(f, "cannot write {}", path.display()),
+        }
+    }
+}
+
+impl Error for ReportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            ReportError::Json(source) => Some(source),
+            ReportError::Write { source, .. } => Some(source),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What can be wrong with an access point.
+
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The condition of one access point of a stub DC. Exactly one holds at a time.
+///
+/// "Silent" means: what was answered stays answered, nothing more is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// Serves.
+    #[default]
+    None,
+    /// The process is gone: the listening socket is closed, connects are refused (RST). The port
+    /// stays reserved, so nobody else takes it. Open sessions go on; `kill` ends them as well.
+    Refuse,
+    /// Connects succeed and are reset at once. Open sessions go on.
+    Reset,
+    /// The back end hangs: connects succeed, everything is read, nothing answered; a session whose
+    /// client ends its stream is closed without a word. Open sessions fall silent too; once healed
+    /// they answer what comes from then on.
+    Mute,
+    /// Every answer leaves this much later, one after the other: a second chunk waits for the
+    /// first. Connects are as fast as ever, since the kernel makes them.
+    Slow(Duration),
+    /// The site has lost power: a SYN is not answered, so connects time out. Open sessions fall
+    /// silent and nothing more is read from them. Healing, or any other fault, resets them: a
+    /// machine that comes back does not know them.
+    ///
+    /// Made with a listening socket whose accept queue (backlog 0) a connection of our own fills:
+    /// Linux drops each further SYN, whatever `tcp_syncookies` says. Two limits of doing this on a
+    /// host that is alive: segments of open sessions are still acknowledged, and a connect that
+    /// was under way when the power failed may still succeed, and then is silent.
+    Drop,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::None => f.write_str("none"),
+            Fault::Refuse => f.write_str("refuse"),
+            Fault::Reset => f.write_str("reset"),
+            Fault::Mute => f.write_str("mute"),
+            Fault::Slow(by) => write!(f, "slow:{}", humantime::format_duration(*by)),
+            Fault::Drop => f.write_str("drop"),
+        }
+    }
+}
+
+/// Reads what [`Fault`]'s `Display` writes: `none`, `refuse`, `reset`, `mute`, `slow:200ms`, `drop`.
+impl FromStr for Fault {
+    type Err = ParseFaultError;
+
+    fn from_str(text: &str) -> Result<Fault, ParseFaultError> {
+        match text {
+            "none" => Ok(Fault::None),
+            "refuse" => Ok(Fault::Refuse),
+            "reset" => Ok(Fault::Reset),
+            "mute" => Ok(Fault::Mute),
+            "drop" => Ok(Fault::Drop),
+            _ => text
+                .strip_prefix("slow:")
+                .and_then(|by| humantime::parse_duration(by).ok())
+                .map(Fault::Slow)
+                .ok_or_else(|| ParseFaultError(text.to_owned())),
+        }
+    }
+}
+
+/// The text names no fault.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ParseFaultError(String);
+
+impl fmt::Display for ParseFaultError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is not a fault: none, refuse, reset, mute, slow:DURATION or drop", self.0)
+    }
+}
+
+impl Error for ParseFaultError {}
