@@ -2,10 +2,14 @@
 
 pub mod config;
 pub mod control;
+pub mod drain;
 pub mod forward;
 pub mod geoip;
 pub mod metrics;
 pub mod net;
+pub mod probe;
 pub mod routing;
 pub mod sessions;
+pub mod signal;
 pub mod stub;
+pub mod telemetry;

@@ -124,19 +124,18 @@ fn parse(bytes: &[u8]) -> Parsed {
             Parsed::Whole(header.header.len(), announced_v1(&header.addresses))
         }
         HeaderResult::V2(Ok(header)) => Parsed::Whole(header.len(), announced_v2(&header)),
-        HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) if partial && may_become(bytes) => {
-            Parsed::Partial
-        }
+        HeaderResult::V1(Err(_)) if is_unfinished_line(bytes) => Parsed::Partial,
+        HeaderResult::V2(Err(_)) if partial => Parsed::Partial,
         HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => Parsed::Malformed,
     }
 }
 
-/// Whether these bytes can still become a header. The parser waits for the end of a line whatever
-/// the line begins with.
-fn may_become(bytes: &[u8]) -> bool {
-    const LONGEST_V1: usize = 107;
-    let begins = |with: &[u8]| bytes.iter().zip(with).all(|(a, b)| a == b);
-    begins(v2::PROTOCOL_PREFIX) || (begins(b"PROXY ") && bytes.len() < LONGEST_V1)
+/// Whether these bytes can still become a header of version 1: its parser takes a line that was cut
+/// within a number for a damaged one, and waits for the end of a line whatever it begins with.
+fn is_unfinished_line(bytes: &[u8]) -> bool {
+    const LONGEST_LINE: usize = 107;
+    let begins_well = bytes.iter().zip(b"PROXY ").all(|(a, b)| a == b);
+    begins_well && bytes.len() < LONGEST_LINE && !bytes.contains(&b'\n')
 }
 
 fn announced_v1(addresses: &v1::Addresses) -> Announced {
