@@ -1,5 +1,6 @@
 //! nearpoint: a layer-4 edge router.
 
+pub mod admin;
 pub mod control;
 pub mod metrics;
 pub mod routing;
