@@ -18,5 +18,6 @@ pub mod view;
 
 pub use api::AdminContext;
 pub use facts::Facts;
+pub use reply::Reply;
 pub use scrape::ScrapeContext;
 pub use server::serve;
