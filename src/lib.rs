@@ -1,5 +1,7 @@
 //! nearpoint: a layer-4 edge router.
 
+pub mod admin;
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod drain;

@@ -1,0 +1,186 @@
+//! The routes of the admin listener.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::{Method, Request, StatusCode};
+use tokio::sync::watch;
+
+use super::facts::Facts;
+use super::host::{self, HostError};
+use super::query::{Query, QueryError};
+use super::readiness;
+use super::reply::{self, Reply};
+use super::view::{DcsView, ExplainError, LiveView, ReadyView, StatusView, explain, the_listener};
+use crate::control::SnapshotReader;
+use crate::metrics::Metrics;
+
+/// A worker that has not beaten for this long is stuck.
+const STUCK: Duration = Duration::from_secs(10);
+
+/// How long ago each data-plane worker last beat, in the order of the workers.
+pub type BeatAges = dyn Fn() -> Vec<Duration> + Send + Sync;
+
+/// What the admin listener needs.
+pub struct AdminContext {
+    /// The network as of now.
+    pub reader: SnapshotReader,
+    /// Failed dials by access point.
+    pub metrics: Arc<Metrics>,
+    /// What no snapshot knows.
+    pub facts: Arc<Facts>,
+    /// `admin.allowed_hosts`.
+    pub allowed_hosts: Vec<String>,
+    /// True once the daemon drains.
+    pub draining: watch::Receiver<bool>,
+    /// Heartbeats of the data plane.
+    pub beat_ages: Arc<BeatAges>,
+}
+
+impl AdminContext {
+    /// Answers one request: the Host header is checked first, then path, method and query.
+    #[must_use]
+    pub fn respond(&self, request: &Request<()>) -> Reply {
+        match host::check(request, &self.allowed_hosts) {
+            Ok(()) => {}
+            Err(refused @ HostError::Foreign(_)) => {
+                return reply::error(StatusCode::MISDIRECTED_REQUEST, refused.to_string());
+            }
+            Err(refused @ (HostError::NotOne | HostError::Malformed)) => {
+                return reply::error(StatusCode::BAD_REQUEST, refused.to_string());
+            }
+        }
+        let Some(route) = ApiRoute::find(request.uri().path()) else {
+            return reply::error(StatusCode::NOT_FOUND, not_found());
+        };
+        if ![Method::GET, Method::HEAD].contains(request.method()) {
+            return reply::method_not_allowed();
+        }
+        let answered = Query::parse(request.uri().query(), route.parameters())
+            .map_err(BadRequest::Query)
+            .and_then(|query| self.answer(route, &query));
+        answered.unwrap_or_else(|bad| reply::error(StatusCode::BAD_REQUEST, bad.to_string()))
+    }
+
+    fn answer(&self, route: ApiRoute, query: &Query<'_>) -> Result<Reply, BadRequest> {
+        Ok(match route {
+            ApiRoute::Live => self.live(),
+            ApiRoute::Ready => self.ready(),
+            ApiRoute::Status => {
+                let reasons = self.not_ready();
+                let snapshot = self.reader.load();
+                let view = StatusView::new(&snapshot, &self.facts, reasons, Instant::now());
+                reply::json(StatusCode::OK, &view)
+            }
+            ApiRoute::Dcs => {
+                let view = DcsView::new(&self.reader.load(), &self.metrics);
+                reply::json(StatusCode::OK, &view)
+            }
+            ApiRoute::Explain => {
+                let ip = query.value("ip").ok_or(BadRequest::NoAddress)?;
+                let ip: IpAddr = ip.parse().map_err(|_| BadRequest::Address(ip.to_owned()))?;
+                let snapshot = self.reader.load();
+                let listener = the_listener(&snapshot.topology, query.value("listener"))?;
+                reply::json(StatusCode::OK, &explain(&snapshot, listener, ip)?)
+            }
+        })
+    }
+
+    fn live(&self) -> Reply {
+        let ages = (self.beat_ages)();
+        let stuck = ages.iter().enumerate().filter(|(_, age)| **age > STUCK);
+        let reasons: Vec<String> = stuck
+            .map(|(worker, age)| format!("worker {worker} is stuck for {} s", age.as_secs()))
+            .collect();
+        let live = reasons.is_empty();
+        reply::json(status_of(live), &LiveView { live, reasons })
+    }
+
+    fn ready(&self) -> Reply {
+        let reasons = self.not_ready();
+        let ready = reasons.is_empty();
+        reply::json(status_of(ready), &ReadyView { ready, reasons })
+    }
+
+    fn not_ready(&self) -> Vec<String> {
+        readiness::reasons(&self.reader.load(), *self.draining.borrow())
+    }
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy)]
+enum ApiRoute {
+    Live,
+    Ready,
+    Status,
+    Dcs,
+    Explain,
+}
+
+impl ApiRoute {
+    const ALL: [Self; 5] = [Self::Live, Self::Ready, Self::Status, Self::Dcs, Self::Explain];
+
+    fn find(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|route| route.path() == path)
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Live => "/livez",
+            Self::Ready => "/readyz",
+            Self::Status => "/v1/status",
+            Self::Dcs => "/v1/dcs",
+            Self::Explain => "/v1/explain",
+        }
+    }
+
+    fn parameters(self) -> &'static [&'static str] {
+        match self {
+            Self::Live | Self::Ready | Self::Status | Self::Dcs => &[],
+            Self::Explain => &["ip", "listener"],
+        }
+    }
+}
+
+/// What is wrong with the query of a request.
+#[derive(Debug)]
+enum BadRequest {
+    Query(QueryError),
+    NoAddress,
+    Address(String),
+    Explain(ExplainError),
+}
+
+impl From<ExplainError> for BadRequest {
+    fn from(error: ExplainError) -> Self {
+        Self::Explain(error)
+    }
+}
+
+impl fmt::Display for BadRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Query(error) => error.fmt(f),
+            Self::NoAddress => f.write_str("ip is missing: /v1/explain?ip=203.0.113.7"),
+            Self::Address(text) => write!(f, "ip: {text:?} is no IPv4 or IPv6 address"),
+            Self::Explain(error) => error.fmt(f),
+        }
+    }
+}
+
+fn status_of(good: bool) -> StatusCode {
+    match good {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn not_found() -> String {
+    let paths = ApiRoute::ALL.map(ApiRoute::path);
+    format!("there is nothing here; known are {}", paths.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

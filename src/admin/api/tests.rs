@@ -1,0 +1,224 @@
+use std::net::SocketAddr;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::admin::fixture::Live;
+use crate::admin::view::{ErrorView, ExplainView, Standing};
+use crate::admin::{ScrapeContext, serve};
+use crate::routing::{AdminState, DcId};
+
+/// Both listeners on free ports, over a control that runs.
+struct Lab {
+    api: SocketAddr,
+    scrape: SocketAddr,
+    live: Live,
+    draining: watch::Sender<bool>,
+    beats: watch::Sender<Vec<Duration>>,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: hyper::HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    fn json<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_slice(&self.body).expect("the view that was asked for")
+    }
+
+    fn error(&self) -> String {
+        self.json::<ErrorView>().error
+    }
+}
+
+impl Lab {
+    async fn new(live: Live) -> Self {
+        let metrics = Arc::new(Metrics::new("edge-1"));
+        let facts = Arc::new(Facts::new("edge-1", 2, Instant::now()));
+        let (draining, drained) = watch::channel(false);
+        let (beats, beaten) = watch::channel(vec![Duration::ZERO; 2]);
+        let context = AdminContext {
+            reader: live.reader.clone(),
+            metrics: Arc::clone(&metrics),
+            facts: Arc::clone(&facts),
+            allowed_hosts: vec!["localhost".into(), "127.0.0.1".into()],
+            draining: drained,
+            beat_ages: Arc::new(move || beaten.borrow().clone()),
+        };
+        let scrape = ScrapeContext { reader: live.reader.clone(), metrics, facts };
+        Self {
+            api: listen(move |request| context.respond(request)).await,
+            scrape: listen(move |request| scrape.respond(request)).await,
+            live,
+            draining,
+            beats,
+        }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        ask(self.api, Method::GET, path, "localhost:9900").await
+    }
+}
+
+async fn listen(service: impl Fn(&Request<()>) -> Reply + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    tokio::spawn(serve(listener, service, std::future::pending()));
+    address
+}
+
+async fn ask(address: SocketAddr, method: Method, path: &str, host: &str) -> Answer {
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.expect("a handshake on a fresh connection");
+    tokio::spawn(connection);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(HOST, host)
+        .body(Empty::<Bytes>::new())
+        .expect("a request of the test");
+    let reply = sender.send_request(request).await.expect("an answer");
+    let (head, body) = reply.into_parts();
+    Answer {
+        status: head.status,
+        headers: head.headers,
+        body: body.collect().await.expect("a whole body").to_bytes(),
+    }
+}
+
+#[tokio::test]
+async fn livez_fails_when_a_worker_has_not_beaten_for_ten_seconds() {
+    let lab = Lab::new(Live::cold()).await;
+    let answer = lab.get("/livez").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.json::<LiveView>().live);
+    lab.beats.send_replace(vec![Duration::ZERO, Duration::from_secs(11)]);
+    let answer = lab.get("/livez").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let reasons = answer.json::<LiveView>().reasons;
+    assert_eq!(reasons, ["worker 1 is stuck for 11 s"]);
+}
+
+#[tokio::test]
+async fn readyz_waits_for_the_first_probe_round() {
+    let lab = Lab::new(Live::cold()).await;
+    let answer = lab.get("/readyz").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let view: ReadyView = answer.json();
+    assert!(view.reasons[0].starts_with("warming up"), "{view:?}");
+}
+
+#[tokio::test]
+async fn readyz_is_withdrawn_while_draining() {
+    let lab = Lab::new(Live::warm().await).await;
+    assert_eq!(lab.get("/readyz").await.status, StatusCode::OK);
+    lab.draining.send_replace(true);
+    let answer = lab.get("/readyz").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!answer.json::<ReadyView>().ready);
+}
+
+#[tokio::test]
+async fn readyz_is_withdrawn_when_no_dc_may_be_used() {
+    let lab = Lab::new(Live::warm().await).await;
+    for dc in [1, 2, 5] {
+        let commands = &lab.live.commands;
+        let set = commands.set_dc_state(DcId(dc), AdminState::Maint).await;
+        set.expect("control runs");
+    }
+    let view: ReadyView = lab.get("/readyz").await.json();
+    assert_eq!(view.reasons[1], "listener clients: 3 maint");
+}
+
+#[tokio::test]
+async fn status_dcs_and_explain_tell_the_same_story() {
+    let lab = Lab::new(Live::warm().await).await;
+    let set = lab.live.commands.set_dc_state(DcId(2), AdminState::Drain);
+    set.await.expect("control runs");
+    let status: StatusView = lab.get("/v1/status").await.json();
+    let dcs: DcsView = lab.get("/v1/dcs").await.json();
+    let explain: ExplainView = lab.get("/v1/explain?ip=203.0.113.7").await.json();
+    assert!(status.ready);
+    assert_eq!(status.dcs[1].standing, Standing::Drain);
+    assert_eq!(dcs.dcs[1].admin, "drain");
+    assert_eq!(dcs.dcs[1].access_points[0].round_trip_ms, Some(12.0));
+    assert_eq!(explain.dcs[0].exclusion.as_deref(), Some("drain"));
+    assert_eq!(explain.attempts[0].dc, 1);
+    assert_eq!(explain.generation, dcs.generation);
+}
+
+#[tokio::test]
+async fn explain_refuses_what_it_cannot_read() {
+    let lab = Lab::new(Live::cold()).await;
+    for (query, part) in [
+        ("", "ip is missing"),
+        ("?ip=", "ip is missing"),
+        ("?ip=203.0.113", "no IPv4 or IPv6 address"),
+        ("?ip=203.0.113.7&ip=203.0.113.8", "given twice"),
+        ("?ip=%zz", "percent-encoded"),
+        ("?adress=203.0.113.7", "expected ip, listener"),
+        ("?ip=203.0.113.7&listener=nobody", "known are clients"),
+    ] {
+        let answer = lab.get(&format!("/v1/explain{query}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
+        assert!(answer.error().contains(part), "{query}: {}", answer.error());
+    }
+}
+
+#[tokio::test]
+async fn foreign_hosts_are_refused_before_anything_else() {
+    let lab = Lab::new(Live::cold()).await;
+    for path in ["/v1/status", "/livez", "/nothing"] {
+        let answer = ask(lab.api, Method::GET, path, "rebound.example").await;
+        assert_eq!(answer.status, StatusCode::MISDIRECTED_REQUEST);
+        assert!(answer.error().contains("admin.allowed_hosts"));
+    }
+    let answer = ask(lab.scrape, Method::GET, "/metrics", "edge-1.example").await;
+    assert_eq!(answer.status, StatusCode::OK, "Prometheus comes by any name");
+}
+
+#[tokio::test]
+async fn unknown_paths_name_the_known_and_methods_are_checked() {
+    let lab = Lab::new(Live::cold()).await;
+    let answer = lab.get("/status").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert!(answer.error().contains("/v1/status"));
+    assert_eq!(lab.get("/metrics").await.status, StatusCode::NOT_FOUND);
+    for (address, path) in [(lab.api, "/v1/status"), (lab.scrape, "/metrics")] {
+        let answer = ask(address, Method::POST, path, "localhost").await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer.headers[ALLOW], "GET, HEAD");
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let lab = Lab::new(Live::cold()).await;
+    let whole = lab.get("/livez").await;
+    let head = ask(lab.api, Method::HEAD, "/livez", "localhost").await;
+    assert_eq!(head.status, whole.status);
+    assert_eq!(head.headers[CONTENT_LENGTH], whole.headers[CONTENT_LENGTH]);
+    assert!(head.body.is_empty() && !whole.body.is_empty());
+}
+
+#[tokio::test]
+async fn metrics_show_the_snapshot_of_the_scrape() {
+    let lab = Lab::new(Live::warm().await).await;
+    let answer = ask(lab.scrape, Method::GET, "/metrics", "localhost").await;
+    assert_eq!(answer.headers[CONTENT_TYPE], "text/plain; version=0.0.4");
+    let text = String::from_utf8_lossy(&answer.body);
+    for line in ["nearpoint_dc_up{dc=\"5\"} 1", "nearpoint_dc_options_age_seconds "] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    let answer = ask(lab.scrape, Method::GET, "/", "localhost").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+}

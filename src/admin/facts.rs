@@ -1,0 +1,160 @@
+//! What status shows and no snapshot knows: who this daemon is, where it listens, how the last
+//! reload went. Written by whoever starts and reloads the daemon, read at each request.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Problems kept of one refused reload; a broken list has one per line.
+const PROBLEMS: usize = 100;
+
+/// Facts of one daemon.
+pub struct Facts {
+    /// `edge.name`.
+    pub edge: String,
+    /// Data-plane threads.
+    pub workers: usize,
+    started: Instant,
+    changing: Mutex<Changing>,
+}
+
+/// The facts that a reload may change.
+#[derive(Clone, Debug)]
+pub struct Changing {
+    /// In the order of the configuration.
+    pub listeners: Vec<ListenerFact>,
+    /// When the live `dc_options` were accepted.
+    pub dc_options_accepted: Instant,
+    /// `None` until the first reload; the start does not count.
+    pub last_reload: Option<ReloadFact>,
+    /// What locates clients; `None` when nothing does.
+    pub geoip: Option<GeoipFact>,
+}
+
+/// One listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerFact {
+    /// Its name.
+    pub name: String,
+    /// Where it is bound, ports resolved.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// How a reload went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReloadFact {
+    /// When it was decided.
+    pub at: SystemTime,
+    /// What asked for it, in the words of the label `source` of `config_reloads_total`.
+    pub source: String,
+    /// Whether it went live.
+    pub accepted: bool,
+    /// Why not, or what was noticed.
+    pub problems: Vec<String>,
+}
+
+/// The database that locates clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GeoipFact {
+    /// `embedded`, or a path.
+    pub source: String,
+    /// When it was built.
+    pub built: Option<SystemTime>,
+}
+
+impl Facts {
+    /// Facts of a daemon that starts now, with `dc_options` accepted now.
+    #[must_use]
+    pub fn new(edge: &str, workers: usize, now: Instant) -> Self {
+        Self {
+            edge: edge.to_owned(),
+            workers,
+            started: now,
+            changing: Mutex::new(Changing {
+                listeners: Vec::new(),
+                dc_options_accepted: now,
+                last_reload: None,
+                geoip: None,
+            }),
+        }
+    }
+
+    /// Where the daemon listens, from now on.
+    pub fn set_listeners(&self, listeners: Vec<ListenerFact>) {
+        self.lock().listeners = listeners;
+    }
+
+    /// Other `dc_options` went live at `now`.
+    pub fn set_dc_options_accepted(&self, now: Instant) {
+        self.lock().dc_options_accepted = now;
+    }
+
+    /// What locates clients, from now on.
+    pub fn set_geoip(&self, geoip: Option<GeoipFact>) {
+        self.lock().geoip = geoip;
+    }
+
+    /// A reload was accepted or refused. Of many problems the first hundred are kept, and a line
+    /// that counts the others.
+    pub fn set_last_reload(&self, mut reload: ReloadFact) {
+        let more = reload.problems.len().saturating_sub(PROBLEMS);
+        if more > 0 {
+            reload.problems.truncate(PROBLEMS);
+            reload.problems.push(format!("and {more} more"));
+        }
+        self.lock().last_reload = Some(reload);
+    }
+
+    /// How long the daemon has been running.
+    #[must_use]
+    pub fn uptime(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
+    }
+
+    /// How long ago the live `dc_options` were accepted.
+    #[must_use]
+    pub fn dc_options_age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.lock().dc_options_accepted)
+    }
+
+    /// The changing facts at one moment.
+    #[must_use]
+    pub fn changing(&self) -> Changing {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Changing> {
+        // Nothing panics while it is held, and every state of it is a valid one.
+        self.changing.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_of_a_refused_reload_are_bounded_and_counted() {
+        let facts = Facts::new("edge-1", 2, Instant::now());
+        facts.set_last_reload(ReloadFact {
+            at: SystemTime::UNIX_EPOCH,
+            source: "file".into(),
+            accepted: false,
+            problems: (0..250).map(|n| n.to_string()).collect(),
+        });
+        let problems = facts.changing().last_reload.map(|reload| reload.problems);
+        let problems = problems.expect("a reload");
+        assert_eq!(problems.len(), 101);
+        assert_eq!(problems.last().map(String::as_str), Some("and 150 more"));
+    }
+
+    #[test]
+    fn ages_count_from_what_they_are_about() {
+        let start = Instant::now();
+        let facts = Facts::new("edge-1", 2, start);
+        facts.set_dc_options_accepted(start + Duration::from_secs(30));
+        let now = start + Duration::from_secs(40);
+        assert_eq!(facts.uptime(now), Duration::from_secs(40));
+        assert_eq!(facts.dc_options_age(now), Duration::from_secs(10));
+    }
+}

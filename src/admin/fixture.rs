@@ -1,0 +1,181 @@
+//! A small network for tests: Amsterdam (2), Miami (1) and Singapore (5), two access points each.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::control::{self, CommandSender, Control, SnapshotReader};
+use crate::routing::control::{ProbeReport, ProbeRequest};
+use crate::routing::topology::{
+    AccessPointFlags, AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute,
+    Objective, Policy, Revision, Route, TopologySpec,
+};
+use crate::routing::{
+    AccessPointState, AdminState, ClientAddr, Coordinates, CountryCode, DcId, DcState, Health,
+    Locate, Location, Millis, Origin, Place, Snapshot, Topology,
+};
+
+const BERLIN: (f64, f64) = (52.52, 13.40);
+
+/// The three DCs, for a `nearest` listener called `clients`.
+pub(crate) fn three_dcs() -> TopologySpec {
+    TopologySpec {
+        revision: Revision(*b"revision"),
+        dcs: vec![
+            dc(2, "ams", (52.37, 4.90)),
+            dc(1, "mia", (25.77, -80.19)),
+            dc(5, "sin", (1.35, 103.82)),
+        ],
+        routes: BTreeMap::from([("clients".into(), route(Route::Nearest))]),
+        policy: Policy { objective: Objective::Balanced, tie_margin: Millis(5.0), fail_open: true },
+        connect: ConnectLimits {
+            timeout: Duration::from_secs(3),
+            deadline: Duration::from_secs(10),
+            attempts: 5,
+        },
+        edge: None,
+        startup_grace: Duration::from_secs(2),
+    }
+}
+
+/// The route of a listener bound to this DC.
+pub(crate) fn bound_to(dc: u16) -> ListenerRoute {
+    route(Route::Dc(DcId(dc)))
+}
+
+/// A snapshot in which everything is Up: Amsterdam 12 ms from this edge, Miami 24, Singapore 36.
+pub(crate) fn all_up(spec: TopologySpec) -> Snapshot {
+    let topology = Topology::new(spec);
+    let round_trip = |id: DcId| {
+        let order = [2, 1, 5].iter().position(|it| *it == id.0)?;
+        Some(Duration::from_millis(12) * (order as u32 + 1))
+    };
+    Snapshot {
+        generation: 7,
+        locate: Arc::new(Germany),
+        warmed_up: true,
+        dcs: topology
+            .dcs()
+            .iter()
+            .map(|dc| DcState {
+                admin: AdminState::Ready,
+                health: Health::Up,
+                round_trip: round_trip(dc.id),
+                excess: Millis(0.0),
+                slot: Arc::default(),
+            })
+            .collect(),
+        access_points: topology
+            .access_points()
+            .iter()
+            .map(|access_point| AccessPointState {
+                admin: AdminState::Ready,
+                health: Health::Up,
+                round_trip: round_trip(access_point.id.dc),
+                slot: Arc::default(),
+            })
+            .collect(),
+        topology: Arc::new(topology),
+    }
+}
+
+/// Makes a DC and all its access points be of this health.
+pub(crate) fn set_health(snapshot: &mut Snapshot, dc: u16, health: Health) {
+    let topology = Arc::clone(&snapshot.topology);
+    let index = topology.find_dc(DcId(dc)).expect("a DC of the test");
+    snapshot.dcs[index.0 as usize].health = health;
+    for (access_point, _) in topology.access_points_of(index) {
+        snapshot.access_points[access_point.0 as usize].health = health;
+    }
+}
+
+/// Sets the operator's intent for a DC.
+pub(crate) fn set_admin(snapshot: &mut Snapshot, dc: u16, admin: AdminState) {
+    let index = snapshot.topology.find_dc(DcId(dc));
+    let index = index.expect("a DC of the test");
+    snapshot.dcs[index.0 as usize].admin = admin;
+}
+
+/// Locates 203.0.113.0/24 in Germany and nobody else.
+pub(crate) struct Germany;
+
+impl Locate for Germany {
+    fn locate(&self, client: ClientAddr) -> Location {
+        match client.ip() {
+            IpAddr::V4(v4) if v4.octets().starts_with(&[203, 0, 113]) => Location {
+                place: Some(Place { coordinates: point(BERLIN), country: CountryCode::new("DE") }),
+                origin: Origin::Database,
+            },
+            IpAddr::V4(_) | IpAddr::V6(_) => Location::UNKNOWN,
+        }
+    }
+}
+
+fn route(route: Route) -> ListenerRoute {
+    ListenerRoute { route, dcs: None }
+}
+
+fn point((lat, lon): (f64, f64)) -> Coordinates {
+    Coordinates::new(lat, lon).expect("a point of the test")
+}
+
+fn dc(id: u16, name: &str, place: (f64, f64)) -> DcSpec {
+    let address = |n: u8| format!("10.0.{id}.{n}:443").parse();
+    DcSpec {
+        id: DcId(id),
+        name: name.into(),
+        location: Some(point(place)),
+        site: None,
+        weight: 100,
+        max_connecting: 512,
+        health: HealthSettings::default(),
+        access_points: (1..=2)
+            .map(|n| AccessPointSpec {
+                address: address(n).expect("an address of the test"),
+                flags: AccessPointFlags::default(),
+                weight: 100,
+            })
+            .collect(),
+    }
+}
+
+/// Control over the three DCs, with probes that are all answered in 12 ms.
+pub(crate) struct Live {
+    pub(crate) reader: SnapshotReader,
+    pub(crate) commands: CommandSender,
+}
+
+impl Live {
+    /// Control that has not probed anything, and never will.
+    pub(crate) fn cold() -> Self {
+        let control = Control::new(Arc::new(Topology::new(three_dcs())), Arc::new(Germany));
+        Self { reader: control.reader, commands: control.commands }
+    }
+
+    /// Control that has found everything Up.
+    pub(crate) async fn warm() -> Self {
+        let control = Control::new(Arc::new(Topology::new(three_dcs())), Arc::new(Germany));
+        let live = Self { reader: control.reader.clone(), commands: control.commands.clone() };
+        let (requests, mut asked) = mpsc::unbounded_channel::<ProbeRequest>();
+        let (answers, reports) = mpsc::unbounded_channel();
+        tokio::spawn(control::run(control, requests, reports));
+        tokio::spawn(async move {
+            while let Some(request) = asked.recv().await {
+                let _ = answers.send(ProbeReport {
+                    access_point: request.access_point,
+                    number: request.number,
+                    outcome: Ok(Duration::from_millis(12)),
+                });
+            }
+        });
+        let all_up = |snapshot: &Snapshot| {
+            let mut access_points = snapshot.access_points.iter();
+            access_points.all(|it| it.health == Health::Up) && snapshot.warmed_up
+        };
+        live.reader.wait_for(all_up).await;
+        live
+    }
+}

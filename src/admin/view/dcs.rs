@@ -1,0 +1,223 @@
+//! `/v1/dcs`: everything that is known of every DC and access point.
+
+use std::collections::HashMap;
+
+use prometheus::core::Collector;
+use serde::{Deserialize, Serialize};
+
+use super::rounded;
+use crate::metrics::Metrics;
+use crate::routing::topology::{AccessPoint, AccessPointFlags};
+use crate::routing::{
+    AccessPointId, AccessPointIndex, ConnectFailure, Coordinates, DcIndex, Millis, Snapshot,
+};
+
+/// The network as of one snapshot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DcsView {
+    /// Generation of the snapshot.
+    pub generation: u64,
+    /// Revision of the `dc_options` in force.
+    pub revision: String,
+    /// By id.
+    pub dcs: Vec<DcView>,
+}
+
+/// One DC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DcView {
+    /// Its number.
+    pub id: u16,
+    /// Its name.
+    pub name: String,
+    /// Where it is; `null` when only `dc_options` knows it.
+    pub location: Option<CoordinatesView>,
+    /// DCs of one site fail together.
+    pub site: String,
+    /// `ready`, `drain` or `maint`: the operator's intent.
+    pub admin: String,
+    /// `up`, `unknown` or `down`, by its access points.
+    pub health: String,
+    /// The best measured round trip among its usable access points.
+    pub round_trip_ms: Option<f64>,
+    /// What that has in excess of the usual, once it counts; else 0.
+    pub excess_ms: f64,
+    /// Share within a tie group.
+    pub weight: u32,
+    /// Sessions connected to it now.
+    pub sessions_active: u32,
+    /// Connects in flight to it now.
+    pub connecting: u32,
+    /// Connects in flight at most.
+    pub max_connecting: u32,
+    /// By address.
+    pub access_points: Vec<AccessPointView>,
+}
+
+/// A point on the globe, in degrees.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CoordinatesView {
+    /// North.
+    pub lat: f64,
+    /// East.
+    pub lon: f64,
+}
+
+/// One access point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccessPointView {
+    /// Where it is dialled.
+    pub address: String,
+    /// The set flags of its `dcOption`, in its words.
+    pub flags: Vec<String>,
+    /// `ready`, `drain` or `maint`.
+    pub admin: String,
+    /// `up`, `unknown`, `suspect` or `down`.
+    pub health: String,
+    /// The usual round trip of the probe.
+    pub round_trip_ms: Option<f64>,
+    /// Share within the DC.
+    pub weight: u32,
+    /// Left `dc_options`, and serves until the DC has a probed successor.
+    pub retiring: bool,
+    /// Sessions connected to it now.
+    pub sessions_active: u32,
+    /// Failed dials of sessions since the start, without those that were this edge's own fault.
+    pub failed_dials: u64,
+}
+
+impl DcsView {
+    /// The network as `snapshot` has it; failed dials come from `metrics`.
+    #[must_use]
+    pub fn new(snapshot: &Snapshot, metrics: &Metrics) -> Self {
+        let failed = failed_dials(metrics);
+        let topology = &snapshot.topology;
+        let indexes = (0..).zip(topology.dcs()).map(|(index, _)| DcIndex(index));
+        Self {
+            generation: snapshot.generation,
+            revision: topology.revision().to_string(),
+            dcs: indexes.map(|index| dc(snapshot, index, &failed)).collect(),
+        }
+    }
+}
+
+impl From<Coordinates> for CoordinatesView {
+    fn from(point: Coordinates) -> Self {
+        Self {
+            lat: rounded(point.lat()).unwrap_or_default(),
+            lon: rounded(point.lon()).unwrap_or_default(),
+        }
+    }
+}
+
+/// Failed dials by the labels `dc` and `access_point`.
+type FailedDials = HashMap<(String, String), u64>;
+
+fn failed_dials(metrics: &Metrics) -> FailedDials {
+    let mut failed = FailedDials::new();
+    for family in metrics.connect_failures_total.collect() {
+        for series in family.get_metric() {
+            let label = |name: &str| {
+                let found = series.get_label().iter().find(|label| label.name() == name);
+                found.map(|label| label.value().to_owned()).unwrap_or_default()
+            };
+            if label("reason") != ConnectFailure::Local.as_str() {
+                let count = series.get_counter().get_value() as u64;
+                *failed.entry((label("dc"), label("access_point"))).or_default() += count;
+            }
+        }
+    }
+    failed
+}
+
+fn failed_dials_of(failed: &FailedDials, id: AccessPointId) -> u64 {
+    let key = (id.dc.to_string(), id.address.to_string());
+    failed.get(&key).copied().unwrap_or(0)
+}
+
+fn dc(snapshot: &Snapshot, index: DcIndex, failed: &FailedDials) -> DcView {
+    let (dc, state) = (snapshot.topology.dc(index), snapshot.dc(index));
+    let access_points = snapshot
+        .topology
+        .access_points_of(index)
+        .map(|(index, it)| access_point(snapshot, index, it, failed));
+    DcView {
+        id: dc.id.0,
+        name: dc.name.to_string(),
+        location: dc.location.map(CoordinatesView::from),
+        site: dc.site.to_string(),
+        admin: state.admin.as_str().to_owned(),
+        health: state.health.as_str().to_owned(),
+        round_trip_ms: state.round_trip.and_then(|it| rounded(Millis::from(it).0)),
+        excess_ms: rounded(state.excess.0).unwrap_or_default(),
+        weight: dc.weight,
+        sessions_active: state.slot.active(),
+        connecting: state.slot.connecting(),
+        max_connecting: dc.max_connecting,
+        access_points: access_points.collect(),
+    }
+}
+
+fn access_point(
+    snapshot: &Snapshot,
+    index: AccessPointIndex,
+    access_point: &AccessPoint,
+    failed: &FailedDials,
+) -> AccessPointView {
+    let state = snapshot.access_point(index);
+    AccessPointView {
+        address: access_point.id.address.to_string(),
+        flags: flags(access_point.flags),
+        admin: state.admin.as_str().to_owned(),
+        health: state.health.as_str().to_owned(),
+        round_trip_ms: state.round_trip.and_then(|it| rounded(Millis::from(it).0)),
+        weight: access_point.weight,
+        retiring: access_point.retiring,
+        sessions_active: state.slot.active(),
+        failed_dials: failed_dials_of(failed, access_point.id),
+    }
+}
+
+fn flags(flags: AccessPointFlags) -> Vec<String> {
+    let AccessPointFlags { media_only, tcpo_only, cdn, static_address, this_port_only } = flags;
+    let words = [
+        (media_only, "media_only"),
+        (tcpo_only, "tcpo_only"),
+        (cdn, "cdn"),
+        (static_address, "static"),
+        (this_port_only, "this_port_only"),
+    ];
+    let set = words.iter().filter(|(set, _)| *set);
+    set.map(|(_, word)| (*word).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::fixture::{all_up, three_dcs};
+
+    #[test]
+    fn failed_dials_count_what_was_not_this_edges_fault() {
+        let snapshot = all_up(three_dcs());
+        let metrics = Metrics::new("edge-1");
+        let id = snapshot.topology.access_points()[0].id;
+        metrics.connect_failed(id, ConnectFailure::Refused);
+        metrics.connect_failed(id, ConnectFailure::Timeout);
+        metrics.connect_failed(id, ConnectFailure::Local);
+        let view = DcsView::new(&snapshot, &metrics);
+        let counts = view.dcs[0].access_points.iter().map(|it| it.failed_dials);
+        assert_eq!(counts.collect::<Vec<_>>(), [2, 0]);
+    }
+
+    #[test]
+    fn the_view_survives_json() {
+        let mut spec = three_dcs();
+        spec.dcs[0].access_points[0].flags.static_address = true;
+        spec.dcs[1].location = None;
+        let view = DcsView::new(&all_up(spec), &Metrics::new("edge-1"));
+        let text = serde_json::to_string(&view).expect("it serialises");
+        let back: DcsView = serde_json::from_str(&text).expect("it is read back");
+        assert_eq!(back, view);
+        assert!(text.contains(r#""flags":["static"]"#), "{text}");
+    }
+}

@@ -1,0 +1,51 @@
+//! The shapes of the API's answers, written by the daemon and read back by the command line.
+//!
+//! Additions are compatible, renames are not. Units are in the names: `_ms` milliseconds of round
+//! trip, `_km` kilometres, `_seconds` whole seconds. Times are RFC 3339 in UTC.
+
+mod dcs;
+pub(super) mod exclusions;
+mod explain;
+mod sentence;
+mod standing;
+mod status;
+
+use serde::{Deserialize, Serialize};
+
+pub use dcs::{AccessPointView, CoordinatesView, DcView, DcsView};
+pub use explain::{
+    AttemptView, ExplainError, ExplainView, LocationView, RankedView, explain, the_listener,
+};
+pub use standing::{DcStatusView, Standing};
+pub use status::{GeoipView, ListenerView, ReloadView, StatusView};
+
+/// The body of every error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorView {
+    /// What is wrong, for people.
+    pub error: String,
+}
+
+/// `/livez`: whether the data plane moves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveView {
+    /// False asks a supervisor for a restart.
+    pub live: bool,
+    /// Why not; empty while `live`.
+    pub reasons: Vec<String>,
+}
+
+/// `/readyz`: whether this edge should be given clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadyView {
+    /// False asks a balancer to send nobody.
+    pub ready: bool,
+    /// Why not; empty while `ready`.
+    pub reasons: Vec<String>,
+}
+
+/// A number as people read it: a thousandth is enough of milliseconds, kilometres and degrees.
+/// `None` for what cannot be compared.
+fn rounded(value: f64) -> Option<f64> {
+    value.is_finite().then(|| (value * 1e3).round() / 1e3)
+}

@@ -1,0 +1,112 @@
+//! Where a client goes and why, in one sentence.
+
+use super::exclusions;
+use crate::routing::topology::{Dc, Objective};
+use crate::routing::{Client, DcIndex, Millis, RankedDc, Ranking, Snapshot, Why};
+
+/// The answer of `ranking` for `client`, whose first dial goes to `chosen`.
+pub(super) fn of(
+    snapshot: &Snapshot,
+    listener: &str,
+    client: &Client,
+    ranking: &Ranking,
+    chosen: Option<DcIndex>,
+) -> String {
+    let who = format!("{} ({})", client.addr, whereabouts(client));
+    let ranked = chosen.and_then(|dc| ranking.dcs.iter().find(|ranked| ranked.dc == dc));
+    let Some(ranked) = ranked else {
+        let counted = exclusions::count(ranking)
+            .unwrap_or_else(|| format!("listener {listener} may use none"));
+        return format!("{who} is refused: no DC is a candidate ({counted}).");
+    };
+    let dc = name(snapshot.topology.dc(ranked.dc));
+    let far = far(snapshot, ranked);
+    let because = because(snapshot, listener, client, ranking, ranked);
+    format!("{who} goes to {dc}{far}: {because}.")
+}
+
+fn whereabouts(client: &Client) -> String {
+    let origin = client.location.origin.as_str();
+    match client.location.place {
+        None => "location unknown".to_owned(),
+        Some(place) => match place.country {
+            Some(country) => format!("{country}, {origin}"),
+            None => format!("{}, {origin}", place.coordinates),
+        },
+    }
+}
+
+fn name(dc: &Dc) -> String {
+    if *dc.name == format!("dc{}", dc.id) {
+        return format!("DC {}", dc.id);
+    }
+    format!("DC {} {}", dc.id, dc.name)
+}
+
+fn far(snapshot: &Snapshot, ranked: &RankedDc) -> String {
+    let measured = snapshot.dc(ranked.dc).round_trip.map(Millis::from);
+    match (ranked.distance, measured) {
+        (Some(distance), _) => format!(", {distance} away"),
+        (None, Some(measured)) => format!(", {measured} from this edge"),
+        (None, None) => String::new(),
+    }
+}
+
+fn because(
+    snapshot: &Snapshot,
+    listener: &str,
+    client: &Client,
+    ranking: &Ranking,
+    chosen: &RankedDc,
+) -> String {
+    match ranking.why(chosen.dc) {
+        Why::Pinned => format!("listener {listener} has no other"),
+        Why::FailOpen => "nothing is up, so health is ignored".to_owned(),
+        Why::Failover => passed_over(snapshot, ranking),
+        Why::Tie => {
+            let margin = snapshot.topology.policy().tie_margin;
+            let group = ranking.dcs.iter().filter(|it| it.group == chosen.group);
+            let others: Vec<String> = group
+                .filter(|it| it.dc != chosen.dc)
+                .map(|it| name(snapshot.topology.dc(it.dc)))
+                .collect();
+            let others = others.join(" and ");
+            format!("within {margin} of {others}, chosen by hash")
+        }
+        Why::Nearest => match slow(snapshot, ranking, chosen) {
+            Some(slow) => slow,
+            None => nearest_by(snapshot, client, chosen).to_owned(),
+        },
+    }
+}
+
+/// Why the first of the ranking is not the one chosen.
+fn passed_over(snapshot: &Snapshot, ranking: &Ranking) -> String {
+    let first = ranking.dcs.first();
+    let Some((first, exclusion)) = first.and_then(|it| Some((it, it.exclusion?))) else {
+        return "the first of its ranking has no access point to dial".to_owned();
+    };
+    let word = exclusion.as_str();
+    let dc = name(snapshot.topology.dc(first.dc));
+    format!("{dc} comes first and is out of use ({word})")
+}
+
+/// The candidate that would cost less, if it were not slower than usual.
+fn slow(snapshot: &Snapshot, ranking: &Ranking, chosen: &RankedDc) -> Option<String> {
+    let nearer = |it: &&RankedDc| it.exclusion.is_none() && it.cost.0 < chosen.cost.0;
+    let slow = ranking.dcs.iter().filter(nearer).find(|it| it.excess.0 > 0.0)?;
+    let dc = name(snapshot.topology.dc(slow.dc));
+    Some(format!("{dc} is nearer, but {} slower than usual", slow.excess))
+}
+
+fn nearest_by(snapshot: &Snapshot, client: &Client, chosen: &RankedDc) -> &'static str {
+    let objective = snapshot.topology.policy().objective;
+    match (objective, client.location.place) {
+        _ if chosen.cost.0.is_infinite() => "nothing is known that would tell DCs apart",
+        (Objective::Latency, _) => "lowest round trip from this edge",
+        (Objective::Distance | Objective::Balanced, None) => {
+            "nearest to this edge, since nobody knows where the client is"
+        }
+        (Objective::Distance | Objective::Balanced, Some(_)) => "nearest",
+    }
+}

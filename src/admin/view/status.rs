@@ -1,0 +1,182 @@
+//! `/v1/status`: the daemon on one screen.
+
+use std::time::{Instant, SystemTime};
+
+use humantime::format_rfc3339_seconds;
+use serde::{Deserialize, Serialize};
+
+use super::super::facts::{Changing, Facts, GeoipFact, ReloadFact};
+use super::standing::DcStatusView;
+use crate::routing::Snapshot;
+
+/// The daemon as of one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Version of the daemon.
+    pub version: String,
+    /// `edge.name`.
+    pub edge: String,
+    /// Process id.
+    pub pid: u32,
+    /// Since the start.
+    pub uptime_seconds: u64,
+    /// Data-plane threads.
+    pub workers: usize,
+    /// Whether this edge should be given clients.
+    pub ready: bool,
+    /// Why not; empty while `ready`.
+    pub not_ready: Vec<String>,
+    /// Generation of the snapshot.
+    pub generation: u64,
+    /// Revision of the `dc_options` in force.
+    pub revision: String,
+    /// Since they were accepted.
+    pub dc_options_age_seconds: u64,
+    /// Sessions connected now, to all DCs.
+    pub sessions_active: u64,
+    /// By name.
+    pub listeners: Vec<ListenerView>,
+    /// By id.
+    pub dcs: Vec<DcStatusView>,
+    /// `null` until the first one.
+    pub last_reload: Option<ReloadView>,
+    /// `null` when nothing locates clients.
+    pub geoip: Option<GeoipView>,
+}
+
+/// One listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerView {
+    /// Its name.
+    pub name: String,
+    /// Where it is bound.
+    pub addresses: Vec<String>,
+    /// `nearest`, or `dc 2`.
+    pub route: String,
+    /// The DCs it may use; `null` for all.
+    pub dcs: Option<Vec<u16>>,
+}
+
+/// The last reload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadView {
+    /// When it was decided.
+    pub at: String,
+    /// What asked for it.
+    pub source: String,
+    /// Whether it went live.
+    pub accepted: bool,
+    /// Why not, or what was noticed.
+    pub problems: Vec<String>,
+}
+
+/// The database that locates clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GeoipView {
+    /// `embedded`, or a path.
+    pub source: String,
+    /// When it was built, if it says so.
+    pub built: Option<String>,
+}
+
+impl StatusView {
+    /// The daemon as `snapshot` and `facts` have it at `now`; it is ready when `not_ready` is empty.
+    #[must_use]
+    pub fn new(snapshot: &Snapshot, facts: &Facts, not_ready: Vec<String>, now: Instant) -> Self {
+        let changing = facts.changing();
+        let active = snapshot.dcs.iter().map(|dc| u64::from(dc.slot.active()));
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            edge: facts.edge.clone(),
+            pid: std::process::id(),
+            uptime_seconds: facts.uptime(now).as_secs(),
+            workers: facts.workers,
+            ready: not_ready.is_empty(),
+            not_ready,
+            generation: snapshot.generation,
+            revision: snapshot.topology.revision().to_string(),
+            dc_options_age_seconds: facts.dc_options_age(now).as_secs(),
+            sessions_active: active.sum(),
+            listeners: listeners(snapshot, &changing),
+            dcs: DcStatusView::all(snapshot),
+            last_reload: changing.last_reload.map(ReloadView::from),
+            geoip: changing.geoip.map(GeoipView::from),
+        }
+    }
+}
+
+impl From<ReloadFact> for ReloadView {
+    fn from(fact: ReloadFact) -> Self {
+        Self {
+            at: format_rfc3339_seconds(fact.at).to_string(),
+            source: fact.source,
+            accepted: fact.accepted,
+            problems: fact.problems,
+        }
+    }
+}
+
+impl From<GeoipFact> for GeoipView {
+    fn from(fact: GeoipFact) -> Self {
+        let text = |built: SystemTime| format_rfc3339_seconds(built).to_string();
+        Self { source: fact.source, built: fact.built.map(text) }
+    }
+}
+
+fn listeners(snapshot: &Snapshot, changing: &Changing) -> Vec<ListenerView> {
+    let routes = snapshot.topology.routes().iter();
+    let views = routes.map(|(name, route)| {
+        let bound = changing.listeners.iter().find(|it| *it.name == **name);
+        let addresses = bound.map(|it| it.addresses.as_slice()).unwrap_or_default();
+        ListenerView {
+            name: name.to_string(),
+            addresses: addresses.iter().map(ToString::to_string).collect(),
+            route: route.route.to_string(),
+            dcs: route.dcs.as_ref().map(|dcs| dcs.iter().map(|dc| dc.0).collect()),
+        }
+    });
+    views.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::admin::facts::ListenerFact;
+    use crate::admin::fixture::{all_up, three_dcs};
+
+    #[test]
+    fn the_view_gathers_facts_and_snapshot_and_survives_json() {
+        let start = Instant::now();
+        let facts = Facts::new("edge-1", 2, start);
+        facts.set_listeners(vec![ListenerFact {
+            name: "clients".into(),
+            addresses: vec!["127.0.0.1:443".parse().expect("an address")],
+        }]);
+        facts.set_last_reload(ReloadFact {
+            at: SystemTime::UNIX_EPOCH,
+            source: "signal".into(),
+            accepted: false,
+            problems: vec!["dcs[0].id: 0 is no DC".into()],
+        });
+        facts.set_geoip(Some(GeoipFact {
+            source: "embedded".into(),
+            built: Some(SystemTime::UNIX_EPOCH),
+        }));
+        let snapshot = all_up(three_dcs());
+        snapshot.dcs[0].slot.session_opened();
+        snapshot.dcs[2].slot.session_opened();
+        let now = start + Duration::from_secs(7);
+        let view = StatusView::new(&snapshot, &facts, vec!["draining".into()], now);
+        assert!(!view.ready);
+        assert_eq!(view.sessions_active, 2);
+        assert_eq!(view.uptime_seconds, 7);
+        assert_eq!(view.listeners[0].addresses, ["127.0.0.1:443"]);
+        let reload = view.last_reload.as_ref().expect("a reload");
+        assert_eq!(reload.at, "1970-01-01T00:00:00Z");
+        let text = serde_json::to_string(&view).expect("it serialises");
+        let back: StatusView = serde_json::from_str(&text).expect("it is read back");
+        assert_eq!(back, view);
+    }
+}

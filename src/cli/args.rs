@@ -1,0 +1,180 @@
+//! The command line as clap reads it.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::client::AdminUrl;
+
+const AFTER_HELP: &str = "\
+Units: time is written 300ms, 5s, 10m, 2h, 7d; sizes are KiB, MiB, GiB.
+
+Exit codes: 0 done; 1 the daemon could not start, or did not answer; 64 bad configuration or \
+command line.
+
+Examples:
+  nearpoint demo                              the picture of it, on loopback
+  nearpoint check nearpoint.yaml              every problem of a configuration at once
+  nearpoint run nearpoint.yaml                the daemon; SIGHUP reloads, SIGTERM drains
+  nearpoint status                            what the daemon here does now
+  nearpoint explain 203.0.113.7               where this client would go, and why";
+
+/// A layer-4 edge router that sends each client to the closest healthy data centre.
+#[derive(Debug, Parser)]
+#[command(name = "nearpoint", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon in the foreground.
+    ///
+    /// SIGHUP reloads, as does a change of any of its files; SIGTERM and SIGINT drain: readiness
+    /// first, then the listeners, then the sessions. A second signal ends at once.
+    Run {
+        /// The configuration.
+        #[arg(default_value = "/etc/nearpoint/nearpoint.yaml")]
+        config: PathBuf,
+    },
+    /// Report every problem of a configuration; exit with 64 if there is one.
+    Check(CheckArgs),
+    /// Say where clients would go, and why.
+    ///
+    /// Asks the running daemon, which answers with its live health; with --config nothing runs, and
+    /// every access point is taken to be up.
+    Explain(ExplainArgs),
+    /// Show what the running daemon does now.
+    Status(StatusArgs),
+    /// Print a completion script.
+    ///
+    /// For bash: nearpoint completions bash > /etc/bash_completion.d/nearpoint
+    Completions {
+        /// For this shell.
+        shell: Shell,
+    },
+    /// Show it at work: three stub DCs on loopback, clients from many countries, a power loss.
+    ///
+    /// Distances are pretended, everything else is the real daemon. Exits with 1 if a new session
+    /// failed.
+    Demo(DemoArgs),
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The configuration.
+    pub config: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Addresses of clients, IPv4 or IPv6; NAT64 and other forms that carry an IPv4 address are
+    /// looked up as that.
+    #[arg(required = true, value_name = "IP")]
+    pub ips: Vec<IpAddr>,
+    /// The listener they come to; needed when there are several.
+    #[arg(long, short)]
+    pub listener: Option<String>,
+    /// Explain by this configuration, without a daemon.
+    #[arg(long, short, value_name = "FILE", conflicts_with = "admin")]
+    pub config: Option<PathBuf>,
+    /// The daemon that is asked.
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
+    /// Print JSON: a list with one answer per address.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The daemon that is asked.
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which daemon to ask.
+#[derive(Debug, Args)]
+pub struct DaemonArgs {
+    /// Where the daemon's `admin.bind` is.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9900")]
+    pub admin: AdminUrl,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// End by itself after this time; without it, at Ctrl-C.
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub duration: Option<Duration>,
+    /// Print lines instead of a live table, as is done when the output is no terminal.
+    #[arg(long)]
+    pub plain: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        let parsed = Cli::try_parse_from(line.split_whitespace());
+        parsed.map(|cli| cli.command)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn run_has_a_usual_place_for_its_configuration() {
+        let Ok(Command::Run { config }) = parse("nearpoint run") else {
+            panic!("run needs no argument");
+        };
+        assert_eq!(config, PathBuf::from("/etc/nearpoint/nearpoint.yaml"));
+    }
+
+    #[test]
+    fn explain_asks_a_daemon_or_reads_a_file_but_not_both() {
+        let Ok(Command::Explain(args)) = parse("nearpoint explain 203.0.113.7 2001:db8::1") else {
+            panic!("two addresses are enough");
+        };
+        assert_eq!(args.ips.len(), 2);
+        assert_eq!(args.daemon.admin.to_string(), "http://127.0.0.1:9900");
+        assert!(parse("nearpoint explain ::1 --config x.yaml").is_ok());
+        for bad in [
+            "nearpoint explain",
+            "nearpoint explain 203.0.113",
+            "nearpoint explain ::1 --config x.yaml --admin http://[::1]:9900",
+            "nearpoint explain ::1 --admin https://edge-1",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn demo_takes_a_time_with_its_unit() {
+        let Ok(Command::Demo(args)) = parse("nearpoint demo --for 20s") else {
+            panic!("20s is a time");
+        };
+        assert_eq!(args.duration, Some(Duration::from_secs(20)));
+        assert!(parse("nearpoint demo --for 20").is_err());
+    }
+}

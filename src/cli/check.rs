@@ -1,0 +1,74 @@
+//! `nearpoint check`: how problems of a configuration are reported.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BAD_CONFIG, output};
+
+/// The answer of `nearpoint check --json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckView {
+    /// The file that was checked.
+    pub config: String,
+    /// Whether a daemon would start with it.
+    pub valid: bool,
+    /// What has to be corrected, each with its path in the file.
+    pub problems: Vec<String>,
+    /// What was noticed and changes nothing.
+    pub notes: Vec<String>,
+}
+
+/// Prints what was found; ends with 64 if there is a problem.
+#[must_use]
+pub fn report(config: &Path, problems: &[String], notes: &[String], json: bool) -> ExitCode {
+    let view = CheckView {
+        config: config.display().to_string(),
+        valid: problems.is_empty(),
+        problems: problems.to_vec(),
+        notes: notes.to_vec(),
+    };
+    let printed = match json {
+        true => output::print_json(&view),
+        false => output::print(&text(&view)),
+    };
+    match view.valid {
+        true => printed,
+        false => ExitCode::from(BAD_CONFIG),
+    }
+}
+
+fn text(view: &CheckView) -> String {
+    let config = &view.config;
+    let mut lines = vec![match view.problems.len() {
+        0 => format!("{config} is valid"),
+        1 => format!("{config} has 1 problem:"),
+        several => format!("{config} has {several} problems:"),
+    }];
+    lines.extend(view.problems.iter().map(|problem| format!("  {problem}")));
+    lines.extend(view.notes.iter().map(|note| format!("note: {note}")));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_are_counted_and_listed_with_notes_below() {
+        let mut view = CheckView {
+            config: "nearpoint.yaml".into(),
+            valid: true,
+            problems: Vec::new(),
+            notes: vec!["dc_options: 2 duplicates merged".into()],
+        };
+        assert_eq!(text(&view), "nearpoint.yaml is valid\nnote: dc_options: 2 duplicates merged");
+        view.problems = vec!["dcs[0].id: 0 is no DC".into(), "listeners: none".into()];
+        view.notes.clear();
+        assert_eq!(
+            text(&view),
+            "nearpoint.yaml has 2 problems:\n  dcs[0].id: 0 is no DC\n  listeners: none"
+        );
+    }
+}

@@ -1,0 +1,49 @@
+//! The command line: what it takes ([`args`]), how it asks a running daemon ([`client`]), and what
+//! people read ([`table`]). Decides nothing: answers come from the admin API or from the same
+//! functions that live traffic uses.
+
+pub mod args;
+pub mod check;
+mod client;
+pub mod explain;
+mod output;
+mod status;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+pub use args::{Cli, Command};
+
+/// A request or a start that failed.
+pub const FAILED: u8 = 1;
+
+/// A configuration, or a command line, that cannot be used (`EX_USAGE` of sysexits.h).
+pub const BAD_CONFIG: u8 = 64;
+
+/// Carries a command out and says how the process ends.
+#[must_use]
+pub fn execute(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Status(args) => status::ask(&args),
+        Command::Explain(args) if args.config.is_none() => explain::ask(&args),
+        Command::Completions { shell } => completions(shell),
+        Command::Explain(_) | Command::Run { .. } | Command::Check(_) | Command::Demo(_) => {
+            output::fail("this command is not in this build", FAILED)
+        }
+    }
+}
+
+/// Runs one conversation with a daemon on a runtime of its own.
+fn block_on<T>(conversation: impl Future<Output = T>) -> std::io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(conversation))
+}
+
+fn completions(shell: Shell) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "nearpoint", &mut script);
+    output::print(&String::from_utf8_lossy(&script))
+}

@@ -1,0 +1,179 @@
+//! `nearpoint status` for people.
+
+use std::time::Duration;
+
+use comfy_table::Cell;
+
+use super::{Look, NOTHING, millis, number, plural, table, text, word};
+use crate::admin::view::{DcStatusView, ListenerView, ReloadView, StatusView};
+
+/// The daemon on one screen: whether it is ready, its DCs, its listeners.
+pub(in crate::cli) fn render(view: &StatusView, look: Look) -> String {
+    [headline(view), dcs(&view.dcs, look), listeners(&view.listeners, look), footer(view)]
+        .join("\n\n")
+}
+
+fn headline(view: &StatusView) -> String {
+    let ready = match view.ready {
+        true => "ready",
+        false => "NOT READY",
+    };
+    let workers = plural(view.workers, "worker", "workers");
+    let sessions = view.sessions_active as usize;
+    let mut lines = vec![format!(
+        "{} is {ready}: {}, up {}, {workers}",
+        view.edge,
+        plural(sessions, "session", "sessions"),
+        lasting(view.uptime_seconds)
+    )];
+    lines.extend(view.not_ready.iter().map(|reason| format!("  {reason}")));
+    lines.join("\n")
+}
+
+fn dcs(dcs: &[DcStatusView], look: Look) -> String {
+    let mut table = table(look, &["DC", "NAME", "STATE", "UP", "SESSIONS", "ROUND TRIP", ""]);
+    for dc in dcs {
+        table.add_row(vec![
+            number(dc.id),
+            Cell::new(&dc.name),
+            word(dc.standing.as_str()),
+            number(format!("{}/{}", dc.access_points_up, dc.access_points)),
+            number(dc.sessions_active),
+            millis(dc.round_trip_ms),
+            Cell::new(&dc.says),
+        ]);
+    }
+    text(&table)
+}
+
+fn listeners(listeners: &[ListenerView], look: Look) -> String {
+    let mut table = table(look, &["LISTENER", "ADDRESSES", "ROUTE", "DCS"]);
+    for listener in listeners {
+        let dcs = match &listener.dcs {
+            None => "all".to_owned(),
+            Some(dcs) => dcs.iter().map(u16::to_string).collect::<Vec<_>>().join(", "),
+        };
+        let addresses = match listener.addresses.as_slice() {
+            [] => NOTHING.to_owned(),
+            addresses => addresses.join(" "),
+        };
+        table.add_row(vec![&listener.name, &addresses, &listener.route, &dcs]);
+    }
+    text(&table)
+}
+
+fn footer(view: &StatusView) -> String {
+    let mut lines = vec![format!(
+        "dc_options {}, {} old; snapshot {}",
+        view.revision,
+        lasting(view.dc_options_age_seconds),
+        view.generation
+    )];
+    lines.extend(view.last_reload.iter().flat_map(reload));
+    lines.push(match &view.geoip {
+        None => "geoip: none".to_owned(),
+        Some(geoip) => match &geoip.built {
+            None => format!("geoip {}", geoip.source),
+            Some(built) => format!("geoip {}, built {built}", geoip.source),
+        },
+    });
+    lines.push(format!("nearpoint {}, pid {}", view.version, view.pid));
+    lines.join("\n")
+}
+
+fn reload(reload: &ReloadView) -> Vec<String> {
+    let ReloadView { at, source, accepted, problems } = reload;
+    let verdict = match accepted {
+        true => "accepted",
+        false => "REFUSED, the last good configuration stays",
+    };
+    let first = format!("last reload {at} ({source}): {verdict}");
+    std::iter::once(first).chain(problems.iter().map(|problem| format!("  {problem}"))).collect()
+}
+
+fn lasting(seconds: u64) -> String {
+    humantime::format_duration(Duration::from_secs(seconds)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::view::{GeoipView, Standing};
+
+    fn dc(id: u16, name: &str, standing: Standing, says: &str) -> DcStatusView {
+        DcStatusView {
+            id,
+            name: name.into(),
+            standing,
+            says: says.into(),
+            access_points_up: 2,
+            access_points: 2,
+            sessions_active: 1204,
+            round_trip_ms: Some(12.3),
+        }
+    }
+
+    #[test]
+    fn an_operator_reads_the_daemon_on_one_screen() {
+        let view = StatusView {
+            version: "0.1.0".into(),
+            edge: "edge-1".into(),
+            pid: 4711,
+            uptime_seconds: 11_525,
+            workers: 2,
+            ready: true,
+            not_ready: Vec::new(),
+            generation: 42,
+            revision: "9f86d081884c7d65".into(),
+            dc_options_age_seconds: 61,
+            sessions_active: 2408,
+            listeners: vec![ListenerView {
+                name: "clients".into(),
+                addresses: vec!["0.0.0.0:443".into(), "[::]:443".into()],
+                route: "nearest".into(),
+                dcs: None,
+            }],
+            dcs: vec![
+                dc(1, "mia", Standing::Serving, "all access points up"),
+                DcStatusView {
+                    access_points_up: 0,
+                    sessions_active: 0,
+                    round_trip_ms: None,
+                    ..dc(
+                        2,
+                        "ams",
+                        Standing::Down,
+                        "no access point up; its clients go to other DCs",
+                    )
+                },
+            ],
+            last_reload: Some(ReloadView {
+                at: "2026-11-01T12:00:00Z".into(),
+                source: "file".into(),
+                accepted: false,
+                problems: vec!["dc_options[2].port: 0 is not a port".into()],
+            }),
+            geoip: Some(GeoipView {
+                source: "embedded".into(),
+                built: Some("2026-11-01T00:00:00Z".into()),
+            }),
+        };
+        let expected = "\
+edge-1 is ready: 2408 sessions, up 3h 12m 5s, 2 workers
+
+ DC  NAME  STATE    UP   SESSIONS  ROUND TRIP
+  1  mia   serving  2/2      1204       12 ms  all access points up
+  2  ams   down     0/2         0           -  no access point up; its clients go to other DCs
+
+ LISTENER  ADDRESSES             ROUTE    DCS
+ clients   0.0.0.0:443 [::]:443  nearest  all
+
+dc_options 9f86d081884c7d65, 1m 1s old; snapshot 42
+last reload 2026-11-01T12:00:00Z (file): REFUSED, the last good configuration stays
+  dc_options[2].port: 0 is not a port
+geoip embedded, built 2026-11-01T00:00:00Z
+nearpoint 0.1.0, pid 4711";
+        let rendered = render(&view, Look::Plain);
+        assert_eq!(rendered, expected, "\n{rendered}");
+    }
+}
