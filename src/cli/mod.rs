@@ -1,5 +1,5 @@
-//! The command line: what it takes ([`args`]), how it asks a running daemon ([`client`]), and what
-//! people read ([`table`]). Decides nothing: answers come from the admin API or from the same
+//! The command line: what it takes ([`args`]), how it asks a running daemon (`client`), and what
+//! people read (`table`). Decides nothing: answers come from the admin API or from the same
 //! functions that live traffic uses.
 
 pub mod args;

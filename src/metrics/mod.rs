@@ -1,8 +1,8 @@
 //! Everything Prometheus can scrape, in one registry that is handed around and never global.
 //!
 //! Labels never hold a client's address, prefix, country or ASN. Children are resolved once and
-//! kept ([`handles`]); what a snapshot says is written at scrape time ([`observe`]); series of DCs
-//! and access points that are gone disappear after a while ([`retention`]).
+//! kept ([`handles`]); what a snapshot says is written at scrape time (`observe`); series of DCs
+//! and access points that are gone disappear after a while (`retention`).
 
 pub mod handles;
 mod kernel;

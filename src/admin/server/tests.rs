@@ -153,3 +153,25 @@ async fn a_busy_connection_is_closed_when_it_is_old() {
     assert_eq!(browser.read().await, "hello");
     while browser.send(Method::GET, Vec::new()).await.is_ok() {}
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_read_loses_its_place() {
+    let hasty = Bounds {
+        connections: 1,
+        lifetime: Duration::from_millis(50),
+        grace: Duration::from_millis(50),
+        ..BOUNDS
+    };
+    let first = AtomicBool::new(true);
+    let lab = lab_within(hasty, move || {
+        // More than the buffers of both sockets hold.
+        let huge = first.swap(false, Ordering::Relaxed);
+        "x".repeat(if huge { 64 << 20 } else { 1 })
+    })
+    .await;
+    let mut deaf = TcpStream::connect(lab.address).await.expect("it listens");
+    let request = b"GET / HTTP/1.1\r\n\r\n";
+    deaf.write_all(request).await.expect("a request");
+    deaf.readable().await.expect("the beginning of an answer");
+    assert_eq!(Browser::connect(lab.address).await.read().await, "x");
+}
