@@ -1,6 +1,7 @@
 //! nearpoint: a layer-4 edge router.
 
 pub mod admin;
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod control;
@@ -10,6 +11,7 @@ pub mod geoip;
 pub mod metrics;
 pub mod net;
 pub mod probe;
+pub mod reload;
 pub mod routing;
 pub mod sessions;
 pub mod signal;

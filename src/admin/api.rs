@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::{Method, Request, StatusCode};
-use tokio::sync::watch;
 
 use super::facts::Facts;
 use super::host::{self, HostError};
@@ -15,6 +14,7 @@ use super::readiness;
 use super::reply::{self, Reply};
 use super::view::{DcsView, ExplainError, LiveView, ReadyView, StatusView, explain, the_listener};
 use crate::control::SnapshotReader;
+use crate::drain::DrainWatch;
 use crate::metrics::Metrics;
 
 /// A worker that has not beaten for this long is stuck.
@@ -33,8 +33,8 @@ pub struct AdminContext {
     pub facts: Arc<Facts>,
     /// `admin.allowed_hosts`.
     pub allowed_hosts: Vec<String>,
-    /// True once the daemon drains.
-    pub draining: watch::Receiver<bool>,
+    /// Knows whether the daemon drains.
+    pub draining: DrainWatch,
     /// Heartbeats of the data plane.
     pub beat_ages: Arc<BeatAges>,
 }
@@ -105,7 +105,7 @@ impl AdminContext {
     }
 
     fn not_ready(&self) -> Vec<String> {
-        readiness::reasons(&self.reader.load(), *self.draining.borrow())
+        readiness::reasons(&self.reader.load(), self.draining.is_draining())
     }
 }
 

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
+use super::args::CheckArgs;
 use super::{BAD_CONFIG, output};
+use crate::{config, reload};
 
 /// The answer of `nearpoint check --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,16 +22,11 @@ pub struct CheckView {
     pub notes: Vec<String>,
 }
 
-/// Prints what was found; ends with 64 if there is a problem.
-#[must_use]
-pub fn report(config: &Path, problems: &[String], notes: &[String], json: bool) -> ExitCode {
-    let view = CheckView {
-        config: config.display().to_string(),
-        valid: problems.is_empty(),
-        problems: problems.to_vec(),
-        notes: notes.to_vec(),
-    };
-    let printed = match json {
+/// Reads the configuration and its database as the daemon would, and prints what was found; ends
+/// with 64 if there is a problem.
+pub(super) fn check(args: &CheckArgs) -> ExitCode {
+    let view = CheckView::of(&args.config);
+    let printed = match args.json {
         true => output::print_json(&view),
         false => output::print(&text(&view)),
     };
@@ -37,6 +34,24 @@ pub fn report(config: &Path, problems: &[String], notes: &[String], json: bool) 
         true => printed,
         false => ExitCode::from(BAD_CONFIG),
     }
+}
+
+impl CheckView {
+    fn of(config: &Path) -> Self {
+        let (problems, notes) = match config::load(config) {
+            Ok(loaded) => {
+                let database = reload::open_database(&loaded.config.geoip);
+                (texts(database.err().as_slice()), texts(&loaded.notes))
+            }
+            Err(error) => (texts(&error.problems), Vec::new()),
+        };
+        let valid = problems.is_empty();
+        Self { config: config.display().to_string(), valid, problems, notes }
+    }
+}
+
+fn texts(findings: &[impl ToString]) -> Vec<String> {
+    findings.iter().map(ToString::to_string).collect()
 }
 
 fn text(view: &CheckView) -> String {

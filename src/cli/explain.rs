@@ -1,6 +1,7 @@
 //! `nearpoint explain`: asks a daemon, or decides by a configuration alone.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -12,11 +13,20 @@ use crate::admin::view::{ExplainError, ExplainView, explain, the_listener};
 use crate::routing::{
     AccessPointState, AdminState, DcState, Health, Locate, Millis, Snapshot, Topology,
 };
+use crate::{config, reload};
 
 /// Explains by this configuration alone: every access point is taken to be Up, nothing is measured.
-#[must_use]
-pub fn offline(topology: Topology, locate: Arc<dyn Locate>, args: &ExplainArgs) -> ExitCode {
-    let snapshot = presume_up(topology, locate);
+pub(super) fn offline(config: &Path, args: &ExplainArgs) -> ExitCode {
+    let loaded = match config::load(config) {
+        Ok(loaded) => loaded.config,
+        Err(error) => return output::fail(&error.to_string(), BAD_CONFIG),
+    };
+    let database = match reload::open_database(&loaded.geoip) {
+        Ok(database) => Arc::new(database),
+        Err(error) => return output::fail(&error.to_string(), BAD_CONFIG),
+    };
+    let locator = reload::locator(&loaded.geoip, database);
+    let snapshot = presume_up(loaded.topology, Arc::new(locator));
     match explain_all(&snapshot, args.listener.as_deref(), &args.ips) {
         Ok(views) => print(&views, args.json),
         Err(error) => output::fail(&error.to_string(), BAD_CONFIG),

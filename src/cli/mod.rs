@@ -3,10 +3,11 @@
 //! functions that live traffic uses.
 
 pub mod args;
-pub mod check;
+mod check;
 mod client;
-pub mod explain;
+mod explain;
 mod output;
+mod run;
 mod status;
 mod table;
 
@@ -27,13 +28,20 @@ pub const BAD_CONFIG: u8 = 64;
 #[must_use]
 pub fn execute(cli: Cli) -> ExitCode {
     match cli.command {
+        Command::Run { config } => run::run(&config),
+        Command::Check(args) => check::check(&args),
+        Command::Explain(args) => match &args.config {
+            Some(config) => explain::offline(config, &args),
+            None => explain::ask(&args),
+        },
         Command::Status(args) => status::ask(&args),
-        Command::Explain(args) if args.config.is_none() => explain::ask(&args),
         Command::Completions { shell } => completions(shell),
-        Command::Explain(_) | Command::Run { .. } | Command::Check(_) | Command::Demo(_) => {
-            output::fail("this command is not in this build", FAILED)
-        }
+        Command::Demo(args) => demo(&args),
     }
+}
+
+fn demo(args: &args::DemoArgs) -> ExitCode {
+    output::fail(&format!("no demo yet: {args:?}"), FAILED)
 }
 
 /// Runs one conversation with a daemon on a runtime of its own.

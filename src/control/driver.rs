@@ -100,8 +100,7 @@ pub async fn run(
 
 fn event_of(command: Command) -> Event {
     match command {
-        Command::Topology(topology) => Event::Topology(topology),
-        Command::Locate(locate) => Event::Locate(locate),
+        Command::Configure(topology, locate) => Event::Configuration(topology, locate),
         Command::AdminDc(dc, state) => Event::AdminDc(dc, state),
         Command::AdminAccessPoint(id, state) => Event::AdminAccessPoint(id, state),
     }

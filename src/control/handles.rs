@@ -73,8 +73,7 @@ impl std::fmt::Display for CommandError {
 impl std::error::Error for CommandError {}
 
 pub(super) enum Command {
-    Topology(Arc<Topology>),
-    Locate(Arc<dyn Locate>),
+    Configure(Arc<Topology>, Arc<dyn Locate>),
     AdminDc(DcId, AdminState),
     AdminAccessPoint(AccessPointId, AdminState),
 }
@@ -87,23 +86,16 @@ pub struct CommandSender {
 }
 
 impl CommandSender {
-    /// Puts an accepted topology into force.
+    /// Puts an accepted topology and its way to locate clients into force, in one snapshot.
     ///
     /// # Errors
     /// When control has ended.
-    pub async fn set_topology(
+    pub async fn configure(
         &self,
         topology: Arc<Topology>,
+        locate: Arc<dyn Locate>,
     ) -> Result<Arc<Snapshot>, CommandError> {
-        self.send(Command::Topology(topology)).await
-    }
-
-    /// Puts another way to locate clients into force.
-    ///
-    /// # Errors
-    /// When control has ended.
-    pub async fn set_locate(&self, locate: Arc<dyn Locate>) -> Result<Arc<Snapshot>, CommandError> {
-        self.send(Command::Locate(locate)).await
+        self.send(Command::Configure(topology, locate)).await
     }
 
     /// Sets the operator's intent for a DC.

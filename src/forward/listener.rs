@@ -21,6 +21,7 @@ use crate::config;
 use crate::metrics::Metrics;
 use crate::metrics::handles::{DcMetrics, ListenerMetrics};
 use crate::net;
+use crate::routing::topology::ListenerRoute;
 use crate::routing::{DcId, Refusal, Topology};
 use crate::sessions::{ListenerSessions, SessionPermit};
 
@@ -42,6 +43,8 @@ pub(super) struct Listener {
 pub(super) struct Settings {
     /// As configured.
     pub(super) config: Arc<config::Listener>,
+    /// How it routed when these settings came: for a client accepted while it is being removed.
+    pub(super) route: Option<ListenerRoute>,
     /// Its counters.
     pub(super) metrics: ListenerMetrics,
     sessions: Arc<ListenerSessions>,
@@ -67,6 +70,7 @@ impl Settings {
     fn new(worker: &Worker, config: Arc<config::Listener>) -> Rc<Self> {
         let context = &worker.shared.context;
         Rc::new(Self {
+            route: context.snapshots.load().topology.route(&config.name).cloned(),
             metrics: ListenerMetrics::resolve(&context.metrics, &config.name),
             sessions: context.sessions.of_listener(&config.name),
             dcs: RefCell::new(None),

@@ -44,7 +44,8 @@ async fn open(
     let snapshot = worker.shared.context.snapshots.load_full();
     let client = Client { addr, location: snapshot.locate.locate(addr) };
     worker.shared.located(client.location.origin);
-    let route = snapshot.topology.route(&settings.config.name).ok_or(Refused::NoRoute)?;
+    let route = snapshot.topology.route(&settings.config.name).or(settings.route.as_ref());
+    let route = route.ok_or(Refused::NoRoute)?;
     let ranking = rank(&snapshot, route, &client);
     let connected = connect_upstream(worker, &snapshot, &ranking, addr, &settings.config).await?;
     Ok(SessionGuard::open(worker, &settings, &snapshot, &ranking, connected))
@@ -101,7 +102,7 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Header(error) => error.fmt(f),
-            Self::NoRoute => f.write_str("the listener is being removed"),
+            Self::NoRoute => f.write_str("the listener has no route"),
             Self::Connect(error) => error.fmt(f),
         }
     }

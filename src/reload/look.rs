@@ -1,4 +1,4 @@
-//! What a file looks like from outside, and what is in it.
+//! What files look like from outside, and what is in them.
 
 use std::fs;
 use std::io::{self, Read};
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Sources;
 
-/// A file as a directory shows it, symbolic links followed; `None` for one that cannot be seen.
+/// A file as a directory shows it, symbolic links followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     size: u64,
@@ -17,21 +17,52 @@ pub(super) struct Shape {
     inode: (u64, u64),
 }
 
-/// A file and its content.
+/// What all files of a configuration look like from outside; `None` for one that cannot be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Look {
-    shape: Option<Shape>,
-    content: Option<[u8; 32]>,
+pub struct Shapes {
+    files: Vec<(PathBuf, Option<Shape>)>,
 }
 
-/// The shapes of all files of a configuration.
-pub(super) fn shapes(sources: &Sources) -> Vec<(PathBuf, Option<Shape>)> {
-    sources.paths().map(|path| (path.to_owned(), Shape::of(path))).collect()
+/// What all files of a configuration look like, content included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looks {
+    shapes: Shapes,
+    contents: Vec<Option<[u8; 32]>>,
 }
 
-/// All files of a configuration with their content.
-pub(super) fn looks(sources: &Sources) -> Vec<(PathBuf, Look)> {
-    sources.paths().map(|path| (path.to_owned(), Look::at(path))).collect()
+impl Shapes {
+    /// The files as they are now.
+    #[must_use]
+    pub fn of(sources: &Sources) -> Self {
+        Self::at(sources.paths())
+    }
+
+    /// The same files as they are now.
+    pub(super) fn again(&self) -> Self {
+        Self::at(self.files.iter().map(|(path, _)| path.as_path()))
+    }
+
+    pub(super) fn shape(&self, path: &Path) -> Option<Shape> {
+        self.files.iter().find(|(known, _)| known == path).and_then(|(_, shape)| *shape)
+    }
+
+    fn at<'a>(paths: impl Iterator<Item = &'a Path>) -> Self {
+        Self { files: paths.map(|path| (path.to_owned(), Shape::of(path))).collect() }
+    }
+}
+
+impl Looks {
+    /// The files as they are now.
+    pub(super) fn of(sources: &Sources) -> Self {
+        let contents = sources.paths().map(|path| hash(path).ok()).collect();
+        Self { shapes: Shapes::of(sources), contents }
+    }
+
+    /// The same without the content.
+    #[must_use]
+    pub fn shapes(&self) -> Shapes {
+        self.shapes.clone()
+    }
 }
 
 impl Shape {
@@ -42,17 +73,6 @@ impl Shape {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             inode: (metadata.dev(), metadata.ino()),
         })
-    }
-}
-
-impl Look {
-    fn at(path: &Path) -> Self {
-        Self { shape: Shape::of(path), content: hash(path).ok() }
-    }
-
-    /// Whether the file could be read.
-    pub(super) fn content(&self) -> Option<[u8; 32]> {
-        self.content
     }
 }
 

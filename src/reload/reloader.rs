@@ -1,7 +1,6 @@
 //! Checks a new configuration against the running one and puts it into force as a whole.
 
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -9,10 +8,11 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use super::look::Look;
+use super::look::{Looks, Shapes};
 use super::settle::{Settled, settle};
-use super::watcher::Watcher;
-use crate::admin::{Facts, GeoipFact, ListenerFact, ReloadFact};
+use super::watcher;
+use crate::admin::Facts;
+use crate::admin::facts::{GeoipFact, ListenerFact, ReloadFact};
 use crate::config::{Config, Geoip, GeoipDatabase, Loaded, ReloadPlan, Sources, guards};
 use crate::control::CommandSender;
 use crate::forward::DataPlane;
@@ -70,6 +70,8 @@ pub struct Running {
     pub config: Config,
     /// The files it was made of.
     pub sources: Sources,
+    /// What they looked like before they were read.
+    pub shapes: Shapes,
     /// The GeoIP database.
     pub database: Arc<Database>,
 }
@@ -77,7 +79,8 @@ pub struct Running {
 /// Owns what a reload changes.
 pub struct Reloader {
     running: Running,
-    geoip_content: Option<[u8; 32]>,
+    /// The files as they were last read, in force or refused: only another change is news.
+    seen: Shapes,
     plane: DataPlane,
     commands: CommandSender,
     metrics: Arc<Metrics>,
@@ -97,7 +100,8 @@ impl Reloader {
         metrics: Arc<Metrics>,
         facts: Arc<Facts>,
     ) -> Self {
-        let reloader = Self { running, geoip_content: None, plane, commands, metrics, facts };
+        let seen = running.shapes.clone();
+        let reloader = Self { running, seen, plane, commands, metrics, facts };
         reloader.tell_facts();
         reloader
     }
@@ -106,7 +110,6 @@ impl Reloader {
     /// data plane, to be drained.
     pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> DataPlane {
         loop {
-            let watcher = Watcher::new(self.running.sources.clone());
             tokio::select! {
                 biased;
                 request = requests.recv() => match request {
@@ -117,38 +120,44 @@ impl Reloader {
                         let _ = done.send(outcome);
                     }
                 },
-                () = watcher.changed() => drop(self.reload(Source::File).await),
+                () = watcher::changed(&self.seen) => drop(self.reload(Source::File).await),
             }
         }
     }
 
     async fn reload(&mut self, source: Source) -> Outcome {
         let outcome = match settle(&self.running.main, &self.running.sources).await {
-            Ok(Settled { loaded: Ok(loaded), looks }) => self.accept(loaded, &looks).await,
-            Ok(Settled { loaded: Err(error), .. }) => {
-                Outcome::Refused(error.problems.iter().map(ToString::to_string).collect())
+            Ok(Settled { loaded, looks }) => {
+                self.seen = looks.shapes();
+                match loaded {
+                    Ok(loaded) => self.accept(loaded, &looks).await,
+                    Err(error) => {
+                        Outcome::Refused(error.problems.iter().map(ToString::to_string).collect())
+                    }
+                }
             }
-            Err(error) => Outcome::Refused(vec![error.to_string()]),
+            Err(error) => {
+                self.seen = Shapes::of(&self.running.sources);
+                refused(&error)
+            }
         };
         self.tell(source, &outcome);
         outcome
     }
 
     /// Everything that can fail comes first; what follows takes effect as one snapshot.
-    async fn accept(&mut self, loaded: Loaded, looks: &[(PathBuf, Look)]) -> Outcome {
+    async fn accept(&mut self, loaded: Loaded, looks: &Looks) -> Outcome {
         let Loaded { config, notes, sources } = loaded;
         let plan = ReloadPlan::new(&self.running.config, &config);
-        let content = sources.geoip.as_ref().and_then(|path| content_of(looks, path));
-        let geoip_same = content == self.geoip_content
-            && self.running.config.geoip.database == config.geoip.database;
-        if geoip_same && self.running.config == config {
+        let same_database = self.is_same_database(&config, &sources, looks);
+        if same_database && self.running.config == config {
             return Outcome::Unchanged;
         }
         let (old, new) = (&self.running.config.topology, &config.topology);
         if let Err(refusal) = guards::check(old, new, &config.guards) {
             return refused(&refusal);
         }
-        let database = match geoip_same {
+        let database = match same_database {
             true => Arc::clone(&self.running.database),
             false => match open_database(&config.geoip) {
                 Ok(database) => Arc::new(database),
@@ -161,11 +170,7 @@ impl Reloader {
         };
         let locate = Arc::new(locator(&config.geoip, Arc::clone(&database)));
         let topology = Arc::new(config.topology.clone());
-        let published = match self.commands.set_locate(locate).await {
-            Ok(_) => self.commands.set_topology(topology).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = published {
+        if let Err(error) = self.commands.configure(topology, locate).await {
             return refused(&error);
         }
         self.plane.apply(prepared);
@@ -179,11 +184,18 @@ impl Reloader {
             info!(%note, "configuration");
         }
         info!(%plan, revision = %config.topology.revision(), "configuration in force");
-        self.running =
-            Running { main: self.running.main.clone(), config, sources, database };
-        self.geoip_content = content;
+        let main = self.running.main.clone();
+        self.running = Running { main, config, sources, shapes: looks.shapes(), database };
         self.tell_facts();
         Outcome::Accepted
+    }
+
+    fn is_same_database(&self, config: &Config, sources: &Sources, looks: &Looks) -> bool {
+        let same_file = sources
+            .geoip
+            .as_ref()
+            .is_none_or(|path| self.running.shapes.shape(path) == looks.shapes().shape(path));
+        same_file && self.running.config.geoip.database == config.geoip.database
     }
 
     fn tell(&self, source: Source, outcome: &Outcome) {
@@ -197,7 +209,10 @@ impl Reloader {
             }
             Outcome::Refused(problems) => {
                 let problems = problems.clone();
-                error!(source = source.as_str(), "reload refused, the last good configuration stays");
+                error!(
+                    source = source.as_str(),
+                    "reload refused, the last good configuration stays"
+                );
                 problems.iter().for_each(|problem| error!("{problem}"));
                 problems
             }
@@ -232,7 +247,7 @@ impl Reloader {
 ///
 /// # Errors
 /// When it cannot be read or is damaged.
-pub(crate) fn open_database(geoip: &Geoip) -> Result<Database, GeoDbError> {
+pub fn open_database(geoip: &Geoip) -> Result<Database, GeoDbError> {
     match &geoip.database {
         GeoipDatabase::Embedded => Ok(Database::embedded()),
         GeoipDatabase::File(path) => Database::open(path),
@@ -245,19 +260,6 @@ pub fn locator(geoip: &Geoip, database: Arc<Database>) -> Locator {
     Locator::new(database, Overrides::new(geoip.overrides.iter().copied()), geoip.default)
 }
 
-fn content_of(looks: &[(PathBuf, Look)], path: &PathBuf) -> Option<[u8; 32]> {
-    looks.iter().find(|(looked_at, _)| looked_at == path).and_then(|(_, look)| look.content())
-}
-
 fn refused(why: &dyn fmt::Display) -> Outcome {
     Outcome::Refused(vec![why.to_string()])
-}
-
-impl From<Outcome> for io::Result<()> {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Accepted | Outcome::Unchanged => Ok(()),
-            Outcome::Refused(problems) => Err(io::Error::other(problems.join("\n"))),
-        }
-    }
 }

@@ -1,12 +1,12 @@
 //! Reads a configuration from files that hold still: half-written lists never go live.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::look::{Look, looks};
+use super::look::Looks;
 use crate::config::{self, ConfigError, Loaded, Sources};
 
 /// Between two looks.
@@ -19,8 +19,8 @@ const PATIENCE: u32 = 20;
 pub struct Settled {
     /// What it says, or all its problems.
     pub(super) loaded: Result<Loaded, ConfigError>,
-    /// The files that were read, with their content.
-    pub(super) looks: Vec<(PathBuf, Look)>,
+    /// The files that were read.
+    pub(super) looks: Looks,
 }
 
 /// The files never held still.
@@ -42,7 +42,7 @@ impl std::error::Error for SettleError {}
 /// When the files do not hold still for ten seconds.
 pub async fn settle(main: &Path, known: &Sources) -> Result<Settled, SettleError> {
     let mut sources = known.clone();
-    let mut before = looks(&sources);
+    let mut before = Looks::of(&sources);
     for _ in 0..PATIENCE {
         sleep(PAUSE).await;
         let loaded = config::load(main);
@@ -50,7 +50,7 @@ pub async fn settle(main: &Path, known: &Sources) -> Result<Settled, SettleError
         if let Ok(loaded) = &loaded {
             sources = loaded.sources.clone();
         }
-        let after = looks(&sources);
+        let after = Looks::of(&sources);
         if after == before {
             return Ok(Settled { loaded, looks: after });
         }

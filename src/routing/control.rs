@@ -34,10 +34,8 @@ const LEAST_PROBE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// What happens to the machine.
 pub enum Event {
-    /// An accepted configuration replaces the last one.
-    Topology(Arc<Topology>),
-    /// Another way to locate clients.
-    Locate(Arc<dyn Locate>),
+    /// An accepted configuration replaces the last one: what there is, and how clients are located.
+    Configuration(Arc<Topology>, Arc<dyn Locate>),
     /// The operator's intent for a DC.
     AdminDc(DcId, AdminState),
     /// The operator's intent for an access point.
@@ -184,10 +182,9 @@ impl ControlState {
     pub fn on_event(&mut self, event: Event, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
-            Event::Topology(topology) => self.on_topology(topology, now),
-            Event::Locate(locate) => {
+            Event::Configuration(topology, locate) => {
                 self.locate = locate;
-                self.publish_soon(now);
+                self.on_topology(topology, now);
             }
             Event::AdminDc(dc, admin) => {
                 if let Some(cell) = self.dcs.get_mut(&dc) {

@@ -19,7 +19,7 @@ struct Lab {
     api: SocketAddr,
     scrape: SocketAddr,
     live: Live,
-    draining: watch::Sender<bool>,
+    draining: DrainTrigger,
     beats: watch::Sender<Vec<Duration>>,
 }
 
@@ -43,7 +43,7 @@ impl Lab {
     async fn new(live: Live) -> Self {
         let metrics = Arc::new(Metrics::new("edge-1"));
         let facts = Arc::new(Facts::new("edge-1", 2, Instant::now()));
-        let (draining, drained) = watch::channel(false);
+        let (draining, drained) = drain::channel();
         let (beats, beaten) = watch::channel(vec![Duration::ZERO; 2]);
         let context = AdminContext {
             reader: live.reader.clone(),
@@ -121,7 +121,7 @@ async fn readyz_waits_for_the_first_probe_round() {
 async fn readyz_is_withdrawn_while_draining() {
     let lab = Lab::new(Live::warm().await).await;
     assert_eq!(lab.get("/readyz").await.status, StatusCode::OK);
-    lab.draining.send_replace(true);
+    lab.draining.start();
     let answer = lab.get("/readyz").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(!answer.json::<ReadyView>().ready);

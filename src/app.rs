@@ -1,0 +1,280 @@
+//! The composition root: puts the parts together, starts them in order, and ends them in order.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use crate::admin::{self, AdminContext, Facts, ScrapeContext};
+use crate::config::{self, Bind, Config, ConfigError, Loaded, Shutdown, Workers};
+use crate::control::{self, Control, SnapshotReader};
+use crate::drain::{self, DrainTrigger, DrainWatch};
+use crate::forward::{Context, DataPlane, OpenError};
+use crate::geoip::GeoDbError;
+use crate::metrics::Metrics;
+use crate::net;
+use crate::probe;
+use crate::reload::{self, Outcome, Reloader, Running, Shapes, Source};
+use crate::sessions::Sessions;
+
+/// Reloads that wait; who asks beyond waits too.
+const RELOADS: usize = 16;
+
+/// Why a daemon did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configuration has problems.
+    Config(ConfigError),
+    /// The GeoIP database cannot be used.
+    Geoip(GeoDbError),
+    /// The admin or the metrics listener cannot be had.
+    SideDoor(SocketAddr, io::Error),
+    /// A listener cannot be had.
+    Listener(OpenError),
+    /// A thread cannot be had.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Geoip(error) => error.fmt(f),
+            Self::SideDoor(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Listener(error) => error.fmt(f),
+            Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Config(error) => Some(error),
+            Self::Geoip(error) => Some(error),
+            Self::SideDoor(_, error) | Self::Thread(error) => Some(error),
+            Self::Listener(error) => Some(error),
+        }
+    }
+}
+
+/// A running daemon.
+pub struct App {
+    /// What the daemon decides by.
+    pub reader: SnapshotReader,
+    /// What it counts.
+    pub metrics: Arc<Metrics>,
+    /// Where clients are served, by listener; port 0 resolved.
+    pub listeners: BTreeMap<Arc<str>, Vec<SocketAddr>>,
+    /// Where the admin API is, if anywhere.
+    pub admin: Option<SocketAddr>,
+    /// Where Prometheus scrapes, if anywhere.
+    pub scrape: Option<SocketAddr>,
+    reloads: mpsc::Sender<reload::Request>,
+    reloader: JoinHandle<DataPlane>,
+    drain: DrainTrigger,
+    shutdown: Shutdown,
+    side_doors: [Option<JoinHandle<()>>; 2],
+}
+
+impl App {
+    /// Starts the daemon that the file describes, and returns once it accepts clients: after the
+    /// first round of probes, or `health.startup_grace`. Must be called within a tokio runtime,
+    /// which then carries everything but the data plane.
+    ///
+    /// # Errors
+    /// When anything of it cannot be had. Then nothing is left running.
+    pub async fn start(main: &Path) -> Result<Self, StartError> {
+        let Loaded { config, notes, sources } = config::load(main).map_err(StartError::Config)?;
+        let shapes = Shapes::of(&sources);
+        let database = Arc::new(reload::open_database(&config.geoip).map_err(StartError::Geoip)?);
+        for note in &notes {
+            info!(%note, "configuration");
+        }
+        let parts = Parts::new(&config);
+        let locator = reload::locator(&config.geoip, Arc::clone(&database));
+        let topology = Arc::new(config.topology.clone());
+        let control = Control::new(topology, Arc::new(locator));
+        let mut plane = parts.data_plane(&config, &control)?;
+        let prepared = plane.prepare(&config.listeners).map_err(StartError::Listener)?;
+        let (drain, draining) = drain::channel();
+        let (reader, commands) = (control.reader.clone(), control.commands.clone());
+        let beats = plane.liveness();
+        let admin = parts.admin_context(&config, &reader, &draining, beats);
+        let scrape = parts.scrape_context(&reader);
+        let admin_door = SideDoor::bind(config.admin.bind).await?;
+        let scrape_door = SideDoor::bind(config.metrics.bind).await?;
+        let side_doors = SideDoors {
+            admin: admin_door.as_ref().map(|door| door.address),
+            scrape: scrape_door.as_ref().map(|door| door.address),
+            tasks: [
+                admin_door.map(|door| door.serve(move |it| admin.respond(it))),
+                scrape_door.map(|door| door.serve(move |it| scrape.respond(it))),
+            ],
+        };
+        start_control(control, &parts.metrics);
+        reader.wait_for(|snapshot| snapshot.warmed_up).await;
+        plane.apply(prepared);
+        let listeners = plane.addresses();
+        let (reloads, requests) = mpsc::channel(RELOADS);
+        let shutdown = config.shutdown;
+        let running = Running { main: main.to_owned(), config, sources, shapes, database };
+        let metrics = Arc::clone(&parts.metrics);
+        let reloader = Reloader::new(running, plane, commands, parts.metrics, parts.facts);
+        let reloader = tokio::spawn(reloader.run(requests));
+        let (admin, scrape) = (side_doors.admin, side_doors.scrape);
+        info!(?listeners, ?admin, metrics = ?scrape, "serving");
+        Ok(Self {
+            reader,
+            metrics,
+            listeners,
+            admin,
+            scrape,
+            reloads,
+            reloader,
+            drain,
+            shutdown,
+            side_doors: side_doors.tasks,
+        })
+    }
+
+    /// Reads the configuration again, as SIGHUP does, and says what came of it.
+    pub async fn reload(&self) -> Outcome {
+        let (done, told) = oneshot::channel();
+        let ending = || Outcome::Refused(vec!["the daemon is ending".to_owned()]);
+        match self.reloads.send((Source::Signal, done)).await {
+            Ok(()) => told.await.unwrap_or_else(|_| ending()),
+            Err(_) => ending(),
+        }
+    }
+
+    /// Drains and ends: readiness first, listeners after `shutdown.grace`, sessions until
+    /// `shutdown.deadline`.
+    pub async fn shut_down(self) {
+        let deadline = Instant::now() + self.shutdown.deadline;
+        self.drain.start();
+        sleep(self.shutdown.grace).await;
+        drop(self.reloads);
+        // A reloader that panicked has aborted the process.
+        if let Ok(plane) = self.reloader.await {
+            plane.drain(deadline).await;
+        }
+        self.side_doors.iter().flatten().for_each(JoinHandle::abort);
+    }
+}
+
+/// What exists before anything runs.
+struct Parts {
+    metrics: Arc<Metrics>,
+    facts: Arc<Facts>,
+    sessions: Arc<Sessions>,
+    workers: usize,
+}
+
+impl Parts {
+    fn new(config: &Config) -> Self {
+        let workers = match config.edge.workers {
+            Workers::Auto => thread::available_parallelism().map_or(1, usize::from),
+            Workers::Count(count) => usize::try_from(count.get()).unwrap_or(usize::MAX),
+        };
+        Self {
+            metrics: Arc::new(Metrics::new(&config.edge.name)),
+            facts: Arc::new(Facts::new(&config.edge.name, workers, Instant::now())),
+            sessions: Arc::default(),
+            workers,
+        }
+    }
+
+    fn data_plane(&self, config: &Config, control: &Control) -> Result<DataPlane, StartError> {
+        let descriptors = net::raise_descriptor_limit();
+        let context = Context {
+            snapshots: control.reader.clone(),
+            evidence: control.evidence.clone(),
+            metrics: Arc::clone(&self.metrics),
+            sessions: Arc::clone(&self.sessions),
+        };
+        let plane = DataPlane::start(self.workers, config.memory, descriptors, context)
+            .map_err(StartError::Thread)?;
+        let wanted: u64 = config.listeners.iter().map(|it| u64::from(it.limits.sessions)).sum();
+        let possible = plane.most_sessions();
+        if wanted > u64::try_from(possible).unwrap_or(u64::MAX) {
+            warn!(
+                descriptors,
+                possible, wanted, "the descriptor limit allows fewer sessions than limits.sessions"
+            );
+        }
+        Ok(plane)
+    }
+
+    fn admin_context(
+        &self,
+        config: &Config,
+        reader: &SnapshotReader,
+        draining: &DrainWatch,
+        beats: crate::forward::Liveness,
+    ) -> AdminContext {
+        AdminContext {
+            reader: reader.clone(),
+            metrics: Arc::clone(&self.metrics),
+            facts: Arc::clone(&self.facts),
+            allowed_hosts: config.admin.allowed_hosts.iter().map(ToString::to_string).collect(),
+            draining: draining.clone(),
+            beat_ages: Arc::new(move || beats.silence()),
+        }
+    }
+
+    fn scrape_context(&self, reader: &SnapshotReader) -> ScrapeContext {
+        ScrapeContext {
+            reader: reader.clone(),
+            metrics: Arc::clone(&self.metrics),
+            facts: Arc::clone(&self.facts),
+        }
+    }
+}
+
+/// The HTTP listeners. They outlive the drain: who watches it must not go blind.
+struct SideDoors {
+    admin: Option<SocketAddr>,
+    scrape: Option<SocketAddr>,
+    tasks: [Option<JoinHandle<()>>; 2],
+}
+
+/// A bound HTTP listener.
+struct SideDoor {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl SideDoor {
+    async fn bind(bind: Bind) -> Result<Option<Self>, StartError> {
+        let Bind::Tcp(address) = bind else { return Ok(None) };
+        let failed = |error| StartError::SideDoor(address, error);
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Some(Self { listener, address }))
+    }
+
+    fn serve<S>(self, service: S) -> JoinHandle<()>
+    where
+        S: Fn(&hyper::Request<()>) -> admin::Reply + Send + Sync + 'static,
+    {
+        tokio::spawn(admin::serve(self.listener, service, std::future::pending()))
+    }
+}
+
+fn start_control(control: Control, metrics: &Arc<Metrics>) {
+    let (requests, asked) = mpsc::unbounded_channel();
+    let (reports, reported) = mpsc::unbounded_channel();
+    tokio::spawn(probe::run(asked, reports, Arc::clone(metrics)));
+    tokio::spawn(control::run(control, requests, reported));
+}
