@@ -11,7 +11,7 @@ use crate::{config, reload};
 
 /// The answer of `nearpoint check --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckView {
+pub(super) struct CheckView {
     /// The file that was checked.
     pub config: String,
     /// Whether a daemon would start with it.
