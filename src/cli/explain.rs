@@ -105,7 +105,6 @@ mod tests {
     use clap::Parser;
     use hyper::Request;
     use tokio::net::TcpListener;
-    use tokio::sync::watch;
 
     use super::*;
     use crate::admin::fixture::{Germany, Live, three_dcs};
@@ -127,13 +126,13 @@ mod tests {
     #[tokio::test]
     async fn a_daemon_explains_what_its_snapshot_says() {
         let live = Live::warm().await;
-        let (_draining, drained) = watch::channel(false);
+        let (_trigger, draining) = crate::drain::channel();
         let context = AdminContext {
             reader: live.reader.clone(),
             metrics: Arc::new(Metrics::new("edge-1")),
             facts: Arc::new(Facts::new("edge-1", 2, Instant::now())),
             allowed_hosts: vec!["127.0.0.1".into()],
-            draining: drained,
+            draining,
             beat_ages: Arc::new(Vec::new),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

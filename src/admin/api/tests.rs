@@ -12,7 +12,9 @@ use super::*;
 use crate::admin::fixture::Live;
 use crate::admin::view::{ErrorView, ExplainView, Standing};
 use crate::admin::{ScrapeContext, serve};
+use crate::drain::{self, DrainTrigger};
 use crate::routing::{AdminState, DcId};
+use tokio::sync::watch;
 
 /// Both listeners on free ports, over a control that runs.
 struct Lab {
