@@ -66,7 +66,7 @@ impl Memory {
     pub(super) fn read(cursor: &Cursor<'_>) -> Self {
         let default = Self::default();
         cursor.section(|keys| {
-            let pending = keys.or("pending", default.pending, size(1 << 20..=1 << 40));
+            let pending = keys.or("pending", default.pending, size(64 << 10..=1 << 40));
             let pipes = keys.key("pipes");
             // Below 64 KiB a pipe costs more calls than a copy.
             let pipe_size = keys.or("pipe_size", default.pipe_size, size(64 << 10..=16 << 20));

@@ -272,11 +272,11 @@ mod tests {
                     0 => timers.push((IdleTimer::new(&wheel, TICK * ticks), now, ticks)),
                     1 if which < timers.len() => drop(timers.swap_remove(which)),
                     2 => {
-                        if let Some((timer, last, _)) = timers.get_mut(which) {
-                            if expired(timer).is_none() {
-                                timer.touch();
-                                *last = now;
-                            }
+                        if let Some((timer, last, _)) = timers.get_mut(which)
+                            && expired(timer).is_none()
+                        {
+                            timer.touch();
+                            *last = now;
                         }
                     }
                     _ => {
