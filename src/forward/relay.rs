@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ struct Progress {
 impl Relay<'_> {
     /// Relays until the session ends, and says how it did. Unless that is [`Ending::Closed`], the
     /// sockets are set up to be reset when they are dropped.
-    pub(super) async fn run(self) -> CloseReason {
+    pub(super) async fn run(&self) -> CloseReason {
         let mut progress = Progress::default();
         let end = self.until_end(&mut progress).await;
         let reason = match end {
@@ -86,18 +86,22 @@ impl Relay<'_> {
     }
 
     async fn until_end(&self, progress: &mut Progress) -> End {
-        let mut client_error = pin!(self.client.ready(Interest::ERROR));
-        let mut upstream_error = pin!(self.upstream.ready(Interest::ERROR));
+        let mut client = ErrorWatch { socket: self.client, watching: None };
+        let mut upstream = ErrorWatch { socket: self.upstream, watching: None };
         poll_fn(|cx| {
             if let Poll::Ready(end) = self.poll_flows(cx, progress) {
                 return Poll::Ready(end);
             }
             // A flow that waits for its sink does not read, and would not see its source break.
-            if progress.up.is_back_pressured() && client_error.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(End::Broken(Side::Client, pending_error(self.client)));
+            if progress.up.is_back_pressured()
+                && let Poll::Ready(error) = client.poll(cx)
+            {
+                return Poll::Ready(End::Broken(Side::Client, error));
             }
-            if progress.down.is_back_pressured() && upstream_error.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(End::Broken(Side::Upstream, pending_error(self.upstream)));
+            if progress.down.is_back_pressured()
+                && let Poll::Ready(error) = upstream.poll(cx)
+            {
+                return Poll::Ready(End::Broken(Side::Upstream, error));
             }
             match self.timer.poll_expired(cx.waker()) {
                 Some(expiry) => Poll::Ready(End::Expired(expiry)),
@@ -210,6 +214,22 @@ impl Progress {
             io::ErrorKind::TimedOut => Ending::Vanished,
             _ => Ending::Reset,
         }
+    }
+}
+
+/// Waits for a socket to break without reading from it. What waits is made when it is first needed:
+/// most sessions are never back-pressured.
+struct ErrorWatch<'a> {
+    socket: &'a TcpStream,
+    watching: Option<Pin<Box<dyn Future<Output = ()> + 'a>>>,
+}
+
+impl ErrorWatch<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let socket = self.socket;
+        let broken = || async move { drop(socket.ready(Interest::ERROR).await) };
+        let watching = self.watching.get_or_insert_with(|| Box::pin(broken()));
+        watching.as_mut().poll(cx).map(|()| pending_error(socket))
     }
 }
 

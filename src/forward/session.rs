@@ -16,11 +16,12 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, accepted: 
     // Boxed: a session that is connected must not carry the size of its beginning.
     match Box::pin(open(&worker, &listener, &accepted)).await {
         Ok(mut session) => {
+            let timer = worker.timer(session.timeouts.idle);
             let relay = Relay {
                 client: &accepted.stream,
                 upstream: &session.upstream,
                 resources: &worker.resources,
-                timer: &worker.timer(session.timeouts.idle),
+                timer: &timer,
                 timeouts: session.timeouts,
                 metrics: &session.metrics,
             };
@@ -33,12 +34,13 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, accepted: 
     }
 }
 
-/// Client address -> locate -> rank -> connect.
+/// Client address -> locate -> rank -> connect. The session is boxed, or it would be in the future
+/// twice: where it is returned, and where it is kept.
 async fn open(
     worker: &Worker,
     listener: &Listener,
     accepted: &Accepted,
-) -> Result<SessionGuard, Refused> {
+) -> Result<Box<SessionGuard>, Refused> {
     let settings = listener.settings();
     let addr = client_address(accepted, &settings.config.proxy_protocol).await?;
     let snapshot = worker.shared.context.snapshots.load_full();
@@ -48,7 +50,7 @@ async fn open(
     let route = route.ok_or(Refused::NoRoute)?;
     let ranking = rank(&snapshot, route, &client);
     let connected = connect_upstream(worker, &snapshot, &ranking, addr, &settings.config).await?;
-    Ok(SessionGuard::open(worker, &settings, &snapshot, &ranking, connected))
+    Ok(Box::new(SessionGuard::open(worker, &settings, &snapshot, &ranking, connected)))
 }
 
 async fn client_address(
@@ -105,5 +107,21 @@ impl std::fmt::Display for Refused {
             Self::NoRoute => f.write_str("the listener has no route"),
             Self::Connect(error) => error.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F>(_: impl FnOnce(Rc<Worker>, Rc<Listener>, Accepted) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Beside it a session has its guard and what tokio keeps of two sockets and a task: 2 KiB in all.
+    #[test]
+    fn a_connected_session_is_small() {
+        let size = size_of_future(serve);
+        assert!(size <= 640, "{size} bytes");
     }
 }
