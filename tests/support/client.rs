@@ -104,17 +104,22 @@ pub(crate) async fn who_answers(at: SocketAddr, client: IpAddr) -> io::Result<Wh
     Ok(who)
 }
 
-/// How a session ends that a load balancer announces and that is expected to be refused. Where the
-/// reset overtakes the header, sending fails already.
+/// How a session ends that a load balancer announces and that is expected to be refused. The reset
+/// may overtake all that the client does, even the end of its connect.
 pub(crate) async fn refusal(at: SocketAddr, client: IpAddr) -> End {
     refusal_of(at, &proxy_v2(client)).await
 }
 
 /// How a session ends that begins with these bytes.
 pub(crate) async fn refusal_of(at: SocketAddr, bytes: &[u8]) -> End {
-    let mut session = Client::plain(at).await.expect("the listener accepts");
-    match session.send(bytes).await {
-        Ok(()) => session.end().await,
+    let begun = async {
+        let mut session = Client::plain(at).await?;
+        session.send(bytes).await?;
+        Ok::<_, io::Error>(session)
+    };
+    match begun.await {
+        Ok(mut session) => session.end().await,
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => panic!("{error}"),
         Err(_) => End::Reset,
     }
 }
