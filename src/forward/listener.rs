@@ -1,17 +1,16 @@
-//! One listening socket of one worker: accepts, pauses when the process has no room, and goes on.
+//! A listener as its sessions know it: what holds for them, and how clients are refused.
+//!
+//! Its sockets are not here: a session that outlives them must not keep them open.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
-use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tokio::net::TcpStream;
+use tracing::{debug, info};
 
 use super::descriptors::DescriptorPlace;
 use super::idle::TICK;
@@ -25,17 +24,12 @@ use crate::routing::topology::ListenerRoute;
 use crate::routing::{DcId, Refusal, Topology};
 use crate::sessions::{ListenerSessions, SessionPermit};
 
-/// Between looks at whether there is room again.
-const PAUSE: Duration = Duration::from_millis(100);
-
 /// Between log lines about refusals of one listener.
 const SAMPLE: Duration = Duration::from_secs(10);
 
 /// A listener as one worker has it.
 pub(super) struct Listener {
-    socket: TcpListener,
     current: RefCell<Rc<Settings>>,
-    closing: Notify,
     refusal_logged_at: Cell<Option<u32>>,
 }
 
@@ -98,23 +92,12 @@ impl Settings {
 }
 
 impl Listener {
-    /// Starts accepting from `socket`.
-    ///
-    /// # Errors
-    /// When the runtime cannot watch the socket.
-    pub(super) fn start(
-        worker: &Rc<Worker>,
-        socket: StdListener,
-        config: Arc<config::Listener>,
-    ) -> io::Result<Rc<Self>> {
-        let listener = Rc::new(Self {
-            socket: TcpListener::from_std(socket)?,
+    /// The listener that `config` describes.
+    pub(super) fn new(worker: &Worker, config: Arc<config::Listener>) -> Rc<Self> {
+        Rc::new(Self {
             current: RefCell::new(Settings::new(worker, config)),
-            closing: Notify::new(),
             refusal_logged_at: Cell::new(None),
-        });
-        tokio::task::spawn_local(accept_until_closed(Rc::clone(worker), Rc::clone(&listener)));
-        Ok(listener)
+        })
     }
 
     /// What holds for a session that starts now.
@@ -124,15 +107,7 @@ impl Listener {
 
     /// Other settings hold for new sessions.
     pub(super) fn adjust(&self, worker: &Worker, config: Arc<config::Listener>) {
-        if let Err(error) = net::adjust(&self.socket, &super::bind_set::listen_options(&config)) {
-            warn!(listener = %config.name, %error, "cannot change the options of a socket");
-        }
         *self.current.borrow_mut() = Settings::new(worker, config);
-    }
-
-    /// Accepts what is waiting and stops.
-    pub(super) fn close(&self) {
-        self.closing.notify_one();
     }
 
     /// Resets a client, counts it, and says so once in a while.
@@ -157,7 +132,8 @@ impl Listener {
         }
     }
 
-    fn serve(self: &Rc<Self>, worker: &Rc<Worker>, accepted: Unadmitted) {
+    /// Begins a session with a client, or refuses it.
+    pub(super) fn serve(self: &Rc<Self>, worker: &Rc<Worker>, accepted: Unadmitted) {
         let Unadmitted { stream, neighbour, place } = accepted;
         let settings = self.settings();
         settings.metrics.sessions_total.inc();
@@ -172,66 +148,12 @@ impl Listener {
     }
 }
 
-struct Unadmitted {
-    stream: TcpStream,
-    neighbour: SocketAddr,
-    place: DescriptorPlace,
-}
-
-async fn accept_until_closed(worker: Rc<Worker>, listener: Rc<Listener>) {
-    let mut paused = false;
-    loop {
-        tokio::select! {
-            biased;
-            accepted = accept(&worker, &listener, &mut paused) => listener.serve(&worker, accepted),
-            () = listener.closing.notified() => break,
-        }
-    }
-    // Those in the queue have been told by the kernel that they are connected.
-    while let Some(accepted) = accept_waiting(&worker, &listener) {
-        listener.serve(&worker, accepted);
-    }
-}
-
-/// The next client. Never fails: what cannot be helped is waited out.
-async fn accept(worker: &Worker, listener: &Listener, paused: &mut bool) -> Unadmitted {
-    loop {
-        let Some(place) = worker.shared.descriptors.reserve() else {
-            pause(worker, paused, &"every descriptor has its session").await;
-            continue;
-        };
-        match listener.socket.accept().await {
-            Ok((stream, neighbour)) => {
-                *paused = false;
-                return Unadmitted { stream, neighbour, place };
-            }
-            Err(error) if is_clients_fault(&error) => {}
-            Err(error) => pause(worker, paused, &error).await,
-        }
-    }
-}
-
-fn accept_waiting(worker: &Worker, listener: &Listener) -> Option<Unadmitted> {
-    let place = worker.shared.descriptors.reserve()?;
-    let noop = &mut std::task::Context::from_waker(std::task::Waker::noop());
-    match listener.socket.poll_accept(noop) {
-        std::task::Poll::Ready(Ok((stream, neighbour))) => {
-            Some(Unadmitted { stream, neighbour, place })
-        }
-        std::task::Poll::Ready(Err(_)) | std::task::Poll::Pending => None,
-    }
-}
-
-/// Waits a moment; counts and tells the beginning of a pause.
-async fn pause(worker: &Worker, paused: &mut bool, why: &dyn std::fmt::Display) {
-    if !std::mem::replace(paused, true) {
-        worker.shared.context.metrics.accept_pauses_total.inc();
-        warn!(%why, "accepting pauses");
-    }
-    sleep(PAUSE).await;
-}
-
-/// `accept(2)`: errors of the one connection that was to be accepted.
-fn is_clients_fault(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
+/// A client that has just been accepted.
+pub(super) struct Unadmitted {
+    /// The connection.
+    pub(super) stream: TcpStream,
+    /// Who is at its other end.
+    pub(super) neighbour: SocketAddr,
+    /// Counts it towards the process's descriptors.
+    pub(super) place: DescriptorPlace,
 }

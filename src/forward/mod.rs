@@ -6,6 +6,7 @@
 //!
 //! Not here: what is healthy or close ([`crate::routing`]), and what is configured.
 
+mod acceptor;
 mod account;
 mod bind_set;
 mod connect;

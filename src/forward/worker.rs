@@ -13,9 +13,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tracing::error;
 
+use super::acceptor::Acceptor;
 use super::bind_set::BindKey;
 use super::idle::{IdleTimer, IdleWheel, TICK};
-use super::listener::Listener;
 use super::pipes::PipePool;
 use super::plane::Shared;
 use crate::config;
@@ -157,7 +157,7 @@ pub(super) fn run(number: usize, shared: Arc<Shared>, commands: mpsc::UnboundedR
 }
 
 async fn serve(number: usize, worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
-    let mut listeners: BTreeMap<BindKey, Rc<Listener>> = BTreeMap::new();
+    let mut acceptors: BTreeMap<BindKey, Rc<Acceptor>> = BTreeMap::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -172,24 +172,24 @@ async fn serve(number: usize, worker: Rc<Worker>, mut commands: mpsc::UnboundedR
         match command {
             None => return,
             Some(Command::Open(key, socket, settings)) => {
-                match Listener::start(&worker, socket, settings) {
-                    Ok(listener) => drop(listeners.insert(key, listener)),
+                match Acceptor::start(&worker, socket, settings) {
+                    Ok(acceptor) => drop(acceptors.insert(key, acceptor)),
                     Err(error) => error!(bind = %key, %error, "cannot accept from a socket"),
                 }
             }
             Some(Command::Adjust(key, settings)) => {
-                if let Some(listener) = listeners.get(&key) {
-                    listener.adjust(&worker, settings);
+                if let Some(acceptor) = acceptors.get(&key) {
+                    acceptor.adjust(&worker, settings);
                 }
             }
             Some(Command::Close(key)) => {
-                if let Some(listener) = listeners.remove(&key) {
-                    listener.close();
+                if let Some(acceptor) = acceptors.remove(&key) {
+                    acceptor.close();
                 }
             }
             Some(Command::Drain(deadline, done)) => {
-                listeners.values().for_each(|listener| listener.close());
-                listeners.clear();
+                acceptors.values().for_each(|acceptor| acceptor.close());
+                acceptors.clear();
                 drain_while_ticking(number, &worker, &mut ticks, deadline).await;
                 // Nobody may wait any more.
                 let _ = done.send(());

@@ -1,0 +1,134 @@
+//! One listening socket of one worker: accepts, pauses when the process has no room, and goes on.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::TcpListener as StdListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use tracing::warn;
+
+use super::bind_set::listen_options;
+use super::listener::{Listener, Unadmitted};
+use super::worker::Worker;
+use crate::config;
+use crate::net;
+
+/// Between looks at whether there is room again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A listening socket. It is closed when it is told to, however long its sessions live.
+pub(super) struct Acceptor {
+    socket: TcpListener,
+    listener: Rc<Listener>,
+    closing: Notify,
+}
+
+impl Acceptor {
+    /// Starts accepting from `socket`.
+    ///
+    /// # Errors
+    /// When the runtime cannot watch the socket.
+    pub(super) fn start(
+        worker: &Rc<Worker>,
+        socket: StdListener,
+        config: Arc<config::Listener>,
+    ) -> io::Result<Rc<Self>> {
+        let acceptor = Rc::new(Self {
+            socket: TcpListener::from_std(socket)?,
+            listener: Listener::new(worker, config),
+            closing: Notify::new(),
+        });
+        tokio::task::spawn_local(accept_until_closed(Rc::clone(worker), Rc::clone(&acceptor)));
+        Ok(acceptor)
+    }
+
+    /// Other settings hold for new sessions.
+    pub(super) fn adjust(&self, worker: &Worker, config: Arc<config::Listener>) {
+        if let Err(error) = net::adjust(&self.socket, &listen_options(&config)) {
+            warn!(listener = %config.name, %error, "cannot change the options of a socket");
+        }
+        self.listener.adjust(worker, config);
+    }
+
+    /// Accepts what is waiting and closes the socket.
+    pub(super) fn close(&self) {
+        self.closing.notify_one();
+    }
+
+    /// Takes a client from the queue. A place is held only for one who is there: idle sockets, of
+    /// which there are many, must not keep places from busy ones.
+    fn poll_accept(&self, worker: &Worker, cx: &mut Context<'_>) -> Poll<Result<Unadmitted, Why>> {
+        let Some(place) = worker.shared.descriptors.reserve() else {
+            return Poll::Ready(Err(Why::NoPlace));
+        };
+        let accepted = ready!(self.socket.poll_accept(cx)).map_err(Why::Error);
+        Poll::Ready(accepted.map(|(stream, neighbour)| Unadmitted { stream, neighbour, place }))
+    }
+}
+
+/// Why nobody was accepted.
+enum Why {
+    NoPlace,
+    Error(io::Error),
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoPlace => f.write_str("every descriptor has its session"),
+            Self::Error(error) => error.fmt(f),
+        }
+    }
+}
+
+async fn accept_until_closed(worker: Rc<Worker>, acceptor: Rc<Acceptor>) {
+    let mut paused = false;
+    loop {
+        tokio::select! {
+            biased;
+            accepted = accept(&worker, &acceptor, &mut paused) => {
+                acceptor.listener.serve(&worker, accepted);
+            }
+            () = acceptor.closing.notified() => break,
+        }
+    }
+    // Those in the queue have been told by the kernel that they are connected.
+    let cx = &mut Context::from_waker(Waker::noop());
+    while let Poll::Ready(Ok(accepted)) = acceptor.poll_accept(&worker, cx) {
+        acceptor.listener.serve(&worker, accepted);
+    }
+}
+
+/// The next client. Never fails: what cannot be helped is waited out.
+async fn accept(worker: &Worker, acceptor: &Acceptor, paused: &mut bool) -> Unadmitted {
+    loop {
+        match poll_fn(|cx| acceptor.poll_accept(worker, cx)).await {
+            Ok(accepted) => {
+                *paused = false;
+                return accepted;
+            }
+            Err(Why::Error(error)) if is_clients_fault(&error) => {}
+            Err(why) => pause(worker, paused, &why).await,
+        }
+    }
+}
+
+/// Waits a moment; counts and tells the beginning of a pause.
+async fn pause(worker: &Worker, paused: &mut bool, why: &Why) {
+    if !std::mem::replace(paused, true) {
+        worker.shared.context.metrics.accept_pauses_total.inc();
+        warn!(%why, "accepting pauses");
+    }
+    sleep(PAUSE).await;
+}
+
+/// `accept(2)`: errors of the one connection that was to be accepted.
+fn is_clients_fault(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
+}

@@ -1,0 +1,13 @@
+//! The whole daemon from outside: what clients, operators and Prometheus see of it while DCs die,
+//! configurations change, and others misbehave.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod explain;
+mod failover;
+mod hostile;
+mod metrics;
+mod places;
+mod reload;
+mod shutdown;

@@ -1,0 +1,192 @@
+//! Stub DCs, the files of a configuration, and a daemon in this process.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nearpoint::app::{App, StartError};
+use nearpoint::routing::{DcId, Health, Snapshot};
+use nearpoint::stub::{Service, StubDc};
+use tempfile::TempDir;
+
+use super::doors::Doors;
+use super::within;
+
+pub(crate) const MIAMI: u16 = 1;
+pub(crate) const AMSTERDAM: u16 = 2;
+pub(crate) const SINGAPORE: u16 = 5;
+
+/// All DCs of the laboratory.
+pub(crate) const DCS: [u16; 3] = [MIAMI, AMSTERDAM, SINGAPORE];
+
+/// Three DCs, and a directory with the configuration of a daemon before them.
+pub(crate) struct Lab {
+    directory: TempDir,
+    dcs: Vec<StubDc>,
+}
+
+impl Lab {
+    /// DCs of so many access points each, all of which say who they are and echo then.
+    pub(crate) fn new(access_points: usize) -> Self {
+        Self::serving(Service::Who, access_points)
+    }
+
+    /// DCs of so many access points each, all of this service.
+    pub(crate) fn serving(service: Service, access_points: usize) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let at = vec![(any, service); access_points];
+        let dcs = DCS.map(|dc| StubDc::bind(dc, &at).expect("a stub DC"));
+        let directory = tempfile::tempdir().expect("a directory");
+        let lab = Self { directory, dcs: dcs.into() };
+        lab.write("dc_options.yaml", lab.dc_options());
+        lab.configure(&[]);
+        lab
+    }
+
+    /// One of the DCs.
+    pub(crate) fn dc(&self, id: u16) -> &StubDc {
+        self.dcs.iter().find(|dc| dc.dc() == id).expect("a DC of the laboratory")
+    }
+
+    /// A list of all access points.
+    pub(crate) fn dc_options(&self) -> String {
+        self.dc_options_of(|_, _| true)
+    }
+
+    /// A list of the access points that are to be in it, asked by DC and number within the DC.
+    pub(crate) fn dc_options_of(&self, listed: impl Fn(u16, usize) -> bool) -> String {
+        let mut list = String::new();
+        for dc in &self.dcs {
+            for (number, at) in dc.local_addrs().iter().enumerate() {
+                if listed(dc.dc(), number) {
+                    let (id, ip, port) = (dc.dc(), at.ip(), at.port());
+                    list.push_str(&format!("- {{id: {id}, ip: {ip}, port: {port}}}\n"));
+                }
+            }
+        }
+        list
+    }
+
+    /// Writes the main file: usual sections, of which some are replaced or added, each as one line
+    /// of YAML.
+    pub(crate) fn configure(&self, sections: &[(&str, &str)]) {
+        self.write("nearpoint.yaml", main_file(sections));
+    }
+
+    /// Writes a file beside the main one, in place.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).expect("a file of the test");
+    }
+
+    /// A path beside the main file.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The main file.
+    pub(crate) fn main(&self) -> PathBuf {
+        self.path("nearpoint.yaml")
+    }
+
+    /// Starts the daemon in this process.
+    pub(crate) async fn start(&self) -> Edge {
+        self.try_start().await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Starts the daemon in this process, if it can.
+    pub(crate) async fn try_start(&self) -> Result<Edge, StartError> {
+        within("the start", Edge::start(&self.main())).await
+    }
+}
+
+fn main_file(sections: &[(&str, &str)]) -> String {
+    let usual = [
+        ("edge", "{name: lab, workers: 2}"),
+        ("dcs", LOCATED),
+        (
+            "listeners",
+            "[{name: clients, bind: ['127.0.0.1:0'], proxy_protocol: {accept_from: [127.0.0.0/8]}}]",
+        ),
+        ("policy", "{objective: distance}"),
+        ("health", QUICK),
+        ("shutdown", "{grace: 0s, deadline: 0s}"),
+        ("admin", "{bind: '127.0.0.1:0'}"),
+        ("metrics", "{bind: '127.0.0.1:0'}"),
+        ("log", "{level: info, format: json}"),
+    ];
+    let sections: BTreeMap<_, _> = usual.into_iter().chain(sections.iter().copied()).collect();
+    sections.iter().map(|(key, value)| format!("{key}: {value}\n")).collect()
+}
+
+const LOCATED: &str = "[{id: 1, name: mia, location: {lat: 25.77, lon: -80.19}}, \
+     {id: 2, name: ams, location: {lat: 52.37, lon: 4.90}}, \
+     {id: 5, name: sin, location: {lat: 1.35, lon: 103.82}}]";
+
+/// Notices within half a second what has happened to a DC.
+const QUICK: &str =
+    "{interval: 200ms, fast_interval: 100ms, down_interval: 200ms, fall: 3, rise: 2}";
+
+/// After its first round nobody is probed again of itself: only what sessions experience is noticed
+/// (and checked at once).
+pub(crate) const BLIND: &str =
+    "{interval: 1h, fast_interval: 100ms, down_interval: 1h, fall: 2, rise: 1}";
+
+/// A daemon in this process. Ends when it is dropped together with its runtime.
+pub(crate) struct Edge {
+    pub(crate) app: App,
+    pub(crate) doors: Doors,
+}
+
+impl Edge {
+    async fn start(main: &Path) -> Result<Self, StartError> {
+        let app = App::start(main).await?;
+        let doors = Doors {
+            admin: app.admin.expect("an admin API"),
+            metrics: app.scrape.expect("a metrics listener"),
+        };
+        Ok(Self { app, doors })
+    }
+
+    /// Where the listener `clients` is.
+    pub(crate) fn clients(&self) -> SocketAddr {
+        self.listener("clients")
+    }
+
+    /// Where a listener is.
+    pub(crate) fn listener(&self, name: &str) -> SocketAddr {
+        self.app.listeners[name][0]
+    }
+
+    /// Waits until a snapshot fulfils a condition.
+    pub(crate) async fn until(
+        &self,
+        what: &str,
+        condition: impl Fn(&Snapshot) -> bool,
+    ) -> Arc<Snapshot> {
+        within(what, self.app.reader.wait_for(condition)).await
+    }
+
+    /// Waits until these DCs are of this health.
+    pub(crate) async fn until_dcs_are(&self, dcs: &[u16], health: Health) {
+        let what = format!("DCs {dcs:?} are {}", health.as_str());
+        self.until(&what, |snapshot| {
+            dcs.iter().all(|dc| {
+                let index = snapshot.topology.find_dc(DcId(*dc));
+                index.is_some_and(|index| snapshot.dc(index).health == health)
+            })
+        })
+        .await;
+    }
+
+    /// Waits until every access point of these DCs is of this health.
+    pub(crate) async fn until_access_points_are(&self, dcs: &[u16], health: Health) {
+        let what = format!("access points of DCs {dcs:?} are {}", health.as_str());
+        self.until(&what, |snapshot| {
+            let states = snapshot.topology.access_points().iter().zip(&snapshot.access_points);
+            states.filter(|(it, _)| dcs.contains(&it.id.dc.0)).all(|(_, it)| it.health == health)
+        })
+        .await;
+    }
+}

@@ -1,0 +1,138 @@
+//! The real binary: commands that answer, and a daemon in a process of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::doors::Doors;
+use super::lab::Lab;
+use super::{eventually, within};
+
+/// A command of the binary.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nearpoint"));
+    command.args(arguments).env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET");
+    command
+}
+
+/// Runs a command of the binary to its end.
+pub(crate) async fn output(arguments: &[&str]) -> Output {
+    let mut command = command(arguments);
+    let run = tokio::task::spawn_blocking(move || command.output());
+    within("a command ends", run).await.expect("it ran").expect("it started")
+}
+
+/// Runs `nearpoint run` with a configuration that it cannot start with: its exit code, and what it
+/// said.
+pub(crate) async fn failed_run(main: &Path) -> (Option<i32>, String) {
+    let output = output(&["run", &main.display().to_string()]).await;
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// A daemon in a process of its own. Killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    log: watch::Receiver<Vec<Value>>,
+    pub(crate) doors: Doors,
+    /// Where the listener `clients` is.
+    pub(crate) clients: SocketAddr,
+}
+
+impl Process {
+    /// Starts `nearpoint run` with the configuration of the laboratory.
+    pub(crate) async fn start(lab: &Lab) -> Self {
+        Self::spawn(command(&["run", &lab.main().display().to_string()])).await
+    }
+
+    /// The same, with so many descriptors.
+    pub(crate) async fn start_with_descriptors(lab: &Lab, limit: u32) -> Self {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_nearpoint"), "run"]).arg(lab.main());
+        command.env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET");
+        Self::spawn(command).await
+    }
+
+    async fn spawn(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("a process");
+        let stderr = child.stderr.take().expect("piped");
+        let (lines, mut log) = watch::channel(Vec::new());
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                lines.send_modify(|lines| lines.push(line));
+            }
+        });
+        let serving = {
+            let lines = log.wait_for(|lines| find(lines, "serving").is_some());
+            let lines = within("the daemon serves", lines).await;
+            let lines = lines.expect("the daemon ended at its start");
+            find(&lines, "serving").cloned().expect("just found")
+        };
+        let (admin, metrics) = (address(&serving["admin"]), address(&serving["metrics"]));
+        let clients = address(&serving["listeners"]);
+        Self { child, log, doors: Doors { admin, metrics }, clients }
+    }
+
+    /// Waits until a line of the log says so, in these words.
+    pub(crate) async fn logged(&mut self, message: &str) {
+        let lines = self.log.wait_for(|lines| find(lines, message).is_some());
+        within(message, lines).await.expect("the daemon ended before it said so");
+    }
+
+    /// How many lines of the log say so.
+    pub(crate) fn count_logged(&self, says: impl Fn(&Value) -> bool) -> usize {
+        self.log.borrow().iter().filter(|line| says(line)).count()
+    }
+
+    /// Sends a signal to the daemon.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("it lives");
+    }
+
+    /// Waits for the end, and returns the exit code; a signal that killed it is a failure.
+    pub(crate) async fn exit_code(&mut self) -> i32 {
+        let status =
+            eventually("the daemon ends", async || self.child.try_wait().expect("a child")).await;
+        assert_eq!(status.signal(), None, "the daemon was killed");
+        status.code().expect("a code")
+    }
+
+    /// Processor time used so far, in ticks of 10 ms (proc_pid_stat(5): utime and stime).
+    pub(crate) fn processor_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let stat = stat.expect("it lives");
+        let (_, after_name) = stat.rsplit_once(')').expect("a name in parentheses");
+        let fields: Vec<&str> = after_name.split_whitespace().collect();
+        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn find<'a>(lines: &'a [Value], message: &str) -> Option<&'a Value> {
+    lines.iter().find(|line| line["message"] == message)
+}
+
+/// The first address in a value as the log shows it.
+fn address(shown: &Value) -> SocketAddr {
+    let shown = shown.as_str().expect("text");
+    let from = shown.find("127.").expect("a loopback address");
+    let rest = &shown[from..];
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
+    rest[..end.unwrap_or(rest.len())].parse().expect("an address")
+}
