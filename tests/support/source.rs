@@ -207,9 +207,8 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
         }
         .min(rest.len());
         let token: String = rest[..length].iter().collect();
-        let silent = token.starts_with(['/', '"', '\'']) && length > 1
-            || token.ends_with(['"', '#']) && length > 1
-            || token.trim().is_empty();
+        let literal = token.starts_with(['/', '"', '\'']) || token.ends_with(['"', '#']);
+        let silent = literal && length > 1 || token.trim().is_empty();
         if !silent {
             found.push(Token { line, text: token.clone() });
         }
