@@ -1,4 +1,150 @@
-//! nearpoint: a layer-4 edge router.
+//! nearpoint is a layer-4 edge router: it stands between clients and a network of data centres
+//! (DCs), and gives each client that connects the closest healthy one. Where clients are is known
+//! from their addresses, what is healthy from probes and from the sessions themselves. Bytes are
+//! forwarded with as few copies as the kernel allows. A new list of access points takes effect while
+//! sessions run, and when the power of a DC fails, its clients reach another one.
+//!
+//! This page is the map of the code. What operators need is in the repository under `docs/`.
+//!
+//! # Words
+//!
+//! One word for each thing, in code, configuration, metrics and documents.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | listener | one or more local addresses at which clients are served alike |
+//! | downstream, upstream | the client's side of a session, the DC's side |
+//! | DC | a data centre: an id, a name, perhaps a location |
+//! | site | the place whose power fails; DCs may share one |
+//! | access point | one address of a DC that can be dialled: DC id, IP, port |
+//! | session | one TCP connection of a client, with the one that was made for it |
+//! | bound | a session whose DC is fixed by its listener |
+//! | probe, evidence | an active check; what a probe or a session showed of an access point |
+//! | health | what evidence adds up to: Unknown, Up, Suspect, Down |
+//! | admin state | what the operator wants, whatever the health: Ready, Drain, Maint |
+//! | route | what a listener does with a client: `nearest`, or one DC |
+//! | ranking | the DCs in the order in which one client would use them |
+//! | candidate, exclusion | a DC of the ranking that may be dialled; why another may not |
+//! | attempt | one dial for a session |
+//! | topology | what configuration says there is |
+//! | snapshot | topology, health and admin state at one moment; immutable |
+//! | generation, revision | the number of a snapshot; the hash of the `dc_options` it was made of |
+//! | drain | no new sessions, those that are open may end |
+//! | fail-open | nothing is Up, so health is ignored |
+//!
+//! # Layers
+//!
+//! A module imports from layers below its own. A test reads every import and holds it to this.
+//!
+//! | layer | modules | what they do | what they may use |
+//! |---|---|---|---|
+//! | 0 | [`routing`] | decides: geography, health, ranking, attempts, control state | `std` only |
+//! | 1 | [`config`] | files to valid values, to the plan of a reload | `routing` |
+//! | 1 | [`net`] | sockets and pipes as Linux has them | nothing |
+//! | 1 | [`metrics`] | all that Prometheus reads | `routing` |
+//! | 1 | [`drain`], [`signal`], [`sessions`] | small things that many need to know | nothing |
+//! | 1 | [`telemetry`] | logs | how `config` wants them |
+//! | 2 | [`geoip`], [`probe`], [`control`] | clients to places; live checks; the writer of snapshots | layers 0 and 1, not each other |
+//! | 3 | [`forward`], [`admin`] | the data plane; HTTP for operators | layers 0 and 1, the handles of `control`, not each other |
+//! | 4 | [`reload`], [`app`], [`cli`], [`stub`], `main` | put everything together | everything |
+//!
+//! # The life of a connection
+//!
+//! `forward/session.rs` shows all of it on one screen.
+//!
+//! 1. A worker accepts. Each has a socket of its own for every bind ([`net::bind_group`]), and a
+//!    session stays on the thread that accepted it. A place among the descriptors of the process
+//!    was reserved before; one among the sessions of the listener is now
+//!    ([`sessions::ListenerSessions::admit`]).
+//! 2. Who is it? The address of the peer, or what a PROXY header from a trusted network says
+//!    (`forward/proxy_header.rs`), in its canonical form ([`routing::ClientAddr`]): forms of IPv6
+//!    that carry an IPv4 address are that address.
+//! 3. One snapshot is loaded ([`control::SnapshotReader::load_full`]). All that follows is decided
+//!    by it, whatever is published meanwhile.
+//! 4. Where is it? [`routing::Locate::locate`], which [`geoip::Locator`] implements.
+//! 5. Which DCs, in which order? [`routing::rank()`]: exclusions, costs, groups of DCs that are
+//!    equally near, rendezvous hashing within a group.
+//! 6. Connect: `forward/connect.rs` dials ([`net::dial()`]) what [`routing::AttemptPlan`] says, and
+//!    tells it what came of each dial. Failures are left as evidence
+//!    ([`control::PassiveEvidence::failed_connect`]).
+//! 7. Account: the session keeps the counters of its DC and access point, and lets the snapshot go
+//!    (`forward/account.rs`).
+//! 8. Relay: two flows, one for each direction (`forward/relay.rs`, `forward/flow.rs`). A flow
+//!    copies through the buffer of its worker, moves to a pipe when it is bulk ([`net::Pipe`]), and
+//!    back when it calms down. A coarse wheel ends sessions in which nothing moves
+//!    (`forward/idle.rs`).
+//! 9. Close: the end has a side and a reason ([`routing::CloseReason`]) and is counted when the
+//!    session is dropped, however that comes about.
+//!
+//! # How state flows
+//!
+//! [`control`] is the only writer of the snapshot. It runs a pure machine,
+//! [`routing::control::ControlState::on_event`], which takes events and the time and gives back
+//! effects: probe this one, publish this snapshot, tell people of that change. The driver around it
+//! ([`control::run`]) carries effects out and waits for none of them.
+//!
+//! Its inputs are kept apart, so that none starves another. Commands ([`control::CommandSender`])
+//! wait in a short queue and are answered once their snapshot is published. Reports of probes are at
+//! most one for each access point. Evidence of sessions lies in counters that snapshots hand on
+//! ([`routing::AccessPointSlot`]), with one notification for all of them.
+//!
+//! A configuration comes from files by way of [`reload`]: read once they hold still, checked as a
+//! whole ([`config::load`], [`config::guards`]), its sockets opened, and then put into force by one
+//! command, in one snapshot. What fails on the way leaves the last good one as it is.
+//!
+//! Everybody else reads: workers through [`control::SnapshotReader`], operators through [`admin`],
+//! which explains a client's way with the very function that decides it, Prometheus through
+//! [`metrics`].
+//!
+//! # What holds
+//!
+//! Much of the design is in what is absent.
+//!
+//! **Invariant: a message costs system calls and nothing else.** Between the read and the write
+//! there is no lock, no look-up of a label, no clock, and no allocation while the reader keeps up.
+//! Counters are resolved when a listener first uses a DC; the bytes of a long session are added to
+//! them every ten seconds.
+//!
+//! **Invariant: an idle session owns no buffer.** The read buffer is the worker's and is borrowed
+//! within one poll. Only bytes that a slow reader has not taken are kept, and those of all sessions
+//! together are bounded.
+//!
+//! **Invariant: a pipe is filled only when it is empty.** Then "would block" has one meaning: the
+//! source has nothing. With bytes in the pipe it could as well mean that the pipe is full, and a flow
+//! would wait for the wrong event.
+//!
+//! **Invariant: a pipe goes back empty or not at all.** Bytes in it belong to one session. A pipe
+//! that still holds some is closed.
+//!
+//! **Invariant: a refusal is a reset.** A client that gets no DC sees its connection break, never an
+//! orderly end that could pass for an answer. So do both sides of a session that one side broke, but
+//! only after what was received before has been delivered.
+//!
+//! **Invariant: `routing` has no clock.** Nor randomness, sockets, tasks or logs. Time and facts come
+//! in, decisions go out as values. So the same function serves traffic, `nearpoint explain` and the
+//! admin API, and hours of outages are tested in milliseconds.
+//!
+//! **Invariant: nobody imports layer 4.** What is shared moves down; what knows everybody is known
+//! by nobody.
+//!
+//! **Invariant: `unsafe` is in [`net`] only.**
+//!
+//! **Invariant: an access point that leaves the list makes room first.** One that was usable stays
+//! until another of its DC is Up, ten seconds at most: a new list never leaves a DC without an
+//! access point that answers. It is *retiring*.
+//!
+//! **Invariant: health belongs to an identity, not to a place in a list.** A reload that keeps an
+//! access point keeps what is known of it.
+//!
+//! **Invariant: failures of this edge are nobody's evidence.** No descriptor, no port, no route:
+//! counted as `local`, never held against an access point.
+//!
+//! **Invariant: the data plane waits for nobody.** It never waits for control, and nothing of the
+//! admin API, the probes or a reload runs on its threads. A thread that panics ends the process; a
+//! whole daemon is started by the service manager.
+//!
+//! **Invariant: what can grow is bounded.** Sessions, descriptors, connects in flight, kept bytes,
+//! pipes, probes, series of metrics, files that are read, requests that are served.
 
 pub mod admin;
 pub mod app;

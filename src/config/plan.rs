@@ -37,7 +37,7 @@ pub struct ListenerChanges {
     pub added: Vec<Name>,
     /// Lose their sockets; sessions stay.
     pub removed: Vec<Name>,
-    /// Addresses or backlog differ: get new sockets.
+    /// Their addresses differ: sockets come and go, those of addresses that stay are kept.
     pub rebound: Vec<Name>,
     /// Keep their sockets; new sessions go by the new settings.
     pub adjusted: Vec<Name>,
@@ -68,6 +68,7 @@ type Differs = fn(&Config, &Config) -> bool;
 
 /// Keys that are read once.
 const RESTART: &[(&str, Differs)] = &[
+    ("edge.name", |a, b| a.edge.name != b.edge.name),
     ("edge.workers", |a, b| a.edge.workers != b.edge.workers),
     ("memory.pending", |a, b| a.memory.pending != b.memory.pending),
     ("memory.pipes", |a, b| a.memory.pipes != b.memory.pipes),
@@ -77,6 +78,8 @@ const RESTART: &[(&str, Differs)] = &[
     ("metrics.bind", |a, b| a.metrics.bind != b.metrics.bind),
     ("log.level", |a, b| a.log.level != b.log.level),
     ("log.format", |a, b| a.log.format != b.log.format),
+    ("shutdown.grace", |a, b| a.shutdown.grace != b.shutdown.grace),
+    ("shutdown.deadline", |a, b| a.shutdown.deadline != b.shutdown.deadline),
 ];
 
 impl ReloadPlan {
@@ -143,7 +146,7 @@ impl ListenerChanges {
             let route = |config: &Config| config.topology.route(&listener.name).cloned();
             match find(old, &listener.name) {
                 None => changes.added.push(name),
-                Some(before) if needs_sockets(before, listener) => changes.rebound.push(name),
+                Some(before) if before.bind != listener.bind => changes.rebound.push(name),
                 Some(before) if before != listener || route(old) != route(new) => {
                     changes.adjusted.push(name);
                 }
@@ -166,10 +169,6 @@ impl Change {
 fn find<'c>(config: &'c Config, name: &str) -> Option<&'c Listener> {
     let mut listeners = config.listeners.iter();
     listeners.find(|listener| *listener.name == *name)
-}
-
-fn needs_sockets(old: &Listener, new: &Listener) -> bool {
-    old.bind != new.bind || old.tcp.backlog != new.tcp.backlog
 }
 
 fn ids_of_dcs(topology: &Topology) -> BTreeSet<crate::routing::DcId> {

@@ -1,8 +1,8 @@
 //! The data plane: accepts clients, connects them to the DC that routing chose, relays bytes.
 //!
 //! One single-threaded runtime per worker, each with its own socket of every bind; a session stays
-//! on the worker that accepted it. Read [`session`] for the life of a connection, [`relay`] and
-//! [`flow`] for how its bytes move.
+//! on the worker that accepted it. Read `session` for the life of a connection, `relay` and
+//! `flow` for how its bytes move.
 //!
 //! Not here: what is healthy or close ([`crate::routing`]), and what is configured.
 

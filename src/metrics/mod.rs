@@ -4,6 +4,8 @@
 //! kept ([`handles`]); what a snapshot says is written at scrape time (`observe`); series of DCs
 //! and access points that are gone disappear after a while (`retention`).
 
+#[cfg(test)]
+mod documented;
 pub mod handles;
 mod kernel;
 mod observe;

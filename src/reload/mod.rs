@@ -1,6 +1,6 @@
 //! Files -> a new configuration in force, or the last good one.
 //!
-//! `watcher` notices that files have changed, [`settle`] reads them once they hold still, and
+//! `watcher` notices that files have changed, [`settle()`] reads them once they hold still, and
 //! [`Reloader`] checks what they say against what runs and puts it into force as a whole.
 
 mod look;

@@ -3,6 +3,7 @@
 //! Pure: events and the time go in, effects come out. The driver in `crate::control` carries the
 //! effects out and never makes the machine wait for one.
 
+mod event;
 mod retire;
 mod schedule;
 
@@ -23,6 +24,8 @@ use super::topology::{HealthSettings, Topology};
 use retire::Retiring;
 use schedule::Schedule;
 
+pub use event::{Cause, Effect, Event, HealthChange, ProbeReport, ProbeRequest};
+
 /// Changes that follow each other closely are published together.
 const COALESCE: Duration = Duration::from_millis(10);
 
@@ -31,88 +34,6 @@ const ROUND_TRIP_PAUSE: Duration = Duration::from_secs(1);
 
 /// A probe is given up after three usual round trips, but no sooner than this.
 const LEAST_PROBE_TIMEOUT: Duration = Duration::from_millis(250);
-
-/// What happens to the machine.
-pub enum Event {
-    /// An accepted configuration replaces the last one: what there is, and how clients are located.
-    Configuration(Arc<Topology>, Arc<dyn Locate>),
-    /// The operator's intent for a DC.
-    AdminDc(DcId, AdminState),
-    /// The operator's intent for an access point.
-    AdminAccessPoint(AccessPointId, AdminState),
-    /// A probe has ended.
-    Probed(ProbeReport),
-    /// Sessions have left evidence in the slots.
-    Evidence,
-    /// Nothing but the passing of time.
-    Tick,
-}
-
-/// What the driver is to do.
-pub enum Effect {
-    /// Probe an access point and report.
-    Probe(ProbeRequest),
-    /// Publish this snapshot.
-    Publish(Arc<Snapshot>),
-    /// Tell people that an access point has changed.
-    Changed(HealthChange),
-}
-
-/// One probe to make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProbeRequest {
-    /// Whom.
-    pub access_point: AccessPointId,
-    /// Distinguishes this probe from earlier ones of the same access point.
-    pub number: u64,
-    /// When to call it a failure.
-    pub timeout: Duration,
-}
-
-/// One probe made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProbeReport {
-    /// Whom.
-    pub access_point: AccessPointId,
-    /// The number of the request.
-    pub number: u64,
-    /// The round trip, or what went wrong.
-    pub outcome: Result<Duration, ConnectFailure>,
-}
-
-/// A change of an access point's health, for logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HealthChange {
-    /// Whose.
-    pub access_point: AccessPointId,
-    /// Before and after.
-    pub transition: Transition,
-    /// What showed it.
-    pub cause: Cause,
-}
-
-/// What showed a change of health.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// A probe was answered.
-    ProbeAnswered,
-    /// A probe failed.
-    ProbeFailed(ConnectFailure),
-    /// Sessions failed to connect.
-    FailedConnects,
-}
-
-impl Cause {
-    /// A fixed word for logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ProbeAnswered => "probe answered",
-            Self::ProbeFailed(failure) => failure.as_str(),
-            Self::FailedConnects => "failed connects of sessions",
-        }
-    }
-}
 
 /// The state of control.
 pub struct ControlState {

@@ -32,7 +32,7 @@ fn the_same_configuration_changes_nothing() {
 }
 
 #[test]
-fn listeners_get_new_sockets_only_for_addresses_and_backlog() {
+fn listeners_get_new_sockets_only_for_addresses() {
     let old = "{name: bind, bind: ['127.0.0.1:1']}, {name: backlog, bind: ['127.0.0.1:2']},
         {name: idle, bind: ['127.0.0.1:3']}, {name: route, bind: ['127.0.0.1:4']},
         {name: same, bind: ['127.0.0.1:5']}, {name: old, bind: ['127.0.0.1:6']}";
@@ -47,8 +47,8 @@ fn listeners_get_new_sockets_only_for_addresses_and_backlog() {
         ListenerChanges {
             added: names(&["new"]),
             removed: names(&["old"]),
-            rebound: names(&["bind", "backlog"]),
-            adjusted: names(&["idle", "route"]),
+            rebound: names(&["bind"]),
+            adjusted: names(&["backlog", "idle", "route"]),
             unchanged: names(&["same"]),
         }
     );
@@ -68,13 +68,14 @@ fn access_points_are_counted_by_identity() {
 
 #[test]
 fn keys_that_wait_for_a_restart_are_named() {
-    let changes = "edge: {workers: 2}\nmemory: {pending: 1MiB, pipes: 1MiB, pipe_size: 64KiB}\n\
+    let changes = "edge: {name: x, workers: 2}\nmemory: {pending: 1MiB, pipes: 1MiB, pipe_size: 64KiB}\n\
         admin: {bind: none, allowed_hosts: [x]}\nmetrics: {bind: none}\n\
-        log: {level: warn, format: json}";
+        log: {level: warn, format: json}\n\
+        shutdown: {grace: 1s, deadline: 9s}";
     let plan = ReloadPlan::new(&config(A, "", &list(&[1])), &config(A, changes, &list(&[1])));
     let all: Vec<&str> = RESTART.iter().map(|(key, _)| *key).collect();
     assert_eq!(plan.needs_restart, all);
-    assert!(plan.to_string().starts_with("needs a restart: edge.workers, memory.pending"));
+    assert!(plan.to_string().starts_with("needs a restart: edge.name, edge.workers, memory"));
     let json = serde_json::to_value(&plan).expect("a plan is plain data");
     assert_eq!(json["listeners"]["unchanged"][0], "a");
     let live =

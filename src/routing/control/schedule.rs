@@ -22,22 +22,31 @@ pub(super) struct Schedule {
 enum Turn {
     /// Waits in the queue until then.
     Due(Instant),
-    /// Under way under this number since then; `hastened` when it should follow itself at once.
-    InFlight { number: u64, since: Instant, hastened: bool },
+    /// Under way under this number since then; `hastened` when it should follow itself at once,
+    /// `orphaned` when its access point has left meanwhile.
+    InFlight { number: u64, since: Instant, hastened: bool, orphaned: bool },
 }
 
 impl Schedule {
-    /// A new access point is probed at once.
+    /// A new access point is probed at once. One that left and came back while its probe was under
+    /// way takes that probe for its own.
     pub(super) fn add(&mut self, id: AccessPointId, now: Instant) {
-        self.enqueue(id, now);
+        match self.turns.get_mut(&id) {
+            Some(Turn::InFlight { orphaned, .. }) => *orphaned = false,
+            Some(Turn::Due(_)) | None => self.enqueue(id, now),
+        }
     }
 
-    /// Forgets everybody else; their probes under way are nobody's.
+    /// Forgets everybody else; their probes under way still count until they have ended.
     pub(super) fn retain(&mut self, keep: impl Fn(AccessPointId) -> bool) {
-        self.turns.retain(|id, _| keep(*id));
         self.queue.retain(|(_, id)| keep(*id));
-        let in_flight = self.turns.values().filter(|turn| matches!(turn, Turn::InFlight { .. }));
-        self.in_flight = in_flight.count();
+        self.turns.retain(|id, turn| match turn {
+            Turn::Due(_) => keep(*id),
+            Turn::InFlight { orphaned, .. } => {
+                *orphaned = !keep(*id);
+                true
+            }
+        });
     }
 
     /// The next probe that is due, if another may start. It is under way from now on.
@@ -50,16 +59,20 @@ impl Schedule {
         self.last_number += 1;
         self.in_flight += 1;
         let number = self.last_number;
-        self.turns.insert(id, Turn::InFlight { number, since: now, hastened: false });
+        let turn = Turn::InFlight { number, since: now, hastened: false, orphaned: false };
+        self.turns.insert(id, turn);
         Some((id, number))
     }
 
     /// This probe has ended: when it began, or `None` if nobody waits for it.
     pub(super) fn finish(&mut self, id: AccessPointId, number: u64) -> Option<Started> {
-        match self.turns.get(&id)? {
-            Turn::InFlight { number: current, since, hastened } if *current == number => {
+        match *self.turns.get(&id)? {
+            Turn::InFlight { number: current, since, hastened, orphaned } if current == number => {
                 self.in_flight -= 1;
-                Some(Started { number, since: *since, hastened: *hastened })
+                if orphaned {
+                    self.turns.remove(&id);
+                }
+                (!orphaned).then_some(Started { number, since, hastened })
             }
             Turn::InFlight { .. } | Turn::Due(_) => None,
         }

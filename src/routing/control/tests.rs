@@ -148,9 +148,6 @@ impl Lab {
 
     fn reload(&mut self, spec: TopologySpec) {
         self.event(Event::Configuration(Arc::new(Topology::new(spec)), Arc::new(Nowhere)));
-        // Who left the topology is nobody's: its probe goes on and its report is ignored.
-        let state = &self.state.effective;
-        self.probes.retain(|(_, request)| state.find_access_point(request.access_point).is_some());
         self.run(COALESCE);
     }
 }
