@@ -13,7 +13,7 @@ use nearpoint::cli::Cli;
 use nearpoint::config;
 
 /// The whole test suite, as people and continuous integration run it.
-const TEST_COMMAND: &str = "cargo test --workspace --locked";
+const TEST_COMMAND: &str = "cargo test --workspace";
 
 /// Programs that documents use beside our own, and that are not looked into.
 const KNOWN: &[&str] = &["curl", "install", "systemctl", "sysctl"];
