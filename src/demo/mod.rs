@@ -17,6 +17,7 @@ mod tally;
 mod timeline;
 mod view;
 
+use std::io;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -88,7 +89,12 @@ pub async fn run(options: Options) -> Result<Verdict, DemoError> {
         // A second one does not wait for sessions to end.
         _ = signals.next() => {}
     }
-    played.map(|()| verdict)
+    match played {
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(DemoError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(verdict),
+        Ok(()) => Ok(verdict),
+        Err(error) => Err(error),
+    }
 }
 
 /// Sets all clients off.

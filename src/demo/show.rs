@@ -111,6 +111,7 @@ impl<'a> Show<'a> {
         loop {
             let (at, step) = self.timeline.next();
             tokio::select! {
+                // Also when the terminal is gone (SIGHUP): a demo has nothing to reload.
                 _ = signals.next() => return Ok(()),
                 Some(event) = events.recv() => {
                     let note = self.tally.on_event(event);

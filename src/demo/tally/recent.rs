@@ -69,9 +69,11 @@ mod tests {
         assert_eq!(recent.rate(second(0)), 0.0);
         for at in 0..8 {
             recent.add(second(at), if at < 4 { A } else { B });
+            if at == 4 {
+                assert_eq!(recent.share(B, second(4)), 0.25);
+            }
         }
         assert_eq!(recent.share(B, second(7)), 1.0);
-        assert_eq!(recent.share(A, second(6)), 0.25);
         assert_eq!(recent.rate(second(20)), 0.0, "all of it is long ago");
     }
 

@@ -39,7 +39,7 @@ pub(in crate::demo) struct Row {
     pub(super) power: bool,
     /// What the daemon decides by.
     pub(super) health: Health,
-    /// As its probes measure it.
+    /// As its probes measure it; nothing while they fail.
     pub(super) round_trip: Option<Duration>,
     /// Sessions the daemon carries there now.
     pub(super) sessions: u32,
@@ -66,7 +66,7 @@ impl Frame {
             name: Arc::clone(&dc.name),
             power: powerless != Some(dc.id),
             health: state.health,
-            round_trip: state.round_trip,
+            round_trip: state.round_trip.filter(|_| state.health != Health::Down),
             sessions: state.slot.active(),
             share: tally.share(dc.id, now),
             countries: tally.countries_of(dc.id),

@@ -126,7 +126,7 @@ mod tests {
     fn the_summary_says_how_the_move_went() {
         let code = |code| CountryCode::new(code).expect("a code of the test");
         let mut tally = Tally::new(["DE", "DE", "US"].map(code));
-        let mut see = |tally: &mut Tally, client, at, seen| {
+        let see = |tally: &mut Tally, client, at, seen| {
             tally.on_event(Event { client: ClientId(client), at: ms(at), seen });
         };
         let (mia, ams) = (DcId(1), DcId(2));
