@@ -1,9 +1,9 @@
 //! The picture of the product in one command: the real daemon, with a real configuration, between
 //! stub DCs and simulated clients, all on loopback, while a DC loses its power and gets it back.
 //!
-//! The stubs ([`network`]) answer where the embedded configuration ([`files`]) expects DCs; the
-//! clients ([`clients`]) bring addresses of many countries in PROXY headers; what they see is
-//! counted ([`tally`]) and shown ([`view`]) beside what the daemon decides by. Distances are
+//! The stubs (`network`) answer where the embedded configuration (`files`) expects DCs; the
+//! clients (`clients`) bring addresses of many countries in PROXY headers; what they see is
+//! counted (`tally`) and shown (`view`) beside what the daemon decides by. Distances are
 //! pretended, nothing else is: no decision of the daemon is made, or known in advance, here.
 //!
 //! Not a load test: the load is that of a few dozen clients, one session at a time each.

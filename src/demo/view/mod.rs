@@ -120,7 +120,7 @@ impl View {
         match self {
             Self::Lines => print(&[lines::line(frame)]),
             Self::Screen { terminal, intro, log } => {
-                terminal.draw(|columns| screen::lines(frame, intro, log, columns))
+                terminal.draw(|columns, rows| screen::lines(frame, intro, log, columns, rows))
             }
         }
     }

@@ -21,13 +21,11 @@ use crate::routing::{Health, Millis};
 /// Taken when the terminal does not tell its size.
 const USUAL_SIZE: (u16, u16) = (80, 24);
 
-/// Columns of a picture whose table is not wrapped, bars aside.
-const LEAST_COLUMNS: usize = 86;
 const LONGEST_BAR: usize = 30;
 const SHORTEST_BAR: usize = 6;
 
-/// Countries named for each DC.
-const COUNTRIES: usize = 4;
+/// From here on there is room for long bars and more countries.
+const WIDE: usize = 92;
 
 /// A terminal in which the demo draws. Gives the cursor back when dropped.
 #[derive(Default)]
@@ -45,14 +43,15 @@ impl Terminal {
         stdout.flush()
     }
 
-    /// Draws over the last picture; `lines` makes the picture for so many columns.
-    pub(super) fn draw(&self, lines: impl FnOnce(usize) -> Vec<String>) -> io::Result<()> {
+    /// Draws over the last picture; `lines` makes the picture for so many columns and
+    /// lines.
+    pub(super) fn draw(&self, lines: impl FnOnce(usize, usize) -> Vec<String>) -> io::Result<()> {
         let (columns, rows) = size();
         // The last row stays free: a line feed there would scroll.
         let room = usize::from(rows).saturating_sub(1);
         let mut stdout = stdout().lock();
         queue!(stdout, BeginSynchronizedUpdate, MoveTo(0, 0))?;
-        for line in lines(columns.into()).iter().take(room) {
+        for line in lines(columns.into(), room).iter().take(room) {
             queue!(stdout, Print(line), Clear(ClearType::UntilNewLine), Print("\r\n"))?;
         }
         queue!(stdout, Clear(ClearType::FromCursorDown), EndSynchronizedUpdate)?;
@@ -79,23 +78,25 @@ fn size() -> (u16, u16) {
     terminal::size().unwrap_or(USUAL_SIZE)
 }
 
-/// The picture, no line longer than `columns`.
+/// The picture, no line longer than `columns`. If there are not `rows` for all events, the last
+/// ones are shown.
 pub(super) fn lines(
     frame: &Frame,
     intro: &[String],
     log: &VecDeque<String>,
     columns: usize,
+    rows: usize,
 ) -> Vec<String> {
-    let mut above = vec![headline(frame)];
-    above.extend_from_slice(intro);
-    above.push(String::new());
-    let mut below = vec![String::new(), totals(frame), phase(frame), String::new()];
-    below.extend(log.iter().cloned());
-    let cut = |line: String| line.chars().take(columns).collect::<String>();
-    let mut lines: Vec<String> = above.into_iter().map(cut).collect();
+    let cut = |line: &str| line.chars().take(columns).collect::<String>();
+    let mut lines = vec![cut(&headline(frame))];
+    lines.extend(intro.iter().map(|line| cut(line)));
+    lines.push(String::new());
     // The table fits by itself, and holds colours, which must not be cut.
     lines.extend(table(&frame.dcs, columns).trim_fmt().lines().map(str::to_owned));
-    lines.extend(below.into_iter().map(cut));
+    lines.extend(["", &totals(frame), &phase(frame), ""].map(cut));
+    let room = rows.saturating_sub(lines.len());
+    let last = log.iter().skip(log.len().saturating_sub(room));
+    lines.extend(last.map(|line| cut(line)));
     lines
 }
 
@@ -108,27 +109,21 @@ fn headline(frame: &Frame) -> String {
     format!("nearpoint demo: {clients} clients of {countries} countries, {clock}")
 }
 
+/// Everything but the bar takes 74 columns when narrow and 80 when wide.
 fn table(dcs: &[Row], columns: usize) -> Table {
-    let header = [
-        "DC",
-        "PLACE",
-        "POWER",
-        "HEALTH",
-        "ROUND TRIP",
-        "SESSIONS",
-        "NEW (LAST 3s)",
-        "",
-        "FROM",
-        "AWAY",
-    ];
-    let mut table = Table::new();
+    let (rest, named, title) = match columns < WIDE {
+        true => (74, 2, "NEW"),
+        false => (80, 4, "NEW SESSIONS"),
+    };
+    let bar_columns = columns.saturating_sub(rest).clamp(SHORTEST_BAR, LONGEST_BAR);
+    let header = ["DC", "PLACE", "POWER", "HEALTH", "RTT", "OPEN", title, "", "FROM", "AWAY"];
     let header = header.map(|title| Cell::new(title).add_attribute(Attribute::Bold));
+    let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(u16::try_from(columns).unwrap_or(u16::MAX))
         .set_header(header);
-    let bar_columns = columns.saturating_sub(LEAST_COLUMNS).clamp(SHORTEST_BAR, LONGEST_BAR);
     for row in dcs {
         table.add_row(vec![
             number(row.id),
@@ -139,7 +134,7 @@ fn table(dcs: &[Row], columns: usize) -> Table {
             number(row.sessions),
             Cell::new(bar(row.share, bar_columns)).fg(Color::Cyan),
             number(format!("{:.0}%", row.share * 100.0)),
-            Cell::new(countries(&row.countries, COUNTRIES)),
+            Cell::new(countries(&row.countries, named)),
             number(row.away.map_or("-".into(), |away| away.to_string())),
         ]);
     }
@@ -195,10 +190,10 @@ mod tests {
     use super::*;
     use crate::demo::view::frame::fixture::frame;
 
-    fn picture(columns: usize) -> Vec<String> {
+    fn picture(columns: usize, rows: usize) -> Vec<String> {
         let intro = ["Try: nearpoint status".to_owned()];
-        let log = VecDeque::from(["   8.0s  Amsterdam lost power: 31 sessions reset".to_owned()]);
-        lines(&frame(), &intro, &log, columns)
+        let log = ["   8.0s  Amsterdam lost power: 31 sessions reset", "   8.2s  later"];
+        lines(&frame(), &intro, &log.map(str::to_owned).into(), columns, rows)
     }
 
     #[test]
@@ -207,26 +202,36 @@ mod tests {
 nearpoint demo: 87 clients of 71 countries, 8.2s of 20.0s
 Try: nearpoint status
 
- DC  PLACE      POWER  HEALTH  ROUND TRIP  SESSIONS  NEW (LAST 3s)        FROM            AWAY
-  1  Miami      on     up          0.2 ms        50  █████████·····  62%  US GB DE FR +3  6512 km
-  2  Amsterdam  OFF    down             -         0  ··············   0%  -                     -
-  3  Singapore  on     up          0.2 ms        30  █████·········  38%  IN JP AU        4100 km
+ DC  PLACE      POWER  HEALTH  RTT     OPEN  NEW SESSIONS               FROM            AWAY
+  1  Miami      on     up      0.2 ms    50  █████████████·······  62%  US GB DE FR +3  6512 km
+  2  Amsterdam  OFF    down         -     0  ····················   0%  -                     -
+  3  Singapore  on     up      0.2 ms    30  ████████············  38%  IN JP AU        4100 km
 
 512 sessions run, 62 a second; 0 failed; 31 lost with the power of their DC
 Amsterdam has no power; it returns in 5.1s.
 
-   8.0s  Amsterdam lost power: 31 sessions reset";
-        let shown = picture(100).join("\n");
+   8.0s  Amsterdam lost power: 31 sessions reset
+   8.2s  later";
+        let shown = picture(100, 34).join("\n");
         assert_eq!(shown, expected, "\n{shown}");
     }
 
     #[test]
     fn no_line_is_longer_than_the_terminal() {
         for columns in [60, 80, 92, 100, 120, 200] {
-            for line in picture(columns) {
+            for line in picture(columns, 34) {
                 assert!(line.chars().count() <= columns, "{columns}: {line}");
             }
         }
+    }
+
+    #[test]
+    fn a_usual_terminal_is_enough_for_a_line_each_and_the_last_events() {
+        let shown = picture(80, 12);
+        let dcs = shown.iter().filter(|line| line.contains(" on ") || line.contains(" OFF "));
+        assert_eq!(dcs.count(), 3);
+        assert_eq!(shown[7], "", "the table has four lines:\n{}", shown.join("\n"));
+        assert_eq!(shown[11..], ["   8.2s  later"]);
     }
 
     #[test]

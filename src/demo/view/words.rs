@@ -9,9 +9,7 @@ use crate::routing::{CountryCode, Health};
 /// What there is to see, and what to try meanwhile.
 pub(super) fn intro(intro: &Intro) -> Vec<String> {
     let mut lines = vec![
-        "The real daemon between stub DCs and clients that bring addresses of the world in PROXY \
-         headers."
-            .to_owned(),
+        "The real daemon, stub DCs, and clients that claim addresses of many countries.".to_owned(),
         "All of it is on loopback: distances are pretended, round trips are measured.".to_owned(),
         "Try in another terminal:".to_owned(),
     ];
