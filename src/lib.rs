@@ -151,6 +151,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod demo;
 pub mod drain;
 pub mod forward;
 pub mod geoip;

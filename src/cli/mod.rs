@@ -16,6 +16,8 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
+use crate::demo::{self, Verdict};
+use args::DemoArgs;
 pub use args::{Cli, Command};
 
 /// A request or a start that failed.
@@ -36,12 +38,18 @@ pub fn execute(cli: Cli) -> ExitCode {
         },
         Command::Status(args) => status::ask(&args),
         Command::Completions { shell } => completions(shell),
-        Command::Demo(args) => demo(&args),
+        Command::Demo(args) => show_demo(&args),
     }
 }
 
-fn demo(args: &args::DemoArgs) -> ExitCode {
-    output::fail(&format!("no demo yet: {args:?}"), FAILED)
+fn show_demo(args: &DemoArgs) -> ExitCode {
+    let options = demo::Options { duration: args.duration, plain: args.plain };
+    match block_on(demo::run(options)) {
+        Ok(Ok(Verdict::NoneFailed)) => ExitCode::SUCCESS,
+        Ok(Ok(Verdict::SomeFailed)) => ExitCode::from(FAILED),
+        Ok(Err(error)) => output::fail(&error.to_string(), FAILED),
+        Err(error) => output::fail(&error.to_string(), FAILED),
+    }
 }
 
 /// Runs one conversation with a daemon on a runtime of its own.
