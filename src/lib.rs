@@ -46,7 +46,7 @@
 //! | 1 | [`telemetry`] | logs | how `config` wants them |
 //! | 2 | [`geoip`], [`probe`], [`control`] | clients to places; live checks; the writer of snapshots | layers 0 and 1, not each other |
 //! | 3 | [`forward`], [`admin`] | the data plane; HTTP for operators | layers 0 and 1, the handles of `control`, not each other |
-//! | 4 | [`reload`], [`app`], [`cli`], [`stub`], `main` | put everything together | everything |
+//! | 4 | [`reload`], [`app`], [`cli`], [`stub`], [`demo`], `main` | put everything together, and show it | everything |
 //!
 //! # The life of a connection
 //!

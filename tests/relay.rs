@@ -70,6 +70,13 @@ impl Lab {
         let closed = self.app.metrics.close_total.with_label_values(&["1", side, reason]);
         wait_until(|| closed.get() > 0).await;
     }
+
+    /// Waits until a session has ended in order, whoever closed first.
+    async fn closed(&self) {
+        let closed = ["client", "upstream"]
+            .map(|side| self.app.metrics.close_total.with_label_values(&["1", side, "closed"]));
+        wait_until(|| closed.iter().any(|count| count.get() > 0)).await;
+    }
 }
 
 /// For what only counters show; there is no event to wait for.
@@ -152,7 +159,7 @@ async fn a_gigabyte_each_way_arrives_whole_and_is_spliced() {
     let mut lab = Lab::new("", "").await;
     let (client, upstream) = lab.session().await;
     both_ways(client, upstream, (1 << 30) / BLOCK).await;
-    lab.ended("client", "closed").await;
+    lab.closed().await;
     for direction in ["up", "down"] {
         let (copied, spliced) = (lab.bytes(direction, "copy"), lab.bytes(direction, "splice"));
         let hello = u64::from(direction == "up");
@@ -166,7 +173,7 @@ async fn without_pipes_everything_is_copied() {
     let mut lab = Lab::new("", "memory: {pipes: 0KiB}").await;
     let (client, upstream) = lab.session().await;
     both_ways(client, upstream, 1024).await;
-    lab.ended("client", "closed").await;
+    lab.closed().await;
     assert_eq!(lab.bytes("up", "splice") + lab.bytes("down", "splice"), 0);
     assert_eq!(lab.app.metrics.pending_bytes.get(), 0);
 }
