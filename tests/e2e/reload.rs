@@ -79,6 +79,8 @@ async fn twenty_lists_garbage_and_cut_files_cost_no_session() {
 
     sleep_until(end).await;
     let outcomes = load.stop().await;
+    println!("{} sessions", outcomes.len());
+    assert!(outcomes.len() > CLIENTS * LISTS, "a load that stood still shows nothing");
     let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.answered.is_err()).collect();
     assert!(failed.is_empty(), "{} of {} failed: {:?}", failed.len(), outcomes.len(), failed[0]);
     for mut session in open {
