@@ -55,7 +55,7 @@ async fn twenty_lists_garbage_and_cut_files_cost_no_session() {
             refused_by_watching(&lab, &edge, "\u{0}garbage: [", 1.0).await;
         }
         if number == LISTS / 2 {
-            let cut = cut_for_less_than_two_looks(&lab, &list).await;
+            let cut = cut_for_less_than_two_looks(&lab, &edge, number).await;
             assert!(!lives.have_seen(&cut), "a half-written list went live");
         } else {
             lab.write("dc_options.yaml", &list);
@@ -79,6 +79,8 @@ async fn twenty_lists_garbage_and_cut_files_cost_no_session() {
 
     sleep_until(end).await;
     let outcomes = load.stop().await;
+    println!("{} sessions", outcomes.len());
+    assert!(outcomes.len() > CLIENTS * LISTS, "a load that stood still shows nothing");
     let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.answered.is_err()).collect();
     assert!(failed.is_empty(), "{} of {} failed: {:?}", failed.len(), outcomes.len(), failed[0]);
     for mut session in open {
@@ -236,21 +238,27 @@ fn first_entries(list: &str, count: usize) -> String {
     list.lines().take(count).map(|line| format!("{line}\n")).collect()
 }
 
-/// Writes a list in two steps that are closer together than two looks at it, and returns what could
-/// be seen between. When this test is not given a processor for so long, it tries again.
-async fn cut_for_less_than_two_looks(lab: &Lab, list: &str) -> String {
-    // All DCs keep an access point: guards would let it pass.
-    let cut = first_entries(list, 5);
-    loop {
+/// Writes a list in two steps that are closer together than two looks at it, with a reload that looks
+/// between them, and returns what there was to be seen then. When this test is not given a processor
+/// for so long, it tries again.
+async fn cut_for_less_than_two_looks(lab: &Lab, edge: &Edge, number: usize) -> String {
+    for attempt in 0.. {
+        // One access point less than are live: guards would let it pass.
+        let cut = format!("{}# attempt {attempt}\n", first_entries(&list(lab, number - 1), 5));
         let began = Instant::now();
         lab.write("dc_options.yaml", &cut);
-        // Long enough for a look to fall between now and then.
-        sleep(TWO_LOOKS / 2).await;
-        lab.write("dc_options.yaml", list);
-        if began.elapsed() < TWO_LOOKS {
+        let completed = async {
+            sleep(TWO_LOOKS / 2).await;
+            lab.write("dc_options.yaml", list(lab, number));
+            began.elapsed()
+        };
+        let both = async { tokio::join!(edge.app.reload(), completed) };
+        let (_, took) = within("a reload", both).await;
+        if took < TWO_LOOKS {
             return cut;
         }
     }
+    unreachable!("it returns or goes on")
 }
 
 /// Writes a list that is refused, and waits until it has been.

@@ -7,6 +7,8 @@ use nearpoint::stub::Whoami;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream};
 
+use super::within;
+
 /// One session as its client sees it.
 pub(crate) struct Client {
     stream: BufReader<TcpStream>,
@@ -118,7 +120,7 @@ pub(crate) async fn refusal_of(at: SocketAddr, bytes: &[u8]) -> End {
         Ok::<_, io::Error>(session)
     };
     match begun.await {
-        Ok(mut session) => session.end().await,
+        Ok(mut session) => within("the session ends", session.end()).await,
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => panic!("{error}"),
         Err(_) => End::Reset,
     }
