@@ -7,7 +7,7 @@ use std::time::Duration;
 use nearpoint::app::App;
 use socket2::SockRef;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -426,4 +426,47 @@ async fn a_reader_that_takes_nothing_for_the_user_timeout_has_stalled() {
     lab.ended("client", "stalled").await;
     read_to_reset(&mut upstream).await;
     drop(client);
+}
+
+#[tokio::test]
+async fn a_session_that_was_quiet_for_long_may_still_answer_a_half_close() {
+    let mut lab = Lab::new("timeouts: {idle: 10m, half_close: 2s}", "").await;
+    let (mut client, mut upstream) = lab.session().await;
+    // Time itself is what is waited for: longer than `half_close`.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    client.shutdown().await.expect("closed");
+    assert_eq!(upstream.read(&mut [0; 8]).await.expect("the end"), 0);
+    tokio::time::sleep(Duration::from_millis(1000)).await;
+    upstream.write_all(b"bye").await.expect("written");
+    drop(upstream);
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.expect("an orderly end");
+    assert_eq!(answer, b"bye");
+}
+
+#[tokio::test]
+async fn a_reset_that_follows_a_half_close_is_noticed() {
+    let mut lab = Lab::new("", "").await;
+    let (mut client, mut upstream) = lab.session().await;
+    client.shutdown().await.expect("closed");
+    assert_eq!(upstream.read(&mut [0; 8]).await.expect("the end"), 0);
+    reset(client);
+    timeout(PATIENCE, upstream.ready(Interest::ERROR)).await.expect("in time").expect("ready");
+    lab.ended("client", "reset").await;
+
+    let (mut client, mut upstream) = lab.session().await;
+    upstream.shutdown().await.expect("closed");
+    assert_eq!(client.read(&mut [0; 8]).await.expect("the end"), 0);
+    reset(upstream);
+    timeout(PATIENCE, client.ready(Interest::ERROR)).await.expect("in time").expect("ready");
+    lab.ended("upstream", "reset").await;
+}
+
+#[tokio::test]
+async fn a_dc_that_takes_nothing_for_the_user_timeout_has_stalled() {
+    let mut lab = Lab::new("tcp: {user_timeout: 2s}", "").await;
+    let (mut client, upstream) = lab.session().await;
+    flood(&mut client).await;
+    lab.ended("upstream", "stalled").await;
+    drop(upstream);
 }

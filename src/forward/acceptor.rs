@@ -5,11 +5,12 @@ use std::io;
 use std::net::TcpListener as StdListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tracing::warn;
 
@@ -38,27 +39,36 @@ impl Acceptor {
         worker: &Rc<Worker>,
         socket: StdListener,
         config: Arc<config::Listener>,
-    ) -> io::Result<Rc<Self>> {
+    ) -> io::Result<OpenAcceptor> {
         let acceptor = Rc::new(Self {
             socket: TcpListener::from_std(socket)?,
             listener: Listener::new(worker, config),
             closing: Notify::new(),
         });
-        tokio::task::spawn_local(accept_until_closed(Rc::clone(worker), Rc::clone(&acceptor)));
-        Ok(acceptor)
+        let accepting = accept_until_closed(Rc::clone(worker), Rc::clone(&acceptor));
+        Ok(OpenAcceptor { acceptor, accepting: tokio::task::spawn_local(accepting) })
     }
 
     /// Other settings hold for new sessions.
-    pub(super) fn adjust(&self, worker: &Worker, config: Arc<config::Listener>) {
-        if let Err(error) = net::adjust(&self.socket, &listen_options(&config)) {
+    fn adjust(&self, worker: &Worker, config: Arc<config::Listener>) {
+        if let Err(error) = net::listen(&self.socket, &listen_options(&config)) {
             warn!(listener = %config.name, %error, "cannot change the options of a socket");
         }
         self.listener.adjust(worker, config);
     }
 
-    /// Accepts what is waiting and closes the socket.
-    pub(super) fn close(&self) {
-        self.closing.notify_one();
+    fn accept_waiting(&self, worker: &Worker) -> Option<Unadmitted> {
+        loop {
+            let place = worker.shared.descriptors.reserve()?;
+            match net::accept_waiting(&self.socket) {
+                Ok((stream, neighbour)) => {
+                    let stream = TcpStream::from_std(stream).ok()?;
+                    return Some(Unadmitted { stream, neighbour, place });
+                }
+                Err(error) if is_clients_fault(&error) => {}
+                Err(_) => return None,
+            }
+        }
     }
 
     /// Takes a client from the queue. A place is held only for one who is there: idle sockets, of
@@ -69,6 +79,27 @@ impl Acceptor {
         };
         let accepted = ready!(self.socket.poll_accept(cx)).map_err(Why::Error);
         Poll::Ready(accepted.map(|(stream, neighbour)| Unadmitted { stream, neighbour, place }))
+    }
+}
+
+/// An acceptor at work.
+pub(super) struct OpenAcceptor {
+    acceptor: Rc<Acceptor>,
+    accepting: JoinHandle<()>,
+}
+
+impl OpenAcceptor {
+    /// Other settings hold for new sessions.
+    pub(super) fn adjust(&self, worker: &Worker, config: Arc<config::Listener>) {
+        self.acceptor.adjust(worker, config);
+    }
+
+    /// Accepts whoever is waiting and closes the socket.
+    pub(super) async fn close(self) {
+        self.acceptor.closing.notify_one();
+        drop(self.acceptor);
+        // A panic would have ended the process.
+        let _ = self.accepting.await;
     }
 }
 
@@ -98,9 +129,9 @@ async fn accept_until_closed(worker: Rc<Worker>, acceptor: Rc<Acceptor>) {
             () = acceptor.closing.notified() => break,
         }
     }
-    // Those in the queue have been told by the kernel that they are connected.
-    let cx = &mut Context::from_waker(Waker::noop());
-    while let Poll::Ready(Ok(accepted)) = acceptor.poll_accept(&worker, cx) {
+    // Those in the queue have been told by the kernel that they are connected. It is asked itself:
+    // the runtime may not have heard of them yet.
+    while let Some(accepted) = acceptor.accept_waiting(&worker) {
         acceptor.listener.serve(&worker, accepted);
     }
 }

@@ -69,10 +69,12 @@ impl SessionGuard {
 
 impl Drop for SessionGuard {
     fn drop(&mut self) {
-        let reason = self.closed.unwrap_or_else(|| {
+        // A session that was cut short had no end of its own.
+        let cut = CloseReason { side: Side::Nearpoint, ending: Ending::Shutdown };
+        let reason = self.closed.unwrap_or(cut);
+        if reason.ending != Ending::Closed {
             net::reset_on_close(&self.upstream);
-            CloseReason { side: Side::Nearpoint, ending: Ending::Shutdown }
-        });
+        }
         self.metrics.closed(reason).inc();
         self.metrics.sessions_active.dec();
         self.session_seconds.observe(self.began.elapsed().as_secs_f64());

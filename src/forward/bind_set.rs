@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
@@ -91,7 +92,7 @@ pub(super) fn open(
     // Nobody else can be at a port that the kernel has yet to choose.
     let exclusive = match key.address.port() {
         0 => None,
-        _ => Some(ExclusiveBind::tcp(key.address).map_err(|_| OpenError::Taken(key.address))?),
+        _ => Some(ExclusiveBind::tcp(key.address).map_err(|error| not_exclusive(key, error))?),
     };
     let sockets =
         bind_group(key.address, &listen_options(listener), workers).map_err(OpenError::Bind)?;
@@ -102,6 +103,13 @@ pub(super) fn open(
         _exclusive: exclusive,
     };
     Ok(NewBind { open, sockets })
+}
+
+fn not_exclusive(key: BindKey, source: io::Error) -> OpenError {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => OpenError::Taken(key.address),
+        _ => OpenError::Bind(BindError { address: key.address, act: "reserve", source }),
+    }
 }
 
 /// The options of a listener's sockets.

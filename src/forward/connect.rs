@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -13,7 +12,7 @@ use tokio::time::timeout_at;
 
 use super::worker::Worker;
 use crate::config;
-use crate::net::{self, DialOptions, Keepalive};
+use crate::net::{self, DialError, DialOptions, Keepalive};
 use crate::routing::{
     Attempt, AttemptPlan, ClientAddr, ConnectFailure, DcSlot, GiveUp, Ranking, Snapshot, Step,
 };
@@ -71,7 +70,12 @@ pub(super) async fn connect_upstream(
                     return Ok(Connected { stream, attempt, took: began.elapsed() });
                 }
                 Ok((attempt, Err(error))) => {
-                    failed(worker, snapshot, attempt, ConnectFailure::from(&error));
+                    failed(
+                        worker,
+                        snapshot,
+                        attempt,
+                        ConnectFailure::new(&error.source, error.sent),
+                    );
                     plan.on_failed(attempt);
                 }
                 Err(_elapsed) => {}
@@ -105,7 +109,7 @@ struct Dials {
 
 struct Dial {
     attempt: Attempt,
-    connecting: Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>,
+    connecting: Pin<Box<dyn Future<Output = Result<TcpStream, DialError>>>>,
     _permit: ConnectPermit,
 }
 
@@ -128,7 +132,7 @@ impl Dials {
     }
 
     /// The next dial that comes to an end; pending for ever while there is none.
-    async fn next(&mut self) -> (Attempt, io::Result<TcpStream>) {
+    async fn next(&mut self) -> (Attempt, Result<TcpStream, DialError>) {
         poll_fn(|cx| {
             for at in 0..self.in_flight.len() {
                 if let Poll::Ready(result) = self.in_flight[at].connecting.as_mut().poll(cx) {

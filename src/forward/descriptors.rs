@@ -4,8 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Kept for probes, the admin API, configuration files and logs.
-const RESERVED: usize = 64 + 64;
+/// Kept for the admin API, listening sockets, runtimes, configuration files and logs.
+const RESERVED: usize = 128;
+
+/// Kept beside for probes, of which so many may be under way, where there are descriptors enough.
+const PROBES: usize = 512;
 
 /// One for the client, one for the upstream.
 const PER_SESSION: usize = 2;
@@ -27,7 +30,8 @@ impl DescriptorBudget {
     /// What `limit` descriptors allow beside `pipes` pipes; at least one session.
     pub(super) fn new(limit: u64, pipes: usize) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let others = RESERVED.saturating_add(pipes.saturating_mul(2));
+        let probes = if limit >= 8 * PROBES { PROBES } else { 0 };
+        let others = (RESERVED + probes).saturating_add(pipes.saturating_mul(2));
         let most = (limit.saturating_sub(others) / PER_SESSION).max(1);
         Self { taken: AtomicUsize::new(0), most }
     }

@@ -24,8 +24,8 @@ const CALM_AFTER: u8 = 8;
 /// Less than this is copied as cheaply as it is spliced.
 const SMALL_FILL: usize = 8 * 1024;
 
-/// Rounds a flow may make before others have their turn.
-const ROUNDS: u32 = 16;
+/// Bytes a flow may move before others have their turn.
+const TURN: u64 = 512 * 1024;
 
 /// One direction.
 #[derive(Default)]
@@ -37,7 +37,7 @@ pub(super) struct Flow {
     source_broken: bool,
     /// The end of the stream has been passed on, or there will be none.
     done: bool,
-    /// Waits for the sink, and so does not look at the source.
+    /// The sink has not taken what it was last offered.
     back_pressured: bool,
     /// Bytes moved since the last [`Flow::take_counts`].
     copied: u64,
@@ -88,9 +88,14 @@ impl Flow {
         self.done
     }
 
-    /// Whether the flow waits for the sink: then it would not notice that its source has broken.
+    /// Whether the sink has not taken what it was last offered.
     pub(super) fn is_back_pressured(&self) -> bool {
         self.back_pressured
+    }
+
+    /// Whether the flow does not read now, and so would not notice that its source has broken.
+    pub(super) fn is_blind(&self) -> bool {
+        self.back_pressured || self.done
     }
 
     /// The source has broken. What it had sent is still delivered, but never an orderly end.
@@ -118,7 +123,8 @@ impl Flow {
         to: &TcpStream,
         resources: &Resources,
     ) -> Poll<Result<(), Broken>> {
-        for _ in 0..ROUNDS {
+        let until = self.moved() + TURN;
+        while self.moved() < until {
             if self.done {
                 return Poll::Ready(Ok(()));
             }
@@ -130,6 +136,7 @@ impl Flow {
                 self.done = true;
                 return Poll::Ready(Ok(()));
             }
+            self.promote_if_bulk();
             let taken = match &self.carrier {
                 Carrier::Copy { .. } => self.poll_copy(cx, from, to, resources),
                 Carrier::Splice { .. } => self.poll_splice(cx, from, resources),
@@ -158,7 +165,7 @@ impl Flow {
         resources: &Resources,
     ) -> Poll<Result<(), Broken>> {
         while self.has_held() {
-            ready!(self.poll_sink(cx, to))?;
+            ready!(to.poll_write_ready(cx)).map_err(Broken::Sink)?;
             let written = match &mut self.carrier {
                 Carrier::Copy { held: Some(held), .. } => {
                     let rest = &held.bytes[held.written..];
@@ -176,12 +183,7 @@ impl Flow {
                 }
                 Carrier::Copy { held: None, .. } | Carrier::Splice { pipe: None, .. } => Ok(0),
             };
-            match written {
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                    return Poll::Ready(Err(Broken::Sink(error)));
-                }
-                Ok(_) | Err(_) => {}
-            }
+            self.offered(written)?;
             self.release_written(resources);
         }
         Poll::Ready(Ok(()))
@@ -194,10 +196,20 @@ impl Flow {
         }
     }
 
-    fn poll_sink(&mut self, cx: &mut Context<'_>, to: &TcpStream) -> Poll<Result<(), Broken>> {
-        let ready = to.poll_write_ready(cx).map_err(Broken::Sink);
-        self.back_pressured = ready.is_pending();
-        ready
+    /// The sink was offered bytes: how many it took. Only this tells whether it is slow; readiness is
+    /// also given when the socket has broken.
+    fn offered(&mut self, written: io::Result<usize>) -> Result<usize, Broken> {
+        match written {
+            Ok(written) => {
+                self.back_pressured = false;
+                Ok(written)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.back_pressured = true;
+                Ok(0)
+            }
+            Err(error) => Err(Broken::Sink(error)),
+        }
     }
 
     fn release_written(&mut self, resources: &Resources) {
@@ -206,6 +218,19 @@ impl Flow {
             && let Some(held) = held.take()
         {
             resources.pending.sub(held.size());
+        }
+    }
+
+    fn count_full_reads(&mut self, full: bool) {
+        if let Carrier::Copy { full_reads, .. } = &mut self.carrier {
+            *full_reads = if full { full_reads.saturating_add(1) } else { 0 };
+        }
+    }
+
+    /// A flow that keeps filling the scratch buffer is spliced from here on. Nothing is held now.
+    fn promote_if_bulk(&mut self) {
+        if matches!(self.carrier, Carrier::Copy { full_reads: BULK_AFTER.., held: None }) {
+            self.carrier = Carrier::Splice { pipe: None, small_fills: 0 };
         }
     }
 
@@ -230,31 +255,23 @@ impl Flow {
             self.source_ended = true;
             return Poll::Ready(Ok(()));
         }
-        let full = received == scratch.len();
+        self.count_full_reads(received == scratch.len());
         let bytes = &scratch[..received];
-        let written = match to.try_io(Interest::WRITABLE, || net::send(to, bytes)) {
-            Ok(written) => written,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) => return Poll::Ready(Err(Broken::Sink(error))),
-        };
+        let written = self.offered(to.try_io(Interest::WRITABLE, || net::send(to, bytes)))?;
         self.copied += written as u64;
         if !may_hold {
             net::receive(from, &mut scratch[..written]).map_err(Broken::Source)?;
             return match written {
-                0 => self.poll_sink(cx, to),
+                0 => to.poll_write_ready(cx).map_err(Broken::Sink),
                 _ => Poll::Ready(Ok(())),
             };
         }
-        let Carrier::Copy { full_reads, held } = &mut self.carrier else {
-            return Poll::Ready(Ok(()));
-        };
-        *full_reads = if full { full_reads.saturating_add(1) } else { 0 };
-        if written < received {
+        if written < received
+            && let Carrier::Copy { held, .. } = &mut self.carrier
+        {
             let rest = Held { bytes: bytes[written..].into(), written: 0 };
             resources.pending.add(rest.size());
             *held = Some(Box::new(rest));
-        } else if *full_reads >= BULK_AFTER {
-            self.carrier = Carrier::Splice { pipe: None, small_fills: 0 };
         }
         Poll::Ready(Ok(()))
     }
@@ -280,9 +297,13 @@ impl Flow {
         };
         let filled = from.try_io(Interest::READABLE, || pipe.fill(from));
         match filled {
+            // splice(2) also says 0 before urgent data, which only a read passes over.
             Ok(0) => {
-                self.source_ended = true;
                 resources.give_back(pipe);
+                match net::peek(from, &mut [0]) {
+                    Ok(0) => self.source_ended = true,
+                    Ok(_) | Err(_) => self.carrier = Carrier::default(),
+                }
             }
             Ok(filled) => {
                 *small_fills = if filled < SMALL_FILL { small_fills.saturating_add(1) } else { 0 };

@@ -33,6 +33,8 @@ pub(super) struct IdleWheel {
     /// First entry of each slot; entries of a slot are linked both ways.
     slots: [u32; SLOTS as usize],
     now: u32,
+    /// Who comes now is to leave at once.
+    shut_down: bool,
 }
 
 struct Entry {
@@ -47,7 +49,7 @@ struct Entry {
 
 impl Default for IdleWheel {
     fn default() -> Self {
-        Self { entries: Slab::new(), slots: [NONE; SLOTS as usize], now: 0 }
+        Self { entries: Slab::new(), slots: [NONE; SLOTS as usize], now: 0, shut_down: false }
     }
 }
 
@@ -79,8 +81,9 @@ impl IdleWheel {
         }
     }
 
-    /// Ends every session.
+    /// Ends every session, and those that are still to begin.
     pub(super) fn shut_down(&mut self) {
+        self.shut_down = true;
         for (_, entry) in &mut self.entries {
             entry.expire(Expiry::Shutdown);
         }
@@ -90,7 +93,7 @@ impl IdleWheel {
         let entry = Entry {
             last_active: self.now,
             timeout: ticks(timeout),
-            expired: None,
+            expired: self.shut_down.then_some(Expiry::Shutdown),
             waker: None,
             slot: NONE,
             next: NONE,
@@ -101,12 +104,11 @@ impl IdleWheel {
         key
     }
 
-    fn set_timeout(&mut self, key: u32, timeout: Duration) {
+    fn restart(&mut self, key: u32, timeout: Duration) {
         self.unlink(key);
         let entry = &mut self.entries[key as usize];
-        entry.timeout = ticks(timeout);
-        let left = entry.timeout.saturating_sub(self.now.wrapping_sub(entry.last_active));
-        self.link(key, left);
+        (entry.timeout, entry.last_active) = (ticks(timeout), self.now);
+        self.link(key, ticks(timeout));
     }
 
     /// Puts an unlinked entry where it is looked at after `left` ticks, or after a whole turn.
@@ -172,9 +174,9 @@ impl IdleTimer {
         now
     }
 
-    /// Another timeout holds from now on.
-    pub(super) fn set_timeout(&self, timeout: Duration) {
-        self.wheel.borrow_mut().set_timeout(self.key, timeout);
+    /// Another timeout holds, and its time begins now.
+    pub(super) fn restart(&self, timeout: Duration) {
+        self.wheel.borrow_mut().restart(self.key, timeout);
     }
 
     /// Whether the time is over; if not, `waker` is woken when it is.
@@ -237,12 +239,11 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_timeout_takes_force_at_once() {
+    fn a_shorter_timeout_takes_force_at_once_and_begins_anew() {
         let wheel = Rc::default();
         let timer = IdleTimer::new(&wheel, TICK * 2400);
-        turn(&wheel, 5);
-        timer.touch();
-        timer.set_timeout(TICK * 3);
+        turn(&wheel, 50);
+        timer.restart(TICK * 3);
         turn(&wheel, 3);
         assert_eq!(expired(&timer), None);
         turn(&wheel, 1);
@@ -255,6 +256,8 @@ mod tests {
         let timers = [IdleTimer::new(&wheel, TICK * 10), IdleTimer::new(&wheel, TICK * 999)];
         wheel.borrow_mut().shut_down();
         assert!(timers.iter().all(|timer| expired(timer) == Some(Expiry::Shutdown)));
+        let late = IdleTimer::new(&wheel, TICK * 10);
+        assert_eq!(expired(&late), Some(Expiry::Shutdown));
     }
 
     proptest! {

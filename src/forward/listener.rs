@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -15,7 +15,7 @@ use tracing::{debug, info};
 use super::descriptors::DescriptorPlace;
 use super::idle::TICK;
 use super::session;
-use super::worker::Worker;
+use super::worker::{LiveSession, Worker};
 use crate::config;
 use crate::metrics::Metrics;
 use crate::metrics::handles::{DcMetrics, ListenerMetrics};
@@ -46,18 +46,33 @@ pub(super) struct Settings {
     dcs: RefCell<Option<DcCache>>,
 }
 
-type DcCache = (Arc<Topology>, BTreeMap<DcId, Rc<DcMetrics>>);
+/// Weak: a listener that has few sessions must not keep an old topology alive.
+type DcCache = (Weak<Topology>, BTreeMap<DcId, Rc<DcMetrics>>);
 
-/// An accepted client and the places that it takes.
+/// An accepted client and the places that it takes. Unless its session ends in order it is reset
+/// when dropped: an end that it could take for an answer must be one.
 pub(super) struct Accepted {
     /// The connection.
     pub(super) stream: TcpStream,
+    /// Both directions were closed in order.
+    pub(super) ended_in_order: bool,
     /// Who is at its other end: the client, or a load balancer before us.
     pub(super) neighbour: SocketAddr,
+    /// Counts it among the sessions of the worker, from before its task first runs: a drain must not
+    /// overlook it.
+    _live: LiveSession,
     /// Counts it towards the listener's limit.
     _permit: SessionPermit,
     /// Counts it towards the process's descriptors.
     _place: DescriptorPlace,
+}
+
+impl Drop for Accepted {
+    fn drop(&mut self) {
+        if !self.ended_in_order {
+            net::reset_on_close(&self.stream);
+        }
+    }
 }
 
 impl Settings {
@@ -80,8 +95,8 @@ impl Settings {
         dc: DcId,
     ) -> Rc<DcMetrics> {
         let mut cache = self.dcs.borrow_mut();
-        if cache.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, topology)) {
-            *cache = Some((Arc::clone(topology), BTreeMap::new()));
+        if cache.as_ref().is_none_or(|(known, _)| known.as_ptr() != Arc::as_ptr(topology)) {
+            *cache = Some((Arc::downgrade(topology), BTreeMap::new()));
         }
         let resolve = || Rc::new(DcMetrics::resolve(metrics, &self.config.name, dc));
         match cache.as_mut() {
@@ -110,16 +125,14 @@ impl Listener {
         *self.current.borrow_mut() = Settings::new(worker, config);
     }
 
-    /// Resets a client, counts it, and says so once in a while.
+    /// Counts a client that is refused, and says so once in a while. Dropping it resets it.
     pub(super) fn refuse(
         &self,
         worker: &Worker,
-        stream: &TcpStream,
         neighbour: SocketAddr,
         refusal: Refusal,
         detail: &dyn std::fmt::Display,
     ) {
-        net::reset_on_close(stream);
         let settings = self.settings();
         settings.metrics.refused(refusal).inc();
         let (listener, reason) = (&*settings.config.name, refusal.as_str());
@@ -139,11 +152,21 @@ impl Listener {
         settings.metrics.sessions_total.inc();
         match settings.sessions.admit(settings.config.limits.sessions) {
             Some(permit) => {
-                let accepted = Accepted { stream, neighbour, _permit: permit, _place: place };
+                let accepted = Accepted {
+                    stream,
+                    ended_in_order: false,
+                    neighbour,
+                    _live: worker.enter(),
+                    _permit: permit,
+                    _place: place,
+                };
                 let session = session::serve(Rc::clone(worker), Rc::clone(self), accepted);
                 tokio::task::spawn_local(session);
             }
-            None => self.refuse(worker, &stream, neighbour, Refusal::Limit, &"limits.sessions"),
+            None => {
+                net::reset_on_close(&stream);
+                self.refuse(worker, neighbour, Refusal::Limit, &"limits.sessions");
+            }
         }
     }
 }

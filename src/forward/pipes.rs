@@ -5,6 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::net::Pipe;
 
+/// Requests that are turned down unasked after the kernel has refused a pipe: asking costs more than
+/// the copy that a pipe would save.
+const TURN_DOWN: u32 = 1000;
+
 /// How many pipes the process may have.
 pub(super) struct PipeBudget {
     free: AtomicUsize,
@@ -40,12 +44,14 @@ impl PipeBudget {
 pub(super) struct PipePool {
     budget: Arc<PipeBudget>,
     idle: Vec<Pipe>,
+    /// Requests still to be turned down since the kernel last refused a pipe.
+    turn_down: u32,
 }
 
 impl PipePool {
     /// An empty pool within the process's budget.
     pub(super) fn new(budget: Arc<PipeBudget>) -> Self {
-        Self { budget, idle: Vec::new() }
+        Self { budget, idle: Vec::new(), turn_down: 0 }
     }
 
     /// A pipe, or `None` while the budget is used up or the kernel grants none worth having: then
@@ -54,12 +60,14 @@ impl PipePool {
         if let Some(pipe) = self.idle.pop() {
             return Some(pipe);
         }
-        if !self.budget.reserve() {
+        if self.turn_down > 0 || !self.budget.reserve() {
+            self.turn_down = self.turn_down.saturating_sub(1);
             return None;
         }
         let pipe = Pipe::new(self.budget.pipe_size).ok();
         if pipe.is_none() {
             self.budget.release();
+            self.turn_down = TURN_DOWN;
         }
         pipe
     }

@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 
 use prometheus::IntCounter;
 use tokio::sync::{mpsc, oneshot};
+use tracing::error;
 
-use super::bind_set::{self, BindKey, NewBind, OpenBind, OpenError};
+use super::bind_set::{self, BindKey, NewBind, OpenBind, OpenError, listen_options};
 use super::descriptors::DescriptorBudget;
 use super::pipes::PipeBudget;
 use super::worker::{self, Command};
 use crate::config::{self, Memory};
 use crate::control::{PassiveEvidence, SnapshotReader};
 use crate::metrics::Metrics;
+use crate::net;
 use crate::routing::Origin;
 use crate::sessions::Sessions;
 
@@ -127,10 +129,12 @@ impl DataPlane {
         });
         let start = |number| {
             let (commands, receiver) = mpsc::unbounded_channel();
+            let (started, told) = std::sync::mpsc::channel();
             let shared = Arc::clone(&shared);
             thread::Builder::new()
                 .name(format!("worker-{number}"))
-                .spawn(move || worker::run(number, shared, receiver))?;
+                .spawn(move || worker::run(number, shared, receiver, &started))?;
+            told.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))?;
             Ok(commands)
         };
         let workers = (0..workers).map(start).collect::<io::Result<_>>()?;
@@ -143,8 +147,8 @@ impl DataPlane {
         self.shared.descriptors.most()
     }
 
-    /// Opens the sockets that `listeners` want and that are not open yet. Nobody is accepted, and
-    /// nothing that is open changes, until [`DataPlane::apply`].
+    /// Binds the sockets that `listeners` want and that are not open yet. Clients are refused there,
+    /// and nothing that is open changes, until [`DataPlane::apply`].
     ///
     /// # Errors
     /// When a socket cannot be had; then none is left.
@@ -158,7 +162,8 @@ impl DataPlane {
         Ok(Prepared { wanted, new })
     }
 
-    /// Accepts from what was prepared, adjusts what stays, closes what is not wanted any more.
+    /// Listens at and accepts from what was prepared, adjusts what stays, closes what is not wanted
+    /// any more.
     pub fn apply(&mut self, prepared: Prepared) {
         let Prepared { wanted, mut new } = prepared;
         let gone: Vec<BindKey> =
@@ -170,6 +175,11 @@ impl DataPlane {
         for (key, listener) in wanted {
             if let Some(NewBind { open, sockets }) = new.remove(&key) {
                 self.open.insert(key, open);
+                for socket in &sockets {
+                    if let Err(error) = net::listen(socket, &listen_options(&listener)) {
+                        error!(bind = %key, %error, "cannot listen");
+                    }
+                }
                 // A worker that is gone has aborted the process.
                 for (worker, socket) in self.workers.iter().zip(sockets) {
                     let _ = worker.send(Command::Open(key, socket, Arc::clone(&listener)));

@@ -78,7 +78,11 @@ async fn read_whole(stream: &TcpStream) -> Result<Announced, HeaderError> {
         let peeked = peek_more(stream, &mut buffer, seen).await.map_err(HeaderError::Read)?;
         match parse(&buffer[..peeked]) {
             Parsed::Whole(len, announced) => {
-                net::receive(stream, &mut buffer[..len]).map_err(HeaderError::Read)?;
+                let mut taken = 0;
+                while taken < len {
+                    let rest = &mut buffer[taken..len];
+                    taken += net::receive(stream, rest).map_err(HeaderError::Read)?;
+                }
                 return Ok(announced);
             }
             Parsed::Malformed => return Err(HeaderError::Malformed),

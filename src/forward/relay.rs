@@ -24,8 +24,9 @@ const FLUSH: Duration = Duration::from_secs(10);
 /// How long what was received before a reset is given to arrive.
 const LAST_DELIVERY: Duration = Duration::from_secs(1);
 
-/// Between looks at whether it has arrived: the kernel has no event for that.
-const DELIVERY_LOOKS: Duration = Duration::from_millis(2);
+/// Before the first look at whether it has arrived, doubled after each: the kernel has no event for
+/// that.
+const FIRST_LOOK: Duration = Duration::from_millis(2);
 
 /// The two sockets of a session, and what is needed while it lasts.
 pub(super) struct Relay<'a> {
@@ -53,8 +54,8 @@ struct Progress {
 }
 
 impl Relay<'_> {
-    /// Relays until the session ends, and says how it did. Unless that is [`Ending::Closed`], the
-    /// sockets are set up to be reset when they are dropped.
+    /// Relays until the session ends, and says how it did. Unless that is [`Ending::Closed`], both
+    /// sockets are to be reset.
     pub(super) async fn run(&self) -> CloseReason {
         let mut progress = Progress::default();
         let end = self.until_end(&mut progress).await;
@@ -78,10 +79,6 @@ impl Relay<'_> {
         progress.up.abandon(self.resources);
         progress.down.abandon(self.resources);
         self.flush(&mut progress);
-        if reason.ending != Ending::Closed {
-            net::reset_on_close(self.client);
-            net::reset_on_close(self.upstream);
-        }
         reason
     }
 
@@ -92,13 +89,14 @@ impl Relay<'_> {
             if let Poll::Ready(end) = self.poll_flows(cx, progress) {
                 return Poll::Ready(end);
             }
-            // A flow that waits for its sink does not read, and would not see its source break.
-            if progress.up.is_back_pressured()
+            // A flow that waits for its sink, or has ended, does not read: it would not see its
+            // source break.
+            if progress.up.is_blind()
                 && let Poll::Ready(error) = client.poll(cx)
             {
                 return Poll::Ready(End::Broken(Side::Client, error));
             }
-            if progress.down.is_back_pressured()
+            if progress.down.is_blind()
                 && let Poll::Ready(error) = upstream.poll(cx)
             {
                 return Poll::Ready(End::Broken(Side::Upstream, error));
@@ -120,7 +118,7 @@ impl Relay<'_> {
                 }
                 if progress.first_closed.is_none() {
                     progress.first_closed = Some(side);
-                    self.timer.set_timeout(self.timeouts.half_close.min(self.timeouts.idle));
+                    self.timer.restart(self.timeouts.half_close.min(self.timeouts.idle));
                 }
             }
         }
@@ -169,8 +167,10 @@ impl Relay<'_> {
         let delivered = async {
             // The flow ends with the end of the stream, or with the error that is known already.
             poll_fn(|cx| self.poll_flow(cx, progress, broken).map(drop)).await;
+            let mut pause = FIRST_LOOK;
             while net::unacknowledged(sink) > 0 {
-                sleep(DELIVERY_LOOKS).await;
+                sleep(pause).await;
+                pause *= 2;
             }
         };
         // Late means lost: the reset is due.

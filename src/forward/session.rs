@@ -8,11 +8,10 @@ use super::listener::{Accepted, Listener};
 use super::proxy_header::{self, Announced, HeaderError};
 use super::relay::Relay;
 use super::worker::Worker;
-use crate::routing::{Client, ClientAddr, GiveUp, Refusal, rank};
+use crate::routing::{Client, ClientAddr, Ending, GiveUp, Refusal, rank};
 
 /// Serves one accepted client to its end.
-pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, accepted: Accepted) {
-    let _live = worker.enter();
+pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, mut accepted: Accepted) {
     // Boxed: a session that is connected must not carry the size of its beginning.
     match Box::pin(open(&worker, &listener, &accepted)).await {
         Ok(mut session) => {
@@ -25,11 +24,12 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, accepted: 
                 timeouts: session.timeouts,
                 metrics: &session.metrics,
             };
-            session.closed = Some(relay.run().await);
+            let reason = relay.run().await;
+            accepted.ended_in_order = reason.ending == Ending::Closed;
+            session.closed = Some(reason);
         }
         Err(refused) => {
-            let Accepted { stream, neighbour, .. } = &accepted;
-            listener.refuse(&worker, stream, *neighbour, refused.refusal(), &refused);
+            listener.refuse(&worker, accepted.neighbour, refused.refusal(), &refused);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tracing::error;
 
-use super::acceptor::Acceptor;
+use super::acceptor::{Acceptor, OpenAcceptor};
 use super::bind_set::BindKey;
 use super::idle::{IdleTimer, IdleWheel, TICK};
 use super::pipes::PipePool;
@@ -23,6 +24,10 @@ use crate::net::Pipe;
 
 /// What a flow reads into: large enough that only bulk fills it.
 const SCRATCH: usize = 32 * 1024;
+
+/// Sessions that may run before the worker looks at its sockets again: with many bulk sessions, who
+/// has a small message must not wait for all of them.
+const EVENT_INTERVAL: u32 = 16;
 
 /// How long sessions that were told to end are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -145,19 +150,30 @@ impl Worker {
 }
 
 /// The life of a worker thread: until it is told to drain, or whoever tells it is gone.
-pub(super) fn run(number: usize, shared: Arc<Shared>, commands: mpsc::UnboundedReceiver<Command>) {
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+/// Whether it could begin is told on `started`.
+pub(super) fn run(
+    number: usize,
+    shared: Arc<Shared>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    started: &std::sync::mpsc::Sender<io::Result<()>>,
+) {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .event_interval(EVENT_INTERVAL)
+        .build_local(LocalOptions::default());
+    // Who waits for this is there until it is told.
     match runtime {
         Ok(runtime) => {
+            let _ = started.send(Ok(()));
             let worker = Rc::new(Worker::new(number, shared));
             runtime.block_on(serve(number, worker, commands));
         }
-        Err(error) => error!(worker = number, %error, "cannot start a data-plane runtime"),
+        Err(error) => drop(started.send(Err(error))),
     }
 }
 
 async fn serve(number: usize, worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
-    let mut acceptors: BTreeMap<BindKey, Rc<Acceptor>> = BTreeMap::new();
+    let mut acceptors: BTreeMap<BindKey, OpenAcceptor> = BTreeMap::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -184,12 +200,13 @@ async fn serve(number: usize, worker: Rc<Worker>, mut commands: mpsc::UnboundedR
             }
             Some(Command::Close(key)) => {
                 if let Some(acceptor) = acceptors.remove(&key) {
-                    acceptor.close();
+                    acceptor.close().await;
                 }
             }
             Some(Command::Drain(deadline, done)) => {
-                acceptors.values().for_each(|acceptor| acceptor.close());
-                acceptors.clear();
+                for acceptor in std::mem::take(&mut acceptors).into_values() {
+                    acceptor.close().await;
+                }
                 drain_while_ticking(number, &worker, &mut ticks, deadline).await;
                 // Nobody may wait any more.
                 let _ = done.send(());

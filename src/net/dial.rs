@@ -4,8 +4,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 
 /// TCP keepalive (`tcp(7)`: `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +29,31 @@ pub struct DialOptions {
     pub user_timeout: Duration,
 }
 
+/// A dial came to nothing.
+#[derive(Debug)]
+pub struct DialError {
+    /// What the kernel said.
+    pub source: io::Error,
+    /// It said so after the first packet had left: then it is the network's word. An error like
+    /// `ENETUNREACH` is this host's own when it comes at once, and some router's when it comes later.
+    pub sent: bool,
+}
+
 /// Connects to `address`; without options a plain socket, as a probe needs it. Dropping the future
 /// gives the dial up and leaves nothing behind.
 ///
 /// # Errors
 /// Whatever socket(2), setsockopt(2) or connect(2) say; none of them waits for a timeout of ours.
-pub async fn dial(address: SocketAddr, options: Option<&DialOptions>) -> io::Result<TcpStream> {
+pub async fn dial(
+    address: SocketAddr,
+    options: Option<&DialOptions>,
+) -> Result<TcpStream, DialError> {
+    let stream = begin(address, options).map_err(|source| DialError { source, sent: false })?;
+    established(&stream).await.map_err(|source| DialError { source, sent: true })?;
+    Ok(stream)
+}
+
+fn begin(address: SocketAddr, options: Option<&DialOptions>) -> io::Result<TcpStream> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     if let Some(options) = options {
@@ -41,7 +61,18 @@ pub async fn dial(address: SocketAddr, options: Option<&DialOptions>) -> io::Res
         keep_alive(&socket, options.keepalive)?;
         socket.set_tcp_user_timeout(Some(options.user_timeout))?;
     }
-    TcpSocket::from_std_stream(socket.into()).connect(address).await
+    match socket.connect(&address.into()) {
+        // EINPROGRESS is an error without a kind.
+        Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => Err(error),
+        Ok(()) | Err(_) => TcpStream::from_std(socket.into()),
+    }
+}
+
+/// `connect(2)`: a socket whose connection is under way becomes writable, and its pending error says
+/// what came of it.
+async fn established(stream: &TcpStream) -> io::Result<()> {
+    stream.writable().await?;
+    stream.take_error()?.map_or(Ok(()), Err)
 }
 
 pub(super) fn keep_alive(socket: &Socket, keepalive: Keepalive) -> io::Result<()> {
@@ -69,7 +100,7 @@ mod tests {
             },
             user_timeout: Duration::from_secs(33),
         };
-        let stream = dial(listener.local_addr()?, Some(&options)).await?;
+        let stream = dial(listener.local_addr()?, Some(&options)).await.map_err(|it| it.source)?;
         let socket = SockRef::from(&stream);
         assert!(socket.tcp_nodelay()? && socket.keepalive()?);
         assert_eq!(socket.tcp_keepalive_time()?, options.keepalive.idle);
@@ -83,6 +114,14 @@ mod tests {
     async fn nobody_listening_is_refused() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
         let error = dial(free.expect("a port"), None).await.expect_err("nobody listens");
-        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(error.source.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn what_this_host_will_not_even_try_is_no_word_of_the_network() {
+        // 255.255.255.255 is no address to connect to: EACCES or ENETUNREACH, at once.
+        let nowhere = "255.255.255.255:1".parse().expect("an address of the test");
+        let error = dial(nowhere, None).await.expect_err("nobody is everybody");
+        assert!(!error.sent, "{error:?}");
     }
 }

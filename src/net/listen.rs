@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::dial::{Keepalive, keep_alive};
@@ -44,8 +45,8 @@ impl std::error::Error for BindError {
     }
 }
 
-/// Binds `count` sockets, at least 1, to one address and listens on all. Port 0 picks one free port
-/// for the whole group; an IPv6 address means IPv6 only.
+/// Binds `count` sockets, at least 1, to one address. Port 0 picks one free port for the whole group;
+/// an IPv6 address means IPv6 only. Clients are refused until [`listen`].
 ///
 /// # Errors
 /// When any of them cannot be had; then none is left.
@@ -65,15 +66,26 @@ pub fn bind_group(
     Ok(group)
 }
 
-/// Gives a listening socket, and those accepted from now on, other options; connections that wait in
-/// its queue stay.
+/// Listens at a bound socket. One that listens already, and sockets accepted from now on, get these
+/// options; connections that wait in its queue stay.
 ///
 /// # Errors
 /// What setsockopt(2) or listen(2) say.
-pub fn adjust(listener: &impl AsFd, options: &ListenOptions) -> io::Result<()> {
+pub fn listen(listener: &impl AsFd, options: &ListenOptions) -> io::Result<()> {
     let socket = SockRef::from(listener);
     set_inherited(&socket, options)?;
-    socket.listen(backlog(options))
+    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))
+}
+
+/// A client that waits in the queue of a listening socket, without asking a runtime.
+///
+/// # Errors
+/// `WouldBlock` when there is none; else what accept4(2) says.
+pub fn accept_waiting(listener: &impl AsFd) -> io::Result<(TcpStream, SocketAddr)> {
+    let (accepted, from) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    let neighbour = from.and_then(|from| SocketAddr::try_from(from).ok());
+    let neighbour = neighbour.ok_or(io::ErrorKind::ConnectionAborted)?;
+    Ok((accepted.into(), neighbour))
 }
 
 /// Accepted sockets inherit the options of the listening one (`tcp(7)`), which saves a handful of
@@ -93,7 +105,6 @@ fn bind(address: SocketAddr, options: &ListenOptions) -> Result<TcpListener, Bin
     };
     set_up().map_err(failed("set up a socket for"))?;
     socket.bind(&address.into()).map_err(failed("bind"))?;
-    socket.listen(backlog(options)).map_err(failed("listen on"))?;
     Ok(socket.into())
 }
 
@@ -103,14 +114,9 @@ fn set_inherited(socket: &Socket, options: &ListenOptions) -> io::Result<()> {
     socket.set_tcp_user_timeout(Some(options.user_timeout))
 }
 
-fn backlog(options: &ListenOptions) -> i32 {
-    i32::try_from(options.backlog).unwrap_or(i32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpStream;
 
     const OPTIONS: ListenOptions = ListenOptions {
         backlog: 64,
@@ -128,12 +134,15 @@ mod tests {
         let group = bind_group(any, &OPTIONS, 3).expect("a group");
         let address = group[0].local_addr()?;
         assert_eq!(group.len(), 3);
+        let refused = TcpStream::connect(address).expect_err("nobody listens yet");
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
         for listener in &group {
             assert_eq!(listener.local_addr()?, address);
+            listen(listener, &OPTIONS)?;
         }
         let _client = TcpStream::connect(address)?;
         let accepted = loop {
-            match group.iter().find_map(|listener| listener.accept().ok()) {
+            match group.iter().find_map(|listener| accept_waiting(listener).ok()) {
                 Some((accepted, _)) => break accepted,
                 None => std::thread::yield_now(),
             }

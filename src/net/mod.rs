@@ -14,9 +14,9 @@ mod pipe;
 mod socket;
 
 pub use descriptors::raise_descriptor_limit;
-pub use dial::{DialOptions, Keepalive, dial};
+pub use dial::{DialError, DialOptions, Keepalive, dial};
 pub use exclusive::ExclusiveBind;
-pub use listen::{BindError, ListenOptions, adjust, bind_group};
+pub use listen::{BindError, ListenOptions, accept_waiting, bind_group, listen};
 pub use pipe::Pipe;
 pub use socket::{peek, receive, reset_on_close, send, unacknowledged};
 

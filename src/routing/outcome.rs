@@ -42,15 +42,18 @@ impl ConnectFailure {
     }
 }
 
-impl From<&io::Error> for ConnectFailure {
-    /// What connect(2) reports about the other side; all else is a failure of this edge.
-    /// `ENETUNREACH` is what the kernel says when it has no route itself.
-    fn from(error: &io::Error) -> Self {
+impl ConnectFailure {
+    /// What an error of connect(2) shows. `sent` tells whether it came after the first packet had
+    /// left: then whatever it is, it is the network's word (`ENETUNREACH` from a router whose site
+    /// is gone, `EACCES` from a firewall); before, only what a peer can have done is not ours.
+    #[must_use]
+    pub fn new(error: &io::Error, sent: bool) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused,
             io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Self::Reset,
             io::ErrorKind::HostUnreachable => Self::Unreachable,
             io::ErrorKind::TimedOut => Self::Timeout,
+            _ if sent => Self::Unreachable,
             _ => Self::Local,
         }
     }
@@ -172,7 +175,7 @@ mod tests {
 
     #[test]
     fn only_what_the_other_side_did_is_evidence() {
-        let failure = |errno| ConnectFailure::from(&io::Error::from_raw_os_error(errno));
+        let failure = |errno| ConnectFailure::new(&io::Error::from_raw_os_error(errno), false);
         assert_eq!(failure(111), ConnectFailure::Refused);
         assert_eq!(failure(104), ConnectFailure::Reset);
         assert_eq!(failure(113), ConnectFailure::Unreachable);
@@ -180,6 +183,11 @@ mod tests {
         // EMFILE, ENFILE, EADDRNOTAVAIL, ENOBUFS, ENOMEM, ENETUNREACH, EPERM, EACCES
         for errno in [24, 23, 99, 105, 12, 101, 1, 13] {
             assert!(!failure(errno).is_evidence(), "errno {errno}");
+        }
+        // ENETUNREACH, EACCES, EPERM that a router or a firewall on the way has sent
+        for errno in [101, 13, 1] {
+            let sent = ConnectFailure::new(&io::Error::from_raw_os_error(errno), true);
+            assert_eq!(sent, ConnectFailure::Unreachable, "errno {errno}");
         }
     }
 }
