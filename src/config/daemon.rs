@@ -15,7 +15,8 @@ use super::values::{
 pub struct Guards {
     /// Access points that may leave at once, in percent of all. Default 50%.
     pub max_removed: u8,
-    /// What happens when a DC would lose its last access point. Default refuse.
+    /// What happens when a DC would lose its last access point, or its last one for ordinary
+    /// sessions. Default refuse.
     pub empty_dc: EmptyDc,
 }
 
