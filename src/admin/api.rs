@@ -16,6 +16,7 @@ use super::view::{DcsView, ExplainError, LiveView, ReadyView, StatusView, explai
 use crate::control::SnapshotReader;
 use crate::drain::DrainWatch;
 use crate::metrics::Metrics;
+use crate::routing::Snapshot;
 
 /// A worker that has not beaten for this long is stuck.
 const STUCK: Duration = Duration::from_secs(10);
@@ -31,7 +32,7 @@ pub struct AdminContext {
     pub metrics: Arc<Metrics>,
     /// What no snapshot knows.
     pub facts: Arc<Facts>,
-    /// `admin.allowed_hosts`.
+    /// `admin.allowed_hosts`, the address of `admin.bind` among them.
     pub allowed_hosts: Vec<String>,
     /// Knows whether the daemon drains.
     pub draining: DrainWatch,
@@ -60,30 +61,31 @@ impl AdminContext {
         }
         let answered = Query::parse(request.uri().query(), route.parameters())
             .map_err(BadRequest::Query)
-            .and_then(|query| self.answer(route, &query));
+            .and_then(|query| self.answer(route, &query, &self.reader.load()));
         answered.unwrap_or_else(|bad| reply::error(StatusCode::BAD_REQUEST, bad.to_string()))
     }
 
-    fn answer(&self, route: ApiRoute, query: &Query<'_>) -> Result<Reply, BadRequest> {
+    /// All of an answer is of one snapshot: another may be published while it is made.
+    fn answer(
+        &self,
+        route: ApiRoute,
+        query: &Query<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<Reply, BadRequest> {
         Ok(match route {
             ApiRoute::Live => self.live(),
-            ApiRoute::Ready => self.ready(),
+            ApiRoute::Ready => self.ready(snapshot),
             ApiRoute::Status => {
-                let reasons = self.not_ready();
-                let snapshot = self.reader.load();
-                let view = StatusView::new(&snapshot, &self.facts, reasons, Instant::now());
+                let reasons = self.not_ready(snapshot);
+                let view = StatusView::new(snapshot, &self.facts, reasons, Instant::now());
                 reply::json(StatusCode::OK, &view)
             }
-            ApiRoute::Dcs => {
-                let view = DcsView::new(&self.reader.load(), &self.metrics);
-                reply::json(StatusCode::OK, &view)
-            }
+            ApiRoute::Dcs => reply::json(StatusCode::OK, &DcsView::new(snapshot, &self.metrics)),
             ApiRoute::Explain => {
                 let ip = query.value("ip").ok_or(BadRequest::NoAddress)?;
                 let ip: IpAddr = ip.parse().map_err(|_| BadRequest::Address(ip.to_owned()))?;
-                let snapshot = self.reader.load();
                 let listener = the_listener(&snapshot.topology, query.value("listener"))?;
-                reply::json(StatusCode::OK, &explain(&snapshot, listener, ip)?)
+                reply::json(StatusCode::OK, &explain(snapshot, listener, ip)?)
             }
         })
     }
@@ -98,14 +100,14 @@ impl AdminContext {
         reply::json(status_of(live), &LiveView { live, reasons })
     }
 
-    fn ready(&self) -> Reply {
-        let reasons = self.not_ready();
+    fn ready(&self, snapshot: &Snapshot) -> Reply {
+        let reasons = self.not_ready(snapshot);
         let ready = reasons.is_empty();
         reply::json(status_of(ready), &ReadyView { ready, reasons })
     }
 
-    fn not_ready(&self) -> Vec<String> {
-        readiness::reasons(&self.reader.load(), self.draining.is_draining())
+    fn not_ready(&self, snapshot: &Snapshot) -> Vec<String> {
+        readiness::reasons(snapshot, self.draining.is_draining())
     }
 }
 

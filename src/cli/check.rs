@@ -38,13 +38,12 @@ pub(super) fn check(args: &CheckArgs) -> ExitCode {
 
 impl CheckView {
     fn of(config: &Path) -> Self {
-        let (problems, notes) = match config::load(config) {
-            Ok(loaded) => {
-                let database = reload::open_database(&loaded.config.geoip);
-                (texts(database.err().as_slice()), texts(&loaded.notes))
-            }
-            Err(error) => (texts(&error.problems), Vec::new()),
+        let (geoip, mut problems, notes) = match config::load(config) {
+            Ok(loaded) => (Some(loaded.config.geoip), Vec::new(), texts(&loaded.notes)),
+            Err(error) => (config::readable_geoip(config), texts(&error.problems), Vec::new()),
         };
+        let database = geoip.as_ref().map(reload::open_database);
+        problems.extend(database.and_then(Result::err).map(|error| error.to_string()));
         let valid = problems.is_empty();
         Self { config: config.display().to_string(), valid, problems, notes }
     }
@@ -85,5 +84,30 @@ mod tests {
             text(&view),
             "nearpoint.yaml has 2 problems:\n  dcs[0].id: 0 is no DC\n  listeners: none"
         );
+    }
+
+    #[test]
+    fn a_bad_database_is_told_beside_other_problems() -> std::io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let (main, list) = (dir.path().join("main.yaml"), dir.path().join("dc_options.yaml"));
+        std::fs::write(dir.path().join("bad.mmdb"), "no database")?;
+        std::fs::write(list, "[{id: 2, ip: 192.0.2.1, port: 443}]")?;
+        let listeners = "listeners: [{name: a, bind: ['127.0.0.1:443']}]";
+        for (keys, expected) in [
+            ("geoip: {database: bad.mmdb}", vec!["bad.mmdb"]),
+            ("geoip: {database: bad.mmdb}\nxyzzy: 1", vec!["xyzzy: unknown key", "bad.mmdb"]),
+            // Which database was meant is not clear.
+            ("geoip: {database: bad.mmdb, defualt: none}", vec!["geoip.defualt"]),
+            ("xyzzy: 1", vec!["xyzzy: unknown key"]),
+        ] {
+            std::fs::write(&main, format!("{listeners}\n{keys}"))?;
+            let view = CheckView::of(&main);
+            assert!(!view.valid);
+            assert_eq!(view.problems.len(), expected.len(), "{:?}", view.problems);
+            for (problem, part) in view.problems.iter().zip(expected) {
+                assert!(problem.contains(part), "{problem}");
+            }
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Puts what two files say into one topology, and checks what neither can know alone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ pub(super) fn check_unique(draft: &RoutingDraft, problems: &Findings) {
     }
 }
 
-/// Checks that no address is bound twice. Port 0 is a different port each time.
+/// Checks that no address is bound twice, nor beside the wildcard of its family. Port 0 is a different port each time.
 pub(super) fn check_binds(
     listeners: &[ListenerDraft],
     admin: &Admin,
@@ -80,17 +80,50 @@ pub(super) fn check_binds(
         let binds = draft.listener.bind.iter();
         binds.map(|address| (draft.path.key("bind"), *address))
     });
-    let mut taken: BTreeMap<SocketAddr, KeyPath> = BTreeMap::new();
+    let mut taken = Taken::default();
     for (path, address) in side_doors.into_iter().flatten().chain(clients) {
         if address.port() == 0 {
             continue;
         }
-        match taken.get(&address) {
-            Some(first) => problems.add(&path, format!("{address} is already used by {first}")),
-            None => {
-                taken.insert(address, path);
-            }
+        match taken.find(address) {
+            Some((other, first)) => problems.add(&path, clash(address, other, first)),
+            None => taken.add(address, path),
         }
+    }
+}
+
+/// Addresses by port and family, with where they are configured.
+#[derive(Default)]
+struct Taken(BTreeMap<(u16, SocketAddr), KeyPath>);
+
+impl Taken {
+    fn add(&mut self, address: SocketAddr, path: KeyPath) {
+        self.0.insert((address.port(), address), path);
+    }
+
+    /// What cannot be bound beside this: the same address, the wildcard around it, or anything that
+    /// it is the wildcard around. Families share a port, since IPv6 sockets are IPv6 only.
+    fn find(&self, address: SocketAddr) -> Option<(SocketAddr, &KeyPath)> {
+        let (port, ip) = (address.port(), address.ip());
+        let (least, most) = match ip {
+            IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::BROADCAST.into()),
+            IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::from([0xff; 16]).into()),
+        };
+        let wildcard = SocketAddr::new(least, port);
+        let last = if ip.is_unspecified() { SocketAddr::new(most, port) } else { wildcard };
+        let mut around = self.0.range((port, wildcard)..=(port, last));
+        let (key, path) = around.next().or_else(|| self.0.get_key_value(&(port, address)))?;
+        Some((key.1, path))
+    }
+}
+
+fn clash(address: SocketAddr, other: SocketAddr, first: &KeyPath) -> String {
+    if address == other {
+        format!("{address} is already used by {first}")
+    } else if address.ip().is_unspecified() {
+        format!("{address} takes {other} of {first} too")
+    } else {
+        format!("{address} is taken by {other} of {first}")
     }
 }
 

@@ -15,7 +15,8 @@ use super::values::{
 pub struct Guards {
     /// Access points that may leave at once, in percent of all. Default 50%.
     pub max_removed: u8,
-    /// What happens when a DC would lose its last access point. Default refuse.
+    /// What happens when a DC would lose its last access point, or its last one for ordinary
+    /// sessions. Default refuse.
     pub empty_dc: EmptyDc,
 }
 
@@ -118,7 +119,8 @@ pub struct Admin {
     /// Where it listens; loopback only. Default 127.0.0.1:9900.
     pub bind: Bind,
     /// Host headers that are answered, in lower case and without a port; others may be a web page
-    /// in the operator's browser. Default localhost, 127.0.0.1.
+    /// in the operator's browser. Default localhost, 127.0.0.1. The address of `bind` is always one of
+    /// them, as it is written without brackets: a foreign page comes by a name.
     pub allowed_hosts: Vec<Arc<str>>,
 }
 
@@ -163,12 +165,32 @@ impl Admin {
                 ));
             }
             let hosts = keys.key("allowed_hosts");
-            let allowed_hosts = match hosts.node() {
+            let mut allowed_hosts = match hosts.node() {
                 Some(_) => hosts.list(host),
                 None => default.allowed_hosts,
             };
+            if let Bind::Tcp(address) = bind {
+                let own: Arc<str> = address.ip().to_string().into();
+                if !allowed_hosts.contains(&own) {
+                    allowed_hosts.push(own);
+                }
+            }
             Self { bind, allowed_hosts }
         })
+    }
+
+    /// Whether other hosts are answered than before, beside those that `bind` brings.
+    pub(super) fn answers_other_hosts(&self, before: &Self) -> bool {
+        let is_own = |host: &str| {
+            [self.bind, before.bind].into_iter().any(|bind| match bind {
+                Bind::Tcp(address) => address.ip().to_string() == host,
+                Bind::Off => false,
+            })
+        };
+        let others = |hosts: &[Arc<str>]| -> Vec<Arc<str>> {
+            hosts.iter().filter(|host| !is_own(host)).cloned().collect()
+        };
+        others(&self.allowed_hosts) != others(&before.allowed_hosts)
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn read(root: &Node, problems: &Findings, notes: &Findings) -> Vec<Li
     if list.is_empty_list() {
         list.problem("has no entries");
     }
-    let options = list.items().filter_map(|entry| read_entry(&entry));
+    let options = list.items().filter_map(|entry| read_entry(&entry, notes));
     let merged = merge::merge(options, notes).into_iter().map(|option| {
         let access_point = AccessPointSpec {
             address: option.address,
@@ -70,13 +70,13 @@ fn find_list<'a>(root: &'a Node, problems: &'a Findings) -> Option<Cursor<'a>> {
     Some(Cursor::root(list, KeyPath::default().key(LIST), problems))
 }
 
-fn read_entry(cursor: &Cursor<'_>) -> Option<DcOption> {
+fn read_entry(cursor: &Cursor<'_>, notes: &Findings) -> Option<DcOption> {
     cursor.section(|keys| {
         keys.or("_", (), word(&[("dcOption", ()), ("DcOption", ())]));
         let dc = keys.required("id", dc_id);
         let ip = read_ip(keys);
         let port = keys.required("port", port);
-        let flags = read_flags(keys, ip);
+        let flags = read_flags(keys, ip, notes);
         keys.key("secret").read(secret::check);
         let weight = keys.key("weight").read(count(1..=MOST_WEIGHT));
         keys.key("protocols").list(word(&[("tcp", ())]));
@@ -125,16 +125,17 @@ fn port(node: &Node) -> Parsed<u16> {
     port.ok_or_else(|| format!("{number} is not a port"))
 }
 
-/// The flags, as truth values or by their bits in TL.
-fn read_flags(keys: &mut Section<'_>, ip: Option<IpAddr>) -> AccessPointFlags {
+/// The flags, as truth values or by their bits in TL. The address says of which family it is; an
+/// `ipv6` that says otherwise is noted: no push should fail over what decides nothing.
+fn read_flags(keys: &mut Section<'_>, ip: Option<IpAddr>, notes: &Findings) -> AccessPointFlags {
     let bits = keys.key("flags").read(flag_bits);
     let mut given = |key, bit: u32| {
         let named = keys.key(key).read(|node| match node {
-            Node::Null => Ok(false),
-            node => flag(node),
+            Node::Null => Ok(None),
+            node => flag(node).map(Some),
         });
         let by_bit = bits.map(|bits| bits & (1 << bit) != 0);
-        named.into_iter().chain(by_bit).reduce(|a, b| a || b)
+        named.flatten().into_iter().chain(by_bit).reduce(|a, b| a || b)
     };
     let ipv6 = given("ipv6", 0);
     let flags = AccessPointFlags {
@@ -144,16 +145,14 @@ fn read_flags(keys: &mut Section<'_>, ip: Option<IpAddr>) -> AccessPointFlags {
         static_address: given("static", 4).unwrap_or_default(),
         this_port_only: given("this_port_only", 5).unwrap_or_default(),
     };
-    match (ip, ipv6) {
-        (Some(IpAddr::V4(v4)), Some(true)) => {
-            keys.problem(format!("is flagged `ipv6`, but {v4} is IPv4"));
-        }
-        (Some(IpAddr::V6(v6)), Some(false)) => {
-            keys.problem(format!("{v6} is IPv6, but the flag `ipv6` is off"));
-        }
-        (Some(IpAddr::V4(_)), Some(false) | None)
-        | (Some(IpAddr::V6(_)), Some(true) | None)
-        | (None, _) => {}
+    if let (Some(ip), Some(ipv6)) = (ip, ipv6)
+        && ip.is_ipv6() != ipv6
+    {
+        let text = match ipv6 {
+            true => format!("is flagged `ipv6`, but {ip} is IPv4; the address counts"),
+            false => format!("{ip} is IPv6, but the flag `ipv6` is off; the address counts"),
+        };
+        notes.add(keys.path(), text);
     }
     flags
 }

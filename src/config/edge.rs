@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::routing::Place;
+use crate::routing::{ClientAddr, Place};
 
 use super::node::Node;
 use super::place;
@@ -114,6 +114,10 @@ fn read_overrides(cursor: &Cursor<'_>) -> Vec<(IpNet, Place)> {
     for (key, entry) in cursor.entries() {
         match network(key) {
             Ok(network) if !seen.insert(network) => entry.problem("is given twice"),
+            Ok(network) if carries_v4(network) => entry.problem(format!(
+                "{network} matches nobody: its addresses carry IPv4 addresses, and clients are \
+                 looked up by those; name the IPv4 network"
+            )),
             Ok(network) if entry.is_word("none") => {
                 entry.problem(format!("{network} needs a place"));
             }
@@ -123,4 +127,11 @@ fn read_overrides(cursor: &Cursor<'_>) -> Vec<(IpNet, Place)> {
     }
     overrides.sort_by_key(|(network, _)| *network);
     overrides
+}
+
+/// Whether all of an IPv6 network lies where addresses are IPv4 ones in other clothes: NAT64, 6to4,
+/// Teredo.
+fn carries_v4(network: IpNet) -> bool {
+    let carries = |ip| ClientAddr::new(ip).ip() != ip;
+    carries(network.network()) && carries(network.broadcast())
 }

@@ -27,8 +27,8 @@ const LONGEST_KEEPALIVE: Duration = Duration::from_secs(32_767);
 pub struct Listener {
     /// Unique. Required.
     pub name: Arc<str>,
-    /// Where it listens, no address twice; an IPv6 address is IPv6 only. At least one. A change
-    /// opens new sockets.
+    /// Where it listens, no address twice; an IPv6 address is IPv6 only. At least one. A reload opens
+    /// sockets for new addresses and keeps those of addresses that stay.
     pub bind: Vec<SocketAddr>,
     /// Which neighbours tell the client's address in a PROXY header.
     pub proxy_protocol: ProxyProtocol,
@@ -69,7 +69,7 @@ pub struct Timeouts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TcpOptions {
     /// Connections that wait to be accepted; the kernel caps it at net.core.somaxconn. Default
-    /// 4096. A change opens new sockets.
+    /// 4096. A change holds for sockets that are open, at once.
     pub backlog: u32,
     /// Probes of a silent peer.
     pub keepalive: Keepalive,

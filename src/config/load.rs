@@ -11,9 +11,10 @@ use crate::routing::topology::Revision;
 use super::assemble::check_routes;
 use super::document::Document;
 use super::draft::Draft;
-use super::edge::GeoipDatabase;
+use super::edge::{Geoip, GeoipDatabase};
 use super::finding::{ConfigError, Finding, Findings};
 use super::key_path::KeyPath;
+use super::node::Node;
 use super::reader::Cursor;
 use super::{Config, dc_options};
 
@@ -87,6 +88,25 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
     }
 }
 
+/// How the main file at `path` says that clients are located, if that can be read, whatever the
+/// problems of the rest: so that a bad database can be told beside them.
+#[must_use]
+pub fn readable_geoip(path: &Path) -> Option<Geoip> {
+    let bytes = read_at_most(path, MAIN_LIMIT).ok()?;
+    let document = Document::parse(&bytes, MAIN_LIMIT).ok()?;
+    let problems = Findings::default();
+    let Node::Map(entries) = &document.root else { return None };
+    let (_, node) = entries.iter().find(|(key, _)| key == "geoip")?;
+    let section = Cursor::root(node, KeyPath::default().key("geoip"), &problems);
+    let geoip = Geoip::read(&section, base_of(path));
+    problems.is_empty().then_some(geoip)
+}
+
+/// Where relative paths of the main file begin.
+fn base_of(main: &Path) -> &Path {
+    main.parent().unwrap_or(Path::new(""))
+}
+
 /// Makes a configuration of texts that have been read already: the main file, and the list of access
 /// points, whichever file that came from.
 ///
@@ -128,8 +148,7 @@ impl<'t> Main<'t> {
         let document = open(file, MAIN_LIMIT)?;
         let problems = Findings::default();
         let root = Cursor::root(&document.root, KeyPath::default(), &problems);
-        let base = file.path.parent().unwrap_or(Path::new(""));
-        let draft = Draft::read(&root, base);
+        let draft = Draft::read(&root, base_of(file.path));
         draft.check(&problems);
         Ok(Self { file, document, problems, draft })
     }

@@ -39,7 +39,7 @@ pub use edge::{Edge, Geoip, GeoipDatabase, Workers};
 pub use finding::{ConfigError, Finding};
 pub use guards::GuardRefusal;
 pub use listener::{Keepalive, Listener, ListenerLimits, ProxyProtocol, TcpOptions, Timeouts};
-pub use load::{File, Loaded, Sources, load, parse};
+pub use load::{File, Loaded, Sources, load, parse, readable_geoip};
 pub use plan::{Change, ListenerChanges, Name, ReloadPlan};
 
 /// A valid configuration.

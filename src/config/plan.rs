@@ -37,9 +37,10 @@ pub struct ListenerChanges {
     pub added: Vec<Name>,
     /// Lose their sockets; sessions stay.
     pub removed: Vec<Name>,
-    /// Their addresses differ: sockets come and go, those of addresses that stay are kept.
+    /// Listen at other addresses: sockets of new ones are opened, those of gone ones are closed, those
+    /// of addresses that stay are kept.
     pub rebound: Vec<Name>,
-    /// Keep their sockets; new sessions go by the new settings.
+    /// Keep their sockets. New sessions go by the new settings, a new backlog holds at once.
     pub adjusted: Vec<Name>,
     /// Are not touched.
     pub unchanged: Vec<Name>,
@@ -74,7 +75,7 @@ const RESTART: &[(&str, Differs)] = &[
     ("memory.pipes", |a, b| a.memory.pipes != b.memory.pipes),
     ("memory.pipe_size", |a, b| a.memory.pipe_size != b.memory.pipe_size),
     ("admin.bind", |a, b| a.admin.bind != b.admin.bind),
-    ("admin.allowed_hosts", |a, b| a.admin.allowed_hosts != b.admin.allowed_hosts),
+    ("admin.allowed_hosts", |a, b| b.admin.answers_other_hosts(&a.admin)),
     ("metrics.bind", |a, b| a.metrics.bind != b.metrics.bind),
     ("log.level", |a, b| a.log.level != b.log.level),
     ("log.format", |a, b| a.log.format != b.log.format),
@@ -146,11 +147,16 @@ impl ListenerChanges {
             let route = |config: &Config| config.topology.route(&listener.name).cloned();
             match find(old, &listener.name) {
                 None => changes.added.push(name),
-                Some(before) if before.bind != listener.bind => changes.rebound.push(name),
-                Some(before) if before != listener || route(old) != route(new) => {
-                    changes.adjusted.push(name);
+                Some(before) => {
+                    let (before, after) = (in_order(before), in_order(listener));
+                    if before.bind != after.bind {
+                        changes.rebound.push(name);
+                    } else if before != after || route(old) != route(new) {
+                        changes.adjusted.push(name);
+                    } else {
+                        changes.unchanged.push(name);
+                    }
                 }
-                Some(_) => changes.unchanged.push(name),
             }
         }
         let gone = old.listeners.iter();
@@ -164,6 +170,13 @@ impl Change {
     fn between<T: Ord>(old: BTreeSet<T>, new: BTreeSet<T>) -> Self {
         Self { added: new.difference(&old).count(), removed: old.difference(&new).count() }
     }
+}
+
+/// The listener with its addresses sorted: their order means nothing.
+fn in_order(listener: &Listener) -> Listener {
+    let mut listener = listener.clone();
+    listener.bind.sort_unstable();
+    listener
 }
 
 fn find<'c>(config: &'c Config, name: &str) -> Option<&'c Listener> {

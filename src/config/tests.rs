@@ -1,7 +1,9 @@
-//! What loads, and as what; what does not is in `broken`, what nobody wrote in `any_input`.
+//! What loads, and as what; what does not is in `broken`, what nobody wrote in `any_input`, what
+//! this and later versions know in `documented_tree`.
 
 mod any_input;
 mod broken;
+mod documented_tree;
 
 use std::path::Path;
 use std::time::Duration;
@@ -140,7 +142,7 @@ log: {level: debug, format: json}
     assert_eq!(config.memory.pipes, 0);
     assert_eq!(config.metrics.bind, Bind::Off);
     let hosts: Vec<&str> = config.admin.allowed_hosts.iter().map(|host| &**host).collect();
-    assert_eq!(hosts, ["edge.example", "[::1]"]);
+    assert_eq!(hosts, ["edge.example", "[::1]", "::1"]);
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.topology.policy().tie_margin, Millis(0.0));
 }
@@ -150,6 +152,22 @@ fn both_families_share_a_port_and_port_0_may_repeat() {
     good("listeners: [{name: a, bind: ['0.0.0.0:443', '[::]:443', '[::1]:0', '[::1]:0']}]");
     good(&format!("{LISTENER}admin: {{bind: '127.0.0.1:0'}}\nmetrics: {{bind: '127.0.0.1:0'}}"));
     good(&format!("{LISTENER}metrics: {{bind: '0.0.0.0:9901'}}"));
+    good(
+        "listeners: [{name: a, bind: ['[::]:443', '[::1]:444']}, {name: b, bind: ['192.0.2.1:443']}]",
+    );
+    good(
+        "listeners: [{name: a, bind: ['0.0.0.0:443']}, {name: b, bind: ['192.0.2.1:444', '[::1]:443']}]",
+    );
+}
+
+#[test]
+fn the_address_of_the_admin_listener_is_an_allowed_host() {
+    let hosts = |admin: &str| good(&format!("{LISTENER}admin: {{{admin}}}")).config.admin;
+    let hosts = |admin: &str| hosts(admin).allowed_hosts.join(" ");
+    assert_eq!(hosts(""), "localhost 127.0.0.1");
+    assert_eq!(hosts("bind: '127.77.0.1:9900'"), "localhost 127.0.0.1 127.77.0.1");
+    assert_eq!(hosts("bind: '[0:0::1]:9900', allowed_hosts: []"), "::1");
+    assert_eq!(hosts("bind: none, allowed_hosts: [edge]"), "edge");
 }
 
 #[test]

@@ -17,7 +17,9 @@ pub struct Overrides {
 
 impl Overrides {
     /// Takes networks in any order; of equal ones the last counts. A v4-mapped network is the IPv4
-    /// network in it, just as a client's v4-mapped address is its IPv4 address.
+    /// network in it, just as a client's v4-mapped address is its IPv4 address. Networks of NAT64,
+    /// 6to4 and Teredo would never be found, since those clients are IPv4 addresses too;
+    /// configuration refuses them.
     #[must_use]
     pub fn new(places: impl IntoIterator<Item = (IpNet, Place)>) -> Self {
         let mut overrides = Self::default();

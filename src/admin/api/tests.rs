@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::admin::fixture::Live;
+use crate::admin::fixture::{Live, all_up, three_dcs};
 use crate::admin::view::{ErrorView, ExplainView, Standing};
 use crate::admin::{ScrapeContext, serve};
-use crate::drain::{self, DrainTrigger};
+use crate::drain::{self, DrainTrigger, DrainWatch};
 use crate::routing::{AdminState, DcId};
 use tokio::sync::watch;
 
@@ -43,19 +43,14 @@ impl Answer {
 
 impl Lab {
     async fn new(live: Live) -> Self {
-        let metrics = Arc::new(Metrics::new("edge-1"));
-        let facts = Arc::new(Facts::new("edge-1", 2, Instant::now()));
         let (draining, drained) = drain::channel();
         let (beats, beaten) = watch::channel(vec![Duration::ZERO; 2]);
-        let context = AdminContext {
+        let context = context(&live, drained, beaten);
+        let scrape = ScrapeContext {
             reader: live.reader.clone(),
-            metrics: Arc::clone(&metrics),
-            facts: Arc::clone(&facts),
-            allowed_hosts: vec!["localhost".into(), "127.0.0.1".into()],
-            draining: drained,
-            beat_ages: Arc::new(move || beaten.borrow().clone()),
+            metrics: Arc::clone(&context.metrics),
+            facts: Arc::clone(&context.facts),
         };
-        let scrape = ScrapeContext { reader: live.reader.clone(), metrics, facts };
         Self {
             api: listen(move |request| context.respond(request)).await,
             scrape: listen(move |request| scrape.respond(request)).await,
@@ -67,6 +62,21 @@ impl Lab {
 
     async fn get(&self, path: &str) -> Answer {
         ask(self.api, Method::GET, path, "localhost:9900").await
+    }
+}
+
+fn context(
+    live: &Live,
+    draining: DrainWatch,
+    beats: watch::Receiver<Vec<Duration>>,
+) -> AdminContext {
+    AdminContext {
+        reader: live.reader.clone(),
+        metrics: Arc::new(Metrics::new("edge-1")),
+        facts: Arc::new(Facts::new("edge-1", 2, Instant::now())),
+        allowed_hosts: vec!["localhost".into(), "127.0.0.1".into()],
+        draining,
+        beat_ages: Arc::new(move || beats.borrow().clone()),
     }
 }
 
@@ -156,6 +166,25 @@ async fn status_dcs_and_explain_tell_the_same_story() {
     assert_eq!(explain.dcs[0].exclusion.as_deref(), Some("drain"));
     assert_eq!(explain.attempts[0].dc, 1);
     assert_eq!(explain.generation, dcs.generation);
+}
+
+#[tokio::test]
+async fn an_answer_is_of_one_snapshot_whatever_is_published_meanwhile() {
+    // The reader has a cold snapshot, generation 0; the request came with a warm one.
+    let live = Live::cold();
+    let (_draining, drained) = drain::channel();
+    let (_beats, beaten) = watch::channel(Vec::new());
+    let context = context(&live, drained, beaten);
+    let snapshot = all_up(three_dcs());
+    let query = Query::parse(None, &[]).expect("no query");
+    for (route, generation) in [(ApiRoute::Status, Some(7)), (ApiRoute::Ready, None)] {
+        let reply = context.answer(route, &query, &snapshot);
+        let reply = reply.expect("a route without parameters");
+        let body = reply.into_body().collect().await.expect("a whole body").to_bytes();
+        let view: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(view["ready"], true, "{view}");
+        assert_eq!(view["generation"].as_u64(), generation);
+    }
 }
 
 #[tokio::test]

@@ -80,6 +80,27 @@ fn repeated_access_points_merge_and_are_noted() {
     );
 }
 
+#[test]
+fn the_address_says_of_which_family_it_is_and_a_flag_that_differs_is_noted() {
+    let off = "dc_options[0]: 2001:db8::1 is IPv6, but the flag `ipv6` is off; the address counts";
+    let on = "dc_options[0]: is flagged `ipv6`, but 192.0.2.1 is IPv4; the address counts";
+    for (ip, flag, note) in [
+        ("2001:db8::1", "ipv6: false", Some(off)),
+        ("2001:db8::1", "flags: 16", Some(off)),
+        ("2001:db8::1", "ipv6: null", None),
+        ("2001:db8::1", "ipv6: true, flags: 0", None),
+        ("192.0.2.1", "ipv6: true", Some(on)),
+        ("192.0.2.1", "flags: 17", Some(on)),
+        ("192.0.2.1", "ipv6: false", None),
+    ] {
+        let text = format!("[{{id: 2, ip: '{ip}', port: 443, {flag}}}]");
+        let (listed, problems, notes) = read_text(&text);
+        assert_eq!(problems, [""; 0], "{text}");
+        assert!(listed[0].contains(ip), "{listed:?}");
+        assert_eq!(notes.first().map(String::as_str), note, "{text}");
+    }
+}
+
 /// Each row: keys of an entry, and its only problem.
 const BROKEN: &[(&str, &str)] = &[
     ("ip: 192.0.2.1, port: 443", "dc_options[0]: needs `id`"),
@@ -104,18 +125,6 @@ const BROKEN: &[(&str, &str)] = &[
     (
         "id: 1, ip: '::ffff:192.0.2.1', port: 1",
         "dc_options[0].ip: ::ffff:192.0.2.1 is the IPv4 address 192.0.2.1; write it as one",
-    ),
-    (
-        "id: 1, ip: 192.0.2.1, port: 1, ipv6: true",
-        "dc_options[0]: is flagged `ipv6`, but 192.0.2.1 is IPv4",
-    ),
-    (
-        "id: 1, ip: 192.0.2.1, port: 1, flags: 17",
-        "dc_options[0]: is flagged `ipv6`, but 192.0.2.1 is IPv4",
-    ),
-    (
-        "id: 1, ip: '2001:db8::1', port: 1, ipv6: false",
-        "dc_options[0]: 2001:db8::1 is IPv6, but the flag `ipv6` is off",
     ),
     (
         "id: 1, ip: 192.0.2.1, port: 1, static: yes please",

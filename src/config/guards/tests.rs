@@ -5,7 +5,6 @@ use crate::config::{Config, File, parse};
 
 /// A configuration with `counts.1` access points in each DC `counts.0`.
 fn config(guards: &str, counts: &[(u16, usize)]) -> Config {
-    let main = format!("listeners: [{{name: a, bind: ['127.0.0.1:1']}}]\n{guards}");
     let mut list = String::from("[");
     for (dc, count) in counts {
         for n in 0..*count {
@@ -13,10 +12,7 @@ fn config(guards: &str, counts: &[(u16, usize)]) -> Config {
         }
     }
     list.push(']');
-    let file = |path, bytes| File { path: Path::new(path), bytes };
-    parse(file("m", main.as_bytes()), file("l", list.as_bytes()))
-        .unwrap_or_else(|error| panic!("{error}"))
-        .config
+    listed(guards, &list)
 }
 
 fn refusal(guards: &str, old: &[(u16, usize)], new: &[(u16, usize)]) -> Option<String> {
@@ -54,6 +50,42 @@ fn an_emptied_dc_is_refused_also_when_it_vanishes() {
     assert_eq!(refusal(allowed, &[(1, 9), (2, 1)], &[(1, 9)]), None);
     // One that was empty before loses nothing.
     assert_eq!(refusal(still_described, &[(1, 9)], &[(1, 9)]), None);
+}
+
+/// A configuration with the access points of this list.
+fn listed(guards: &str, list: &str) -> Config {
+    let main = format!("listeners: [{{name: a, bind: ['127.0.0.1:1']}}]\n{guards}");
+    let file = |path, bytes| File { path: Path::new(path), bytes };
+    parse(file("m", main.as_bytes()), file("l", list.as_bytes()))
+        .unwrap_or_else(|error| panic!("{error}"))
+        .config
+}
+
+#[test]
+fn a_dc_that_would_serve_media_only_is_refused_although_it_keeps_its_addresses() {
+    let main = "{id: 2, ip: 192.0.2.1, port: 1}";
+    let media = "{id: 2, ip: 192.0.2.1, port: 1, media_only: true}";
+    let (more, cdn) = (
+        "{id: 2, ip: 192.0.2.2, port: 1, media_only: true}",
+        "{id: 2, ip: 192.0.2.2, port: 1, cdn: true}",
+    );
+    let told = "DC 2 would lose its last access point for ordinary sessions: the others are \
+                media_only or cdn (guards.empty_dc: refuse)";
+    let refusal = |guards, old: &str, new: &str| {
+        let (old, new) = (listed(guards, old), listed(guards, new));
+        let checked = check(&old.topology, &new.topology, &new.guards);
+        checked.err().map(|refusal| refusal.to_string())
+    };
+    for (old, new) in [
+        (format!("[{main}]"), format!("[{media}]")),
+        (format!("[{main}, {more}]"), format!("[{media}, {cdn}]")),
+        (format!("[{main}, {more}]"), format!("[{more}]")),
+    ] {
+        assert_eq!(refusal("", &old, &new).as_deref(), Some(told), "{old} to {new}");
+        assert_eq!(refusal("guards: {empty_dc: allow}", &old, &new), None);
+        // What never served main sessions loses none.
+        assert_eq!(refusal("", &new, &new), None);
+    }
 }
 
 #[test]

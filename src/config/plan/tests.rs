@@ -35,12 +35,12 @@ fn the_same_configuration_changes_nothing() {
 fn listeners_get_new_sockets_only_for_addresses() {
     let old = "{name: bind, bind: ['127.0.0.1:1']}, {name: backlog, bind: ['127.0.0.1:2']},
         {name: idle, bind: ['127.0.0.1:3']}, {name: route, bind: ['127.0.0.1:4']},
-        {name: same, bind: ['127.0.0.1:5']}, {name: old, bind: ['127.0.0.1:6']}";
+        {name: same, bind: ['127.0.0.1:5', '127.0.0.1:8']}, {name: old, bind: ['127.0.0.1:6']}";
     let new = "{name: bind, bind: ['127.0.0.1:9']},
         {name: backlog, bind: ['127.0.0.1:2'], tcp: {backlog: 9}},
         {name: idle, bind: ['127.0.0.1:3'], timeouts: {idle: 9m}},
         {name: route, bind: ['127.0.0.1:4'], route: {dc: 2}},
-        {name: same, bind: ['127.0.0.1:5']}, {name: new, bind: ['127.0.0.1:7']}";
+        {name: same, bind: ['127.0.0.1:8', '127.0.0.1:5']}, {name: new, bind: ['127.0.0.1:7']}";
     let plan = ReloadPlan::new(&config(old, "", &list(&[1])), &config(new, "", &list(&[1])));
     assert_eq!(
         plan.listeners,
@@ -82,4 +82,16 @@ fn keys_that_wait_for_a_restart_are_named() {
         "policy: {objective: latency}\nguards: {max_removed: 1%}\ngeoip: {default: {country: NL}}";
     let plan = ReloadPlan::new(&config(A, "", &list(&[1])), &config(A, live, &list(&[1])));
     assert!(plan.needs_restart.is_empty() && plan.routing_changed && plan.geoip_changed);
+}
+
+#[test]
+fn another_admin_address_is_not_told_as_other_hosts() {
+    let plan = |old: &str, new: &str| {
+        let config = |admin: &str| config(A, &format!("admin: {{{admin}}}"), &list(&[1]));
+        ReloadPlan::new(&config(old), &config(new)).needs_restart
+    };
+    assert_eq!(plan("", "bind: '127.77.0.1:9900'"), ["admin.bind"]);
+    assert_eq!(plan("bind: '[::1]:9900'", "bind: none"), ["admin.bind"]);
+    assert_eq!(plan("", "allowed_hosts: [localhost, edge]"), ["admin.allowed_hosts"]);
+    assert_eq!(plan("", "allowed_hosts: [localhost]"), [""; 0], "127.0.0.1 stays one of them");
 }

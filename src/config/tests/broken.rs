@@ -32,6 +32,30 @@ const BROKEN: &[(&str, &str)] = &[
         "geoip.overrides[\"10.0.0.1/8\"]: 10.0.0.1/8 has bits beyond its length; the network is 10.0.0.0/8",
     ),
     (
+        "geoip: {overrides: {'64:ff9b::/96': {country: NL}}}",
+        "geoip.overrides[\"64:ff9b::/96\"]: 64:ff9b::/96 matches nobody: its addresses carry IPv4 addresses, and clients are looked up by those; name the IPv4 network",
+    ),
+    (
+        "geoip: {overrides: {'64:ff9b::c000:200/120': {country: NL}}}",
+        "geoip.overrides[\"64:ff9b::c000:200/120\"]: 64:ff9b::c000:200/120 matches nobody: its addresses carry IPv4 addresses, and clients are looked up by those; name the IPv4 network",
+    ),
+    (
+        "geoip: {overrides: {'2002::/16': {country: NL}}}",
+        "geoip.overrides[\"2002::/16\"]: 2002::/16 matches nobody: its addresses carry IPv4 addresses, and clients are looked up by those; name the IPv4 network",
+    ),
+    (
+        "geoip: {overrides: {'2002:c000:204::/48': {country: NL}}}",
+        "geoip.overrides[\"2002:c000:204::/48\"]: 2002:c000:204::/48 matches nobody: its addresses carry IPv4 addresses, and clients are looked up by those; name the IPv4 network",
+    ),
+    (
+        "geoip: {overrides: {'2001::/32': {country: NL}}}",
+        "geoip.overrides[\"2001::/32\"]: 2001::/32 matches nobody: its addresses carry IPv4 addresses, and clients are looked up by those; name the IPv4 network",
+    ),
+    (
+        "geoip: {overrides: {'2001:0:1::/48': {country: NL}}}",
+        "geoip.overrides[\"2001:0:1::/48\"]: 2001:0:1::/48 matches nobody: its addresses carry IPv4 addresses, and clients are looked up by those; name the IPv4 network",
+    ),
+    (
         "geoip: {overrides: {nonsense: {country: NL}}}",
         "geoip.overrides.nonsense: \"nonsense\" is not a network",
     ),
@@ -140,6 +164,14 @@ const BROKEN: &[(&str, &str)] = &[
         "listeners[0].bind: 127.0.0.1:443 is already used by metrics.bind",
     ),
     (
+        "metrics: {bind: '0.0.0.0:9900'}",
+        "metrics.bind: 0.0.0.0:9900 takes 127.0.0.1:9900 of admin.bind too",
+    ),
+    (
+        "metrics: {bind: '0.0.0.0:443'}",
+        "listeners[0].bind: 127.0.0.1:443 is taken by 0.0.0.0:443 of metrics.bind",
+    ),
+    (
         "log: {level: loud}",
         "log.level: \"loud\" is not `error` or `warn` or `info` or `debug` or `trace`",
     ),
@@ -181,6 +213,18 @@ const BROKEN_LISTENERS: &[(&str, &str)] = &[
     (
         "{name: a, bind: ['0.0.0.0:1']}, {name: b, bind: ['0.0.0.0:1']}",
         "listeners[1].bind: 0.0.0.0:1 is already used by listeners[0].bind",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1']}, {name: b, bind: ['192.0.2.1:1']}",
+        "listeners[1].bind: 192.0.2.1:1 is taken by 0.0.0.0:1 of listeners[0].bind",
+    ),
+    (
+        "{name: a, bind: ['[2001:db8::1]:1']}, {name: b, bind: ['0.0.0.0:1', '[::]:1']}",
+        "listeners[1].bind: [::]:1 takes [2001:db8::1]:1 of listeners[0].bind too",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:9901']}",
+        "listeners[0].bind: 0.0.0.0:9901 takes 127.0.0.1:9901 of metrics.bind too",
     ),
     (
         "{name: a, bind: ['0.0.0.0:1']}, {name: a, bind: ['0.0.0.0:2']}",
