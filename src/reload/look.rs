@@ -102,3 +102,29 @@ fn hash(path: &Path) -> io::Result<[u8; 32]> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_read_only_when_it_does_not_look_like_the_one_in_use() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        let sources =
+            Sources { main: path("main"), dc_options: path("list"), geoip: Some(path("geoip")) };
+        for file in sources.paths() {
+            fs::write(file, "content").expect("a file");
+        }
+        let in_use = Shapes::of(&sources);
+        let read = |looks: &Looks| looks.contents.iter().map(Option::is_some).collect::<Vec<_>>();
+        let same = Looks::of(sources.clone(), &in_use);
+        assert_eq!(read(&same), [true, true, false]);
+        assert_eq!(same, Looks::of(sources.clone(), &in_use));
+
+        fs::write(path("geoip"), "other content").expect("a file");
+        let other = Looks::of(sources.clone(), &in_use);
+        assert_eq!(read(&other), [true, true, true]);
+        assert_ne!(same, other);
+    }
+}
