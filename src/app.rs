@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::admin::{self, AdminContext, Facts, ScrapeContext};
-use crate::config::{self, Bind, Config, ConfigError, Loaded, Shutdown, Workers};
+use crate::config::{Bind, Config, ConfigError, Shutdown, Workers};
 use crate::control::{self, Control, SnapshotReader};
 use crate::drain::{self, DrainTrigger, DrainWatch};
 use crate::forward::{Context, DataPlane, OpenError};
@@ -24,11 +24,14 @@ use crate::geoip::GeoDbError;
 use crate::metrics::Metrics;
 use crate::net;
 use crate::probe;
-use crate::reload::{self, Outcome, Reloader, Running, Shapes, Source};
+use crate::reload::{self, ContentError, First, Outcome, Reloader, Source};
 use crate::sessions::Sessions;
 
 /// Reloads that wait; who asks beyond waits too.
 const RELOADS: usize = 16;
+
+/// Between looks at the snapshot that let go of series nobody needs, whether anybody scrapes or not.
+const OBSERVE_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a daemon did not start.
 #[derive(Debug)]
@@ -68,6 +71,15 @@ impl std::error::Error for StartError {
     }
 }
 
+impl From<ContentError> for StartError {
+    fn from(error: ContentError) -> Self {
+        match error {
+            ContentError::Config(error) => Self::Config(error),
+            ContentError::Geoip(error) => Self::Geoip(error),
+        }
+    }
+}
+
 /// A running daemon.
 pub struct App {
     /// What the daemon decides by.
@@ -85,6 +97,7 @@ pub struct App {
     drain: DrainTrigger,
     shutdown: Shutdown,
     side_doors: [Option<JoinHandle<()>>; 2],
+    observer: JoinHandle<()>,
 }
 
 impl App {
@@ -95,22 +108,21 @@ impl App {
     /// # Errors
     /// When anything of it cannot be had. Then nothing is left running.
     pub async fn start(main: &Path) -> Result<Self, StartError> {
-        let Loaded { config, notes, sources } = config::load(main).map_err(StartError::Config)?;
-        let shapes = Shapes::of(&sources);
-        let database = Arc::new(reload::open_database(&config.geoip).map_err(StartError::Geoip)?);
+        let First { running, notes } = reload::first(main).await?;
+        let config = &running.config;
         for note in &notes {
             info!(%note, "configuration");
         }
-        let parts = Parts::new(&config);
-        let locator = reload::locator(&config.geoip, Arc::clone(&database));
+        let parts = Parts::new(config);
+        let locator = reload::locator(&config.geoip, Arc::clone(&running.database));
         let topology = Arc::new(config.topology.clone());
         let control = Control::new(topology, Arc::new(locator));
-        let mut plane = parts.data_plane(&config, &control)?;
+        let mut plane = parts.data_plane(config, &control)?;
         let prepared = plane.prepare(&config.listeners).map_err(StartError::Listener)?;
         let (drain, draining) = drain::channel();
         let (reader, commands) = (control.reader.clone(), control.commands.clone());
         let beats = plane.liveness();
-        let admin = parts.admin_context(&config, &reader, &draining, beats);
+        let admin = parts.admin_context(config, &reader, &draining, beats);
         let scrape = parts.scrape_context(&reader);
         let admin_door = SideDoor::bind(config.admin.bind).await?;
         let scrape_door = SideDoor::bind(config.metrics.bind).await?;
@@ -128,10 +140,10 @@ impl App {
         let listeners = plane.addresses();
         let (reloads, requests) = mpsc::channel(RELOADS);
         let shutdown = config.shutdown;
-        let running = Running { main: main.to_owned(), config, sources, shapes, database };
         let metrics = Arc::clone(&parts.metrics);
         let reloader = Reloader::new(running, plane, commands, parts.metrics, parts.facts);
-        let reloader = tokio::spawn(reloader.run(requests));
+        let reloader = tokio::spawn(reloader.run(requests, draining));
+        let observer = tokio::spawn(observe(reader.clone(), Arc::clone(&metrics)));
         let (admin, scrape) = (side_doors.admin, side_doors.scrape);
         info!(?listeners, ?admin, metrics = ?scrape, "serving");
         Ok(Self {
@@ -145,6 +157,7 @@ impl App {
             drain,
             shutdown,
             side_doors: side_doors.tasks,
+            observer,
         })
     }
 
@@ -170,6 +183,7 @@ impl App {
             plane.drain(deadline).await;
         }
         self.side_doors.iter().flatten().for_each(JoinHandle::abort);
+        self.observer.abort();
     }
 }
 
@@ -277,4 +291,11 @@ fn start_control(control: Control, metrics: &Arc<Metrics>) {
     let (reports, reported) = mpsc::unbounded_channel();
     tokio::spawn(probe::run(asked, reports, Arc::clone(metrics)));
     tokio::spawn(control::run(control, requests, reported));
+}
+
+async fn observe(reader: SnapshotReader, metrics: Arc<Metrics>) {
+    loop {
+        sleep(OBSERVE_EVERY).await;
+        metrics.observe(&reader.load(), Instant::now());
+    }
 }

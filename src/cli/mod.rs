@@ -55,7 +55,10 @@ fn show_demo(args: &DemoArgs) -> ExitCode {
 /// Runs one conversation with a daemon on a runtime of its own.
 fn block_on<T>(conversation: impl Future<Output = T>) -> std::io::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(conversation))
+    let said = runtime.block_on(conversation);
+    // A file that is still being read keeps nobody.
+    runtime.shutdown_background();
+    Ok(said)
 }
 
 fn completions(shell: Shell) -> ExitCode {

@@ -1,6 +1,7 @@
 //! `nearpoint run`: the daemon in the foreground.
 
 use std::path::Path;
+use std::pin::pin;
 use std::process::ExitCode;
 
 use sd_notify::NotifyState;
@@ -41,13 +42,7 @@ async fn serve(main: &Path) -> Result<(), ServeError> {
         () = stop(&mut signals) => return Ok(()),
     };
     tell_systemd(&[NotifyState::Ready]);
-    while signals.next().await == Request::Reload {
-        info!("reloading");
-        tell_systemd(&[NotifyState::Reloading]);
-        // The reloader logs what came of it.
-        let _ = app.reload().await;
-        tell_systemd(&[NotifyState::Ready]);
-    }
+    reload_until_stopped(&app, &mut signals).await;
     info!("draining; a second signal ends at once");
     tell_systemd(&[NotifyState::Stopping]);
     tokio::select! {
@@ -55,6 +50,42 @@ async fn serve(main: &Path) -> Result<(), ServeError> {
         () = stop(&mut signals) => warn!("ended before the drain was over"),
     }
     Ok(())
+}
+
+async fn reload_until_stopped(app: &App, signals: &mut Signals) {
+    let mut request = signals.next().await;
+    while request == Request::Reload {
+        info!("reloading");
+        // systemd tells by the time which READY answers it.
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => tell_systemd(&[NotifyState::Reloading, now]),
+            Err(error) => warn!(%error, "cannot tell the service manager of the reload"),
+        }
+        request = match reload(app, signals).await {
+            Some(meanwhile) => meanwhile,
+            None => signals.next().await,
+        };
+    }
+}
+
+/// Reloads, unless it is told to stop meanwhile; returns what was asked for meanwhile, if anything.
+/// Another reload is not the same: files may have been read already.
+async fn reload(app: &App, signals: &mut Signals) -> Option<Request> {
+    let mut meanwhile = None;
+    let mut reload = pin!(app.reload());
+    loop {
+        tokio::select! {
+            // The reloader logs what came of it.
+            _ = &mut reload => {
+                tell_systemd(&[NotifyState::Ready]);
+                return meanwhile;
+            }
+            request = signals.next() => match request {
+                Request::Reload => meanwhile = Some(request),
+                Request::Stop => return Some(request),
+            },
+        }
+    }
 }
 
 /// Waits for a signal that ends the daemon.

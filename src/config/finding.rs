@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::document::Document;
 use super::key_path::KeyPath;
+use super::load::Sources;
 
 /// The most findings of one kind told about one file; a damaged file of 10,000 entries has as many.
 const MOST: usize = 100;
@@ -43,6 +44,10 @@ impl fmt::Display for Finding {
 pub struct ConfigError {
     /// At most 100 for each file, and one more that counts the rest.
     pub problems: Vec<Finding>,
+    /// The files whose repair may help; `None` when the main file could not be read far enough to
+    /// name the others.
+    #[serde(skip)]
+    pub sources: Option<Sources>,
 }
 
 impl fmt::Display for ConfigError {

@@ -1,5 +1,6 @@
 //! Files -> configuration.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -65,14 +66,14 @@ pub struct File<'a> {
 /// # Errors
 /// With all problems of both files; also when one cannot be read.
 pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
-    let unreadable = |file: &Path, error: io::Error| Finding {
+    let unreadable = |file: &Path, error: Unreadable| Finding {
         file: file.to_owned(),
         line: None,
         path: String::new(),
-        text: format!("cannot be read: {error}"),
+        text: error.to_string(),
     };
     let bytes = read_at_most(path, MAIN_LIMIT)
-        .map_err(|error| ConfigError { problems: vec![unreadable(path, error)] })?;
+        .map_err(|error| ConfigError { problems: vec![unreadable(path, error)], sources: None })?;
     let main = Main::read(File { path, bytes: &bytes })?;
     match read_at_most(&main.draft.dc_options, dc_options::LIMIT) {
         Ok(bytes) => {
@@ -80,10 +81,11 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
             main.complete(File { path: &list, bytes: &bytes })
         }
         Err(error) => {
+            let sources = Some(main.sources());
             let problem = unreadable(&main.draft.dc_options, error);
             let mut problems = main.problems.into_list(path, &main.document);
             problems.push(problem);
-            Err(ConfigError { problems })
+            Err(ConfigError { problems, sources })
         }
     }
 }
@@ -116,11 +118,32 @@ pub fn parse(main: File<'_>, dc_options: File<'_>) -> Result<Loaded, ConfigError
     Main::read(main)?.complete(dc_options)
 }
 
+/// Why a file has no content.
+enum Unreadable {
+    /// A directory, a pipe or a device.
+    NotAFile,
+    /// The system would not read it.
+    Failed(io::Error),
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAFile => f.write_str("is not a file"),
+            Self::Failed(error) => write!(f, "cannot be read: {error}"),
+        }
+    }
+}
+
 /// One byte more than `limit` shows that a file is too large.
-fn read_at_most(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+fn read_at_most(path: &Path, limit: usize) -> Result<Vec<u8>, Unreadable> {
+    // Asked before opening, which would wait for the writer of a pipe.
+    if !fs::metadata(path).map_err(Unreadable::Failed)?.is_file() {
+        return Err(Unreadable::NotAFile);
+    }
     let mut bytes = Vec::new();
-    let file = fs::File::open(path)?;
-    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    let file = fs::File::open(path).map_err(Unreadable::Failed)?;
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(Unreadable::Failed)?;
     Ok(bytes)
 }
 
@@ -132,6 +155,7 @@ fn open<'t>(file: File<'t>, limit: usize) -> Result<Document<'t>, ConfigError> {
             path: String::new(),
             text: error.text,
         }],
+        sources: None,
     })
 }
 
@@ -153,14 +177,26 @@ impl<'t> Main<'t> {
         Ok(Self { file, document, problems, draft })
     }
 
+    fn sources(&self) -> Sources {
+        Sources {
+            main: self.file.path.to_owned(),
+            dc_options: self.draft.dc_options.clone(),
+            geoip: match &self.draft.geoip.database {
+                GeoipDatabase::Embedded => None,
+                GeoipDatabase::File(path) => Some(path.clone()),
+            },
+        }
+    }
+
     fn complete(self, file: File<'_>) -> Result<Loaded, ConfigError> {
+        let sources = self.sources();
         let Self { file: main, document, problems, draft } = self;
         let list = match open(file, dc_options::LIMIT) {
             Ok(list) => list,
             Err(mut error) => {
                 let mut all = problems.into_list(main.path, &document);
                 all.append(&mut error.problems);
-                return Err(ConfigError { problems: all });
+                return Err(ConfigError { problems: all, sources: Some(sources) });
             }
         };
         let list_problems = Findings::default();
@@ -173,23 +209,12 @@ impl<'t> Main<'t> {
         let mut all = problems.into_list(main.path, &document);
         all.append(&mut list_problems.into_list(file.path, &list));
         if !all.is_empty() {
-            return Err(ConfigError { problems: all });
+            return Err(ConfigError { problems: all, sources: Some(sources) });
         }
         let config = draft.into_config(options, revision(file.bytes), (&notes, &list_notes));
         let mut all = notes.into_list(main.path, &document);
         all.append(&mut list_notes.into_list(file.path, &list));
-        Ok(Loaded {
-            notes: all,
-            sources: Sources {
-                main: main.path.to_owned(),
-                dc_options: config.dc_options.clone(),
-                geoip: match &config.geoip.database {
-                    GeoipDatabase::Embedded => None,
-                    GeoipDatabase::File(path) => Some(path.clone()),
-                },
-            },
-            config,
-        })
+        Ok(Loaded { config, notes: all, sources })
     }
 }
 

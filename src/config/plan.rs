@@ -87,9 +87,8 @@ impl ReloadPlan {
     /// What it takes to go from `old` to `new`.
     #[must_use]
     pub fn new(old: &Config, new: &Config) -> Self {
-        let restart = RESTART.iter().filter(|(_, differs)| differs(old, new));
         Self {
-            needs_restart: restart.map(|(key, _)| *key).collect(),
+            needs_restart: Self::restart_keys(old, new),
             listeners: ListenerChanges::new(old, new),
             dcs: Change::between(ids_of_dcs(&old.topology), ids_of_dcs(&new.topology)),
             access_points: Change::between(
@@ -100,6 +99,13 @@ impl ReloadPlan {
             geoip_changed: old.geoip != new.geoip,
             routing_changed: old.topology != new.topology,
         }
+    }
+
+    /// The keys of `new` that wait for a restart in a daemon that was started with `started`.
+    #[must_use]
+    pub fn restart_keys(started: &Config, new: &Config) -> Vec<&'static str> {
+        let waiting = RESTART.iter().filter(|(_, differs)| differs(started, new));
+        waiting.map(|(key, _)| *key).collect()
     }
 }
 

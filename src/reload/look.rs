@@ -19,21 +19,22 @@ pub(super) struct Shape {
 
 /// What all files of a configuration look like from outside; `None` for one that cannot be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shapes {
+pub(super) struct Shapes {
     files: Vec<(PathBuf, Option<Shape>)>,
 }
 
 /// What all files of a configuration look like, content included.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Looks {
+pub(super) struct Looks {
+    sources: Sources,
     shapes: Shapes,
+    /// `None` for what cannot be read, and for a database that looks like the one in use.
     contents: Vec<Option<[u8; 32]>>,
 }
 
 impl Shapes {
     /// The files as they are now.
-    #[must_use]
-    pub fn of(sources: &Sources) -> Self {
+    pub(super) fn of(sources: &Sources) -> Self {
         Self::at(sources.paths())
     }
 
@@ -52,16 +53,27 @@ impl Shapes {
 }
 
 impl Looks {
-    /// The files as they are now.
-    pub(super) fn of(sources: &Sources) -> Self {
-        let contents = sources.paths().map(|path| hash(path).ok()).collect();
-        Self { shapes: Shapes::of(sources), contents }
+    /// The files as they are now. Blocks: reads them, but not a database (which may have a GiB) that
+    /// looks as it did `in_use`.
+    pub(super) fn of(sources: Sources, in_use: &Shapes) -> Self {
+        // Before the content: what is written meanwhile shows in the next look.
+        let shapes = Shapes::of(&sources);
+        let is_known = |path: &Path| {
+            sources.geoip.as_deref() == Some(path) && shapes.shape(path) == in_use.shape(path)
+        };
+        let content = |path: &Path| if is_known(path) { None } else { hash(path).ok() };
+        let contents = sources.paths().map(content).collect();
+        Self { sources, shapes, contents }
+    }
+
+    /// Which files were looked at.
+    pub(super) fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// The same without the content.
-    #[must_use]
-    pub fn shapes(&self) -> Shapes {
-        self.shapes.clone()
+    pub(super) fn shapes(&self) -> &Shapes {
+        &self.shapes
     }
 }
 
@@ -77,6 +89,10 @@ impl Shape {
 }
 
 fn hash(path: &Path) -> io::Result<[u8; 32]> {
+    // Asked before opening, which would wait for the writer of a pipe.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     let mut file = fs::File::open(path)?;
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
     loop {
@@ -84,5 +100,31 @@ fn hash(path: &Path) -> io::Result<[u8; 32]> {
             0 => return Ok(hasher.finalize().into()),
             n => hasher.update(&buffer[..n]),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_read_only_when_it_does_not_look_like_the_one_in_use() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        let sources =
+            Sources { main: path("main"), dc_options: path("list"), geoip: Some(path("geoip")) };
+        for file in sources.paths() {
+            fs::write(file, "content").expect("a file");
+        }
+        let in_use = Shapes::of(&sources);
+        let read = |looks: &Looks| looks.contents.iter().map(Option::is_some).collect::<Vec<_>>();
+        let same = Looks::of(sources.clone(), &in_use);
+        assert_eq!(read(&same), [true, true, false]);
+        assert_eq!(same, Looks::of(sources.clone(), &in_use));
+
+        fs::write(path("geoip"), "other content").expect("a file");
+        let other = Looks::of(sources.clone(), &in_use);
+        assert_eq!(read(&other), [true, true, true]);
+        assert_ne!(same, other);
     }
 }

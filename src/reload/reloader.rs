@@ -1,22 +1,23 @@
 //! Checks a new configuration against the running one and puts it into force as a whole.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use super::look::{Looks, Shapes};
-use super::settle::{Settled, settle};
+use super::first::Running;
+use super::locator;
+use super::look::Shapes;
+use super::settle::{Content, SettleError, Settled, settle};
 use super::watcher;
 use crate::admin::Facts;
 use crate::admin::facts::{GeoipFact, ListenerFact, ReloadFact};
-use crate::config::{Config, Geoip, GeoipDatabase, Loaded, ReloadPlan, Sources, guards};
+use crate::config::{Config, GeoipDatabase, Loaded, ReloadPlan, guards};
 use crate::control::CommandSender;
+use crate::drain::DrainWatch;
 use crate::forward::DataPlane;
-use crate::geoip::{Database, GeoDbError, Locator, Overrides};
 use crate::metrics::Metrics;
 
 /// What asked for a reload.
@@ -62,22 +63,10 @@ impl Outcome {
     }
 }
 
-/// What is in force.
-pub struct Running {
-    /// The main file.
-    pub main: PathBuf,
-    /// The configuration.
-    pub config: Config,
-    /// The files it was made of.
-    pub sources: Sources,
-    /// What they looked like before they were read.
-    pub shapes: Shapes,
-    /// The GeoIP database.
-    pub database: Arc<Database>,
-}
-
 /// Owns what a reload changes.
 pub struct Reloader {
+    /// What the daemon was started with: some keys wait for the next start.
+    started: Config,
     running: Running,
     /// The files as they were last read, in force or refused: only another change is news.
     seen: Shapes,
@@ -100,129 +89,139 @@ impl Reloader {
         metrics: Arc<Metrics>,
         facts: Arc<Facts>,
     ) -> Self {
-        let seen = running.shapes.clone();
-        let reloader = Self { running, seen, plane, commands, metrics, facts };
+        let (started, seen) = (running.config.clone(), running.shapes.clone());
+        let reloader = Self { started, running, seen, plane, commands, metrics, facts };
         reloader.tell_facts();
         reloader
     }
 
-    /// Reloads when a file changes or somebody asks, until nobody can ask any more; then returns the
-    /// data plane, to be drained.
-    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> DataPlane {
+    /// Reloads when a file changes or somebody asks. Once the daemon drains, a reload that is under
+    /// way is given up and nothing is put into force any more. Returns the data plane, to be
+    /// drained, when nobody can ask any more.
+    pub async fn run(
+        mut self,
+        mut requests: mpsc::Receiver<Request>,
+        mut draining: DrainWatch,
+    ) -> DataPlane {
         loop {
-            tokio::select! {
+            let (source, done) = tokio::select! {
                 biased;
+                () = draining.started() => break,
                 request = requests.recv() => match request {
-                    None => return self.plane,
-                    Some((source, done)) => {
-                        let outcome = self.reload(source).await;
-                        // Who asked may have left.
-                        let _ = done.send(outcome);
-                    }
+                    None => break,
+                    Some((source, done)) => (source, Some(done)),
                 },
-                () = watcher::changed(&self.seen) => drop(self.reload(Source::File).await),
+                () = watcher::changed(&self.seen) => (Source::File, None),
+            };
+            let settled = tokio::select! {
+                biased;
+                () = draining.started() => break,
+                settled = settle(self.running.in_use()) => settled,
+            };
+            let outcome = self.reload(settled).await;
+            self.tell(source, &outcome);
+            if let Some(done) = done {
+                // Who asked may have left.
+                let _ = done.send(outcome);
             }
         }
+        // To drop what is asked is to say that the daemon ends.
+        while requests.recv().await.is_some() {}
+        self.plane
     }
 
-    async fn reload(&mut self, source: Source) -> Outcome {
-        let outcome = match settle(&self.running.main, &self.running.sources).await {
-            Ok(Settled { loaded, looks }) => {
-                self.seen = looks.shapes();
-                match loaded {
-                    Ok(loaded) => self.accept(loaded, &looks).await,
-                    Err(error) => {
-                        Outcome::Refused(error.problems.iter().map(ToString::to_string).collect())
-                    }
+    async fn reload(&mut self, settled: Result<Settled, SettleError>) -> Outcome {
+        match settled {
+            Ok(Settled { content, shapes }) => {
+                self.seen = shapes.clone();
+                match content {
+                    Ok(content) => self.accept(content, shapes).await,
+                    Err(error) => Outcome::Refused(error.problems()),
                 }
             }
             Err(error) => {
-                self.seen = Shapes::of(&self.running.sources);
-                refused(&error)
+                let outcome = refused(&error);
+                self.seen = error.before;
+                outcome
             }
-        };
-        self.tell(source, &outcome);
-        outcome
+        }
     }
 
     /// Everything that can fail comes first; what follows takes effect as one snapshot.
-    async fn accept(&mut self, loaded: Loaded, looks: &Looks) -> Outcome {
-        let Loaded { config, notes, sources } = loaded;
-        let plan = ReloadPlan::new(&self.running.config, &config);
-        let same_database = self.is_same_database(&config, &sources, looks);
-        if same_database && self.running.config == config {
+    async fn accept(&mut self, content: Content, shapes: Shapes) -> Outcome {
+        let Content { loaded: Loaded { config, notes, sources }, database } = content;
+        if database.is_none() && self.running.config == config {
             return Outcome::Unchanged;
         }
+        let plan = ReloadPlan::new(&self.running.config, &config);
         let (old, new) = (&self.running.config.topology, &config.topology);
         if let Err(refusal) = guards::check(old, new, &config.guards) {
             return refused(&refusal);
         }
-        let database = match same_database {
-            true => Arc::clone(&self.running.database),
-            false => match open_database(&config.geoip) {
-                Ok(database) => Arc::new(database),
-                Err(error) => return refused(&error),
-            },
-        };
+        let database = database.map_or_else(|| Arc::clone(&self.running.database), Arc::new);
         let prepared = match self.plane.prepare(&config.listeners) {
             Ok(prepared) => prepared,
             Err(error) => return refused(&error),
         };
         let locate = Arc::new(locator(&config.geoip, Arc::clone(&database)));
         let topology = Arc::new(config.topology.clone());
-        if let Err(error) = self.commands.configure(topology, locate).await {
-            return refused(&error);
-        }
+        let snapshot = match self.commands.configure(topology, locate).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => return refused(&error),
+        };
         self.plane.apply(prepared);
+        let now = Instant::now();
+        // Nobody may scrape, and what has left must not stay for ever.
+        self.metrics.observe(&snapshot, now);
         if plan.dc_options_changed {
-            self.facts.set_dc_options_accepted(Instant::now());
-        }
-        for key in &plan.needs_restart {
-            warn!(key, "the new value waits for a restart");
+            self.facts.set_dc_options_accepted(now);
         }
         for note in &notes {
             info!(%note, "configuration");
         }
         info!(%plan, revision = %config.topology.revision(), "configuration in force");
         let main = self.running.main.clone();
-        self.running = Running { main, config, sources, shapes: looks.shapes(), database };
+        self.running = Running { main, config, sources, shapes, database };
         self.tell_facts();
         Outcome::Accepted
-    }
-
-    fn is_same_database(&self, config: &Config, sources: &Sources, looks: &Looks) -> bool {
-        let same_file = sources
-            .geoip
-            .as_ref()
-            .is_none_or(|path| self.running.shapes.shape(path) == looks.shapes().shape(path));
-        same_file && self.running.config.geoip.database == config.geoip.database
     }
 
     fn tell(&self, source: Source, outcome: &Outcome) {
         let labels = [source.as_str(), outcome.as_str()];
         self.metrics.config_reloads_total.with_label_values(&labels).inc();
         let problems = match outcome {
-            Outcome::Accepted => Vec::new(),
+            Outcome::Accepted => self.waiting(),
             Outcome::Unchanged => {
                 info!(source = source.as_str(), "nothing has changed");
+                self.waiting();
                 return;
             }
             Outcome::Refused(problems) => {
-                let problems = problems.clone();
                 error!(
                     source = source.as_str(),
                     "reload refused, the last good configuration stays"
                 );
                 problems.iter().for_each(|problem| error!("{problem}"));
-                problems
+                problems.clone()
             }
         };
         self.facts.set_last_reload(ReloadFact {
             at: SystemTime::now(),
             source: source.as_str().to_owned(),
-            accepted: problems.is_empty(),
+            accepted: *outcome == Outcome::Accepted,
             problems,
         });
+    }
+
+    /// Says of each key in force that waits for a restart, whichever reload brought it.
+    fn waiting(&self) -> Vec<String> {
+        let keys = ReloadPlan::restart_keys(&self.started, &self.running.config);
+        let keys = keys.into_iter();
+        keys.map(|key| {
+            warn!(key, "the new value waits for a restart");
+            format!("{key}: the new value waits for a restart")
+        })
+        .collect()
     }
 
     fn tell_facts(&self) {
@@ -237,27 +236,10 @@ impl Reloader {
             GeoipDatabase::File(path) => path.display().to_string(),
         };
         let epoch = self.running.database.build_epoch();
-        let built = SystemTime::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(epoch));
+        let built = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(epoch));
         self.facts.set_geoip(Some(GeoipFact { source, built }));
         self.metrics.geoip_build_timestamp_seconds.set(epoch as f64);
     }
-}
-
-/// Opens the database that `geoip` names.
-///
-/// # Errors
-/// When it cannot be read or is damaged.
-pub fn open_database(geoip: &Geoip) -> Result<Database, GeoDbError> {
-    match &geoip.database {
-        GeoipDatabase::Embedded => Ok(Database::embedded()),
-        GeoipDatabase::File(path) => Database::open(path),
-    }
-}
-
-/// The locator that `geoip` describes, over this database.
-#[must_use]
-pub fn locator(geoip: &Geoip, database: Arc<Database>) -> Locator {
-    Locator::new(database, Overrides::new(geoip.overrides.iter().copied()), geoip.default)
 }
 
 fn refused(why: &dyn fmt::Display) -> Outcome {

@@ -1,13 +1,16 @@
 //! Reads a configuration from files that hold still: half-written lists never go live.
 
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::look::Looks;
-use crate::config::{self, ConfigError, Loaded, Sources};
+use super::look::{Looks, Shapes};
+use super::{blocking, open_database};
+use crate::config::{self, ConfigError, GeoipDatabase, Loaded, Sources};
+use crate::geoip::{Database, GeoDbError};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -15,17 +18,51 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Looks at files that keep changing before their reader gives up.
 const PATIENCE: u32 = 20;
 
+/// What is in use, as far as reading its successor goes by it.
+#[derive(Clone, Debug)]
+pub(super) struct InUse {
+    /// The main file.
+    pub(super) main: PathBuf,
+    /// The files of the configuration in force.
+    pub(super) sources: Sources,
+    /// What they looked like before they were read.
+    pub(super) shapes: Shapes,
+    /// Which database is open.
+    pub(super) geoip: GeoipDatabase,
+}
+
 /// A configuration that held still, and what its files looked like.
-pub struct Settled {
-    /// What it says, or all its problems.
-    pub(super) loaded: Result<Loaded, ConfigError>,
+pub(super) struct Settled {
+    /// What it says.
+    pub(super) content: Result<Content, ContentError>,
     /// The files that were read.
-    pub(super) looks: Looks,
+    pub(super) shapes: Shapes,
+}
+
+/// What files say.
+pub(super) struct Content {
+    /// The configuration.
+    pub(super) loaded: Loaded,
+    /// Its database; `None` when it is the one in use.
+    pub(super) database: Option<Database>,
+}
+
+/// What is wrong with files that held still.
+#[derive(Debug)]
+pub enum ContentError {
+    /// The configuration has problems.
+    Config(ConfigError),
+    /// The GeoIP database cannot be used.
+    Geoip(GeoDbError),
 }
 
 /// The files never held still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SettleError;
+#[derive(Debug)]
+pub(super) struct SettleError {
+    /// The files as they were before the last pause. What was written in it was not seen to hold
+    /// still and has to be news to the watcher.
+    pub(super) before: Shapes,
+}
 
 impl fmt::Display for SettleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,26 +72,77 @@ impl fmt::Display for SettleError {
 
 impl std::error::Error for SettleError {}
 
-/// Reads the configuration at `main`, whose files were `known` so far, once size, modification time,
-/// inode and content of every file were equal in two looks 500 ms apart, the reading in between.
+impl ContentError {
+    /// One line each.
+    pub(super) fn problems(&self) -> Vec<String> {
+        match self {
+            Self::Config(error) => error.problems.iter().map(ToString::to_string).collect(),
+            Self::Geoip(error) => vec![error.to_string()],
+        }
+    }
+}
+
+/// Reads the successor of what is in use, once size, modification time, inode and content of every
+/// file were equal in two looks 500 ms apart, the reading in between. May be dropped at any time.
 ///
 /// # Errors
 /// When the files do not hold still for ten seconds.
-pub async fn settle(main: &Path, known: &Sources) -> Result<Settled, SettleError> {
-    let mut sources = known.clone();
-    let mut before = Looks::of(&sources);
+pub(super) async fn settle(in_use: InUse) -> Result<Settled, SettleError> {
+    let in_use = Arc::new(in_use);
+    let mut before = look(&in_use, in_use.sources.clone()).await;
+    let mut looks = before.clone();
     for _ in 0..PATIENCE {
         sleep(PAUSE).await;
-        let loaded = config::load(main);
-        // A new main file may name other files: they get their two looks too.
-        if let Ok(loaded) = &loaded {
-            sources = loaded.sources.clone();
+        before = looks;
+        let known = Arc::clone(&in_use);
+        let sources = before.sources().clone();
+        let (loaded, sources) = blocking(move || {
+            let loaded = config::load(&known.main);
+            // A new main file may name other files, also one that is refused for what they say now:
+            // they get their two looks too.
+            let found = match &loaded {
+                Ok(loaded) => Some(loaded.sources.clone()),
+                Err(error) => error.sources.clone(),
+            };
+            (loaded, found.unwrap_or(sources))
+        })
+        .await;
+        looks = look(&in_use, sources).await;
+        if looks != before {
+            continue;
         }
-        let after = Looks::of(&sources);
-        if after == before {
-            return Ok(Settled { loaded, looks: after });
+        let content = match loaded {
+            Ok(loaded) => open(&in_use, loaded, looks.shapes()).await,
+            Err(error) => Err(ContentError::Config(error)),
+        };
+        let shapes = looks.shapes().clone();
+        // Opening takes its time, too.
+        let (shapes, now) = blocking(move || {
+            let now = shapes.again();
+            (shapes, now)
+        })
+        .await;
+        if shapes == now {
+            return Ok(Settled { content, shapes });
         }
-        before = after;
     }
-    Err(SettleError)
+    Err(SettleError { before: before.shapes().clone() })
+}
+
+async fn look(in_use: &Arc<InUse>, sources: Sources) -> Looks {
+    let in_use = Arc::clone(in_use);
+    blocking(move || Looks::of(sources, &in_use.shapes)).await
+}
+
+async fn open(in_use: &InUse, loaded: Loaded, shapes: &Shapes) -> Result<Content, ContentError> {
+    let geoip = loaded.config.geoip.clone();
+    let is_same_file = match &geoip.database {
+        GeoipDatabase::Embedded => true,
+        GeoipDatabase::File(path) => in_use.shapes.shape(path) == shapes.shape(path),
+    };
+    let database = match is_same_file && geoip.database == in_use.geoip {
+        true => None,
+        false => Some(blocking(move || open_database(&geoip)).await.map_err(ContentError::Geoip)?),
+    };
+    Ok(Content { loaded, database })
 }

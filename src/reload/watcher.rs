@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::blocking;
 use super::look::Shapes;
 
 /// Between looks.
@@ -12,7 +13,12 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Waits until one of these files does not look as it did.
 pub(super) async fn changed(seen: &Shapes) {
-    while seen.again() == *seen {
+    loop {
+        let before = seen.clone();
+        // A directory may be far away.
+        if blocking(move || before.again() != before).await {
+            return;
+        }
         sleep(PAUSE).await;
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -227,6 +228,55 @@ async fn a_broken_main_file_is_refused_with_all_problems_told_once() {
     }
 }
 
+#[tokio::test]
+async fn a_list_that_a_refused_main_file_names_is_read_when_it_is_repaired() {
+    let lab = Lab::new(2);
+    let edge = lab.start().await;
+    lab.write("other.yaml", "- {id: 2, ip: 127.0.0.1, po");
+    lab.configure(&[("dc_options", "other.yaml")]);
+    until_refused(&edge, 1.0).await;
+
+    // The main file stays as it is.
+    let repaired = format!("# repaired\n{}", lab.dc_options());
+    lab.write("other.yaml", &repaired);
+    edge.until("the list is live", |it| it.topology.revision() == revision(&repaired)).await;
+}
+
+#[tokio::test]
+async fn a_pipe_in_place_of_a_list_is_refused_and_keeps_nobody() {
+    let lab = Lab::new(1);
+    let edge = lab.start().await;
+    let made = Command::new("mkfifo").arg(lab.path("pipe")).status().expect("mkfifo");
+    assert!(made.success());
+    lab.configure(&[("dc_options", "pipe")]);
+    let outcome = within("a reload", edge.app.reload()).await;
+    let Outcome::Refused(problems) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(problems, [format!("{}: is not a file", lab.path("pipe").display())]);
+}
+
+#[tokio::test]
+async fn keys_that_wait_for_a_restart_are_named_until_they_are_taken_back() {
+    let lab = Lab::new(1);
+    let edge = lab.start().await;
+    let later = ("memory", "{pipes: 0KiB}");
+    let steps = [
+        (vec![later], true),
+        (vec![later, ("connect", "{timeout: 2s}")], true),
+        (vec![("connect", "{timeout: 2s}")], false),
+    ];
+    for (sections, waits) in steps {
+        let before = edge.app.reader.load_full().generation;
+        lab.configure(&sections);
+        edge.until("the file is in force", |it| it.generation > before).await;
+        // Answered after the reload before it has been told of.
+        assert_eq!(within("a reload", edge.app.reload()).await, Outcome::Unchanged);
+        let status = edge.doors.json("/v1/status").await;
+        assert_eq!(status["last_reload"]["accepted"], true);
+        let problems = status["last_reload"]["problems"].to_string();
+        assert_eq!(problems.contains("memory.pipes: the new value waits"), waits, "{problems}");
+    }
+}
+
 /// A list that differs from those of other numbers: of each DC two access points, in turn.
 fn list(lab: &Lab, number: usize) -> String {
     let list = lab.dc_options_of(|_, access_point| access_point != number % 3);
@@ -265,16 +315,21 @@ async fn cut_for_less_than_two_looks(lab: &Lab, edge: &Edge, number: usize) -> S
 async fn refused_by_watching(lab: &Lab, edge: &Edge, list: &str, count: f64) {
     let before = edge.app.reader.load_full().topology.revision();
     lab.write("dc_options.yaml", list);
-    eventually("the list is refused", async || {
+    until_refused(edge, count).await;
+    let status = edge.doors.json("/v1/status").await;
+    assert_eq!(status["last_reload"]["accepted"], false);
+    assert_eq!(status["last_reload"]["source"], "file");
+    assert_eq!(status["revision"], before.to_string());
+}
+
+/// Waits until so many reloads of changed files have been refused.
+async fn until_refused(edge: &Edge, count: f64) {
+    eventually("the files are refused", async || {
         let scrape = edge.doors.scrape().await;
         let refused = [("source", "file"), ("result", "refused")];
         (scrape.sum("config_reloads_total", &refused) == count).then_some(())
     })
     .await;
-    let status = edge.doors.json("/v1/status").await;
-    assert_eq!(status["last_reload"]["accepted"], false);
-    assert_eq!(status["last_reload"]["source"], "file");
-    assert_eq!(status["revision"], before.to_string());
 }
 
 /// Every revision that was ever live.

@@ -1,16 +1,19 @@
 //! The real process: signals, the drain, and too few descriptors.
 
 use std::io::ErrorKind;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::net::UnixDatagram;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::places::{clients, ip};
 use crate::support::client::{Client, End, who_answers};
 use crate::support::lab::{AMSTERDAM, DCS, Lab};
-use crate::support::process::Process;
+use crate::support::process::{Process, command};
 use crate::support::{eventually, within};
 
 /// A session that stays.
@@ -101,6 +104,73 @@ async fn sighup_reloads() {
     })
     .await;
     who_answers(daemon.clients, ip("145.97.1.1")).await.expect("a session");
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_no_reload_and_lets_none_go_live() {
+    let lab = Lab::new(2);
+    let mut daemon = Process::start(&lab).await;
+    // A list that never holds still would keep its reader for ten seconds.
+    let (list, path) = (lab.dc_options(), lab.path("dc_options.yaml"));
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let writer = std::thread::spawn(move || {
+        let mut number = 0;
+        while stopped.recv_timeout(Duration::from_millis(20)) == Err(RecvTimeoutError::Timeout) {
+            number += 1;
+            std::fs::write(&path, format!("{list}# {number}\n")).expect("a file of the test");
+        }
+    });
+    daemon.signal(Signal::HUP);
+    daemon.logged("reloading").await;
+    daemon.signal(Signal::TERM);
+    daemon.logged("drained").await;
+    assert_eq!(daemon.exit_code().await, 0);
+    drop(stop);
+    writer.join().expect("the writer");
+    let reloaded = ["configuration in force", "reload refused, the last good configuration stays"];
+    assert_eq!(daemon.count_logged(|line| reloaded.iter().any(|it| line["message"] == *it)), 0);
+}
+
+#[tokio::test]
+async fn the_service_manager_is_told_of_each_step_with_the_time_of_a_reload() {
+    let lab = Lab::new(1);
+    let socket = UnixDatagram::bind(lab.path("notify")).expect("a socket");
+    let main = lab.main().display().to_string();
+    let mut daemon = command(&["run", &main]);
+    daemon.env("NOTIFY_SOCKET", lab.path("notify")).stderr(Stdio::null());
+    let mut daemon = Killed(daemon.spawn().expect("a process"));
+    let told = async || {
+        let mut text = [0; 256];
+        let length = within("a notification", socket.recv(&mut text)).await.expect("a datagram");
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    };
+    let signal = |daemon: &Killed, signal| {
+        kill_process(Pid::from_child(&daemon.0), signal).expect("it lives");
+    };
+    assert_eq!(told().await.trim(), "READY=1");
+    for list in [lab.dc_options(), "garbage".to_owned()] {
+        lab.write("dc_options.yaml", list);
+        signal(&daemon, Signal::HUP);
+        let reloading = told().await;
+        let time = reloading.trim().strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
+        assert!(time.is_some_and(|time| time.parse::<u64>().is_ok()), "{reloading}");
+        assert_eq!(told().await.trim(), "READY=1");
+    }
+    signal(&daemon, Signal::TERM);
+    assert_eq!(told().await.trim(), "STOPPING=1");
+    let ended = eventually("the daemon ends", async || daemon.0.try_wait().expect("a child")).await;
+    assert!(ended.success());
+}
+
+/// A process that does not outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[tokio::test]
