@@ -94,19 +94,8 @@ pub(super) async fn settle(in_use: InUse) -> Result<Settled, SettleError> {
     for _ in 0..PATIENCE {
         sleep(PAUSE).await;
         before = looks;
-        let known = Arc::clone(&in_use);
-        let sources = before.sources().clone();
-        let (loaded, sources) = blocking(move || {
-            let loaded = config::load(&known.main);
-            // A new main file may name other files, also one that is refused for what they say now:
-            // they get their two looks too.
-            let found = match &loaded {
-                Ok(loaded) => Some(loaded.sources.clone()),
-                Err(error) => error.sources.clone(),
-            };
-            (loaded, found.unwrap_or(sources))
-        })
-        .await;
+        let (loaded, found) = load(&in_use).await;
+        let sources = found.unwrap_or_else(|| before.sources().clone());
         looks = look(&in_use, sources).await;
         if looks != before {
             continue;
@@ -127,6 +116,18 @@ pub(super) async fn settle(in_use: InUse) -> Result<Settled, SettleError> {
         }
     }
     Err(SettleError { before: before.shapes().clone() })
+}
+
+/// Also the files to look at: a new main file may name others, and so may one that is refused for what
+/// they say now.
+async fn load(in_use: &Arc<InUse>) -> (Result<Loaded, ConfigError>, Option<Sources>) {
+    let in_use = Arc::clone(in_use);
+    let loaded = blocking(move || config::load(&in_use.main)).await;
+    let sources = match &loaded {
+        Ok(loaded) => Some(loaded.sources.clone()),
+        Err(error) => error.sources.clone(),
+    };
+    (loaded, sources)
 }
 
 async fn look(in_use: &Arc<InUse>, sources: Sources) -> Looks {
