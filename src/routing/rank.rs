@@ -192,7 +192,7 @@ pub fn rank(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> R
 }
 
 /// The access point of `dc` that `client` tries next, or `None` when all are tried or out of use:
-/// well ones first, then static addresses (they are meant for proxies), then by rendezvous. Those
+/// well ones first (those that this edge has no way to last), then static addresses (they are meant for proxies), then by rendezvous. Those
 /// that are Down take part only when `fail_open`.
 #[must_use]
 pub fn pick_access_point(
@@ -210,7 +210,8 @@ pub fn pick_access_point(
             && !tried.contains(index)
     });
     let keyed = usable.map(|(index, access_point)| {
-        let health = snapshot.access_point(index).health;
+        let state = snapshot.access_point(index);
+        let health = (state.health == Health::Down, state.unreachable, state.health);
         let key = rendezvous::access_point_key(access_point.id);
         let score = rendezvous::score(client, key, access_point.weight);
         (health, !access_point.flags.static_address, score, index)

@@ -248,6 +248,9 @@ fn access_points_go_by_health_then_static_then_hash() {
     assert_eq!(order(&snapshot, false).len(), 3, "media_only serves no ordinary session");
     snapshot.access_points[2].health = Health::Suspect;
     assert_eq!(order(&snapshot, false)[2], 2);
+    snapshot.access_points[0].health = Health::Unknown;
+    snapshot.access_points[0].unreachable = true;
+    assert_eq!(order(&snapshot, false)[1..], [2, 0], "no way to it: after a suspect");
     snapshot.access_points[0].health = Health::Down;
     assert_eq!(order(&snapshot, false), [1, 2]);
     assert_eq!(order(&snapshot, true), [1, 2, 0]);
