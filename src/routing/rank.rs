@@ -42,11 +42,11 @@ pub struct RankedDc {
     pub cost: Millis,
     /// Pushes the DC back by whole tie margins, without re-forming groups.
     pub excess: Millis,
-    /// Number of its tie group, best first; `None` for a DC that the listener or its class rules out.
+    /// Number of its tie group, best first; `None` where the listener or its class rules it out.
     pub group: Option<u32>,
     /// Why it is left out, if it is.
     pub exclusion: Option<Exclusion>,
-    /// Where it stands in the order: the cost of its group's first, and its excess in whole margins.
+    /// Where it stands in the order: the cost of its group's first, and excess in whole margins.
     position: Millis,
     score: f64,
 }
@@ -165,8 +165,8 @@ impl Ranking {
 
 /// Orders the DCs of `snapshot` for `client` on a listener that routes as `listener` says.
 ///
-/// Groups are formed from the costs of all DCs that the listener and their class allow, whatever their health:
-/// losing a DC moves only its own clients, and adding one moves only its share.
+/// Groups are formed from the costs of all DCs that the listener and their class allow, whatever
+/// their health: losing a DC moves only its own clients, and adding one moves only its share.
 #[must_use]
 pub fn rank(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> Ranking {
     let topology = &snapshot.topology;
