@@ -74,6 +74,7 @@ pub(crate) fn all_up(spec: TopologySpec) -> Snapshot {
             .map(|access_point| AccessPointState {
                 admin: AdminState::Ready,
                 health: Health::Up,
+                unreachable: false,
                 round_trip: round_trip(access_point.id.dc),
                 slot: Arc::default(),
             })

@@ -84,6 +84,7 @@ fn presume_up(topology: Topology, locate: Arc<dyn Locate>) -> Snapshot {
     let access_point = || AccessPointState {
         admin: AdminState::Ready,
         health: Health::Up,
+        unreachable: false,
         round_trip: None,
         slot: Arc::default(),
     };

@@ -61,9 +61,11 @@ pub(super) async fn connect_upstream(
                 Some(permit) => dials.start(snapshot, attempt, permit, options),
                 None => plan.on_full(attempt),
             },
-            Step::Abandon(attempt) => {
+            Step::Abandon { attempt, timed_out } => {
                 dials.abandon(attempt);
-                failed(worker, snapshot, attempt, ConnectFailure::Timeout);
+                if timed_out {
+                    failed(worker, snapshot, attempt, ConnectFailure::Timeout);
+                }
             }
             Step::Wait(until) => match timeout_at(until.into(), dials.next()).await {
                 Ok((attempt, Ok(stream))) => {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::client::ClientAddr;
 use super::ids::{AccessPointIndex, DcIndex};
-use super::rank::{Ranking, pick_access_point};
+use super::rank::{Exclusion, Ranking, pick_access_point};
 use super::snapshot::Snapshot;
 use super::topology::ConnectLimits;
 
@@ -31,8 +31,14 @@ pub struct Attempt {
 pub enum Step {
     /// Start this dial. It is in flight until it is reported or abandoned.
     Dial(Attempt),
-    /// Drop this dial: it has timed out. The plan counts it as failed.
-    Abandon(Attempt),
+    /// Drop this dial: its time is up. The plan counts it as failed.
+    Abandon {
+        /// The dial.
+        attempt: Attempt,
+        /// Whether it had all of [`ConnectLimits::timeout`]. One that the deadline cut short says
+        /// nothing about its access point.
+        timed_out: bool,
+    },
     /// Wait for a report, at most until then, and ask again.
     Wait(Instant),
     /// There is nothing left to try.
@@ -65,9 +71,18 @@ pub struct AttemptPlan {
     turn: usize,
     dials_in_turn: u32,
     dials: u32,
+    /// A DC was left out for want of room, by the ranking or by a dial.
     full: bool,
     tried: Vec<AccessPointIndex>,
-    in_flight: Option<(Attempt, Instant)>,
+    in_flight: Option<InFlight>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct InFlight {
+    attempt: Attempt,
+    until: Instant,
+    /// The deadline comes before the attempt's own timeout.
+    cut: bool,
 }
 
 impl AttemptPlan {
@@ -83,7 +98,7 @@ impl AttemptPlan {
             turn: 0,
             dials_in_turn: 0,
             dials: 0,
-            full: false,
+            full: ranking.dcs.iter().any(|it| it.exclusion == Some(Exclusion::Capacity)),
             tried: Vec::new(),
             in_flight: None,
         }
@@ -91,12 +106,12 @@ impl AttemptPlan {
 
     /// What to do at this moment.
     pub fn next(&mut self, snapshot: &Snapshot, now: Instant) -> Step {
-        if let Some((attempt, until)) = self.in_flight {
+        if let Some(InFlight { attempt, until, cut }) = self.in_flight {
             return match now < until {
                 true => Step::Wait(until),
                 false => {
                     self.in_flight = None;
-                    Step::Abandon(attempt)
+                    Step::Abandon { attempt, timed_out: !cut }
                 }
             };
         }
@@ -129,7 +144,7 @@ impl AttemptPlan {
     }
 
     fn land(&mut self, attempt: Attempt) {
-        debug_assert_eq!(self.in_flight.map(|(flying, _)| flying), Some(attempt));
+        debug_assert_eq!(self.in_flight.map(|flying| flying.attempt), Some(attempt));
         self.in_flight = None;
     }
 
@@ -138,8 +153,9 @@ impl AttemptPlan {
         self.dials_in_turn += 1;
         self.tried.push(access_point);
         let attempt = Attempt { number: self.dials, dc, access_point };
-        let until = (now + self.limits.timeout).min(self.deadline);
-        self.in_flight = Some((attempt, until));
+        let timeout = now + self.limits.timeout;
+        let (until, cut) = (timeout.min(self.deadline), self.deadline < timeout);
+        self.in_flight = Some(InFlight { attempt, until, cut });
         Step::Dial(attempt)
     }
 

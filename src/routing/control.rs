@@ -3,6 +3,8 @@
 //! Pure: events and the time go in, effects come out. The driver in `crate::control` carries the
 //! effects out and never makes the machine wait for one.
 
+mod cell;
+mod dc;
 mod event;
 mod retire;
 mod schedule;
@@ -11,16 +13,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::excess::ExcessTracker;
-use super::geo::Millis;
-use super::health::{AdminState, Health, HealthTracker, Transition};
+use super::health::{AdminState, Health, Transition};
 use super::ids::{AccessPointId, DcId, DcIndex};
-use super::outcome::ConnectFailure;
 use super::place::Locate;
-use super::round_trip::RoundTrip;
-use super::slot::{AccessPointSlot, DcSlot};
-use super::snapshot::{AccessPointState, DcState, Snapshot};
+use super::slot::DcSlot;
+use super::snapshot::{DcState, Snapshot};
 use super::topology::{HealthSettings, Topology};
+use cell::AccessPointCell;
+use dc::Members;
 use retire::Retiring;
 use schedule::Schedule;
 
@@ -31,9 +31,6 @@ const COALESCE: Duration = Duration::from_millis(10);
 
 /// Round trips alone are published no more often than this.
 const ROUND_TRIP_PAUSE: Duration = Duration::from_secs(1);
-
-/// A probe is given up after three usual round trips, but no sooner than this.
-const LEAST_PROBE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The state of control.
 pub struct ControlState {
@@ -48,25 +45,16 @@ pub struct ControlState {
     retiring: Retiring,
     generation: u64,
     warm_by: Instant,
+    /// Access points no probe of which has ended yet.
+    unprobed: usize,
     warmed_up: bool,
     publish_at: Option<Instant>,
     published_at: Option<Instant>,
 }
 
 #[derive(Default)]
-struct AccessPointCell {
-    tracker: HealthTracker,
-    round_trip: RoundTrip,
-    admin: AdminState,
-    slot: Arc<AccessPointSlot>,
-    probed: bool,
-}
-
-#[derive(Default)]
 struct DcCell {
     admin: AdminState,
-    excess: ExcessTracker,
-    published_excess: f64,
     slot: Arc<DcSlot>,
 }
 
@@ -88,13 +76,14 @@ impl ControlState {
             retiring: Retiring::default(),
             generation: 0,
             warm_by: now,
+            unprobed: 0,
             warmed_up: false,
             publish_at: None,
             published_at: None,
         };
         state.warm_by += state.configured.startup_grace();
         state.adopt_identities(now);
-        let first = state.snapshot(now);
+        let first = state.publish(now);
         (state, first)
     }
 
@@ -117,17 +106,20 @@ impl ControlState {
                 if let Some(cell) = self.access_points.get_mut(&id) {
                     cell.admin = admin;
                 }
+                self.retire_finished(now);
                 self.publish_soon(now);
             }
             Event::Probed(report) => self.on_probed(report, now, &mut effects),
             Event::Evidence => self.on_evidence(now, &mut effects),
             Event::Tick => {}
         }
-        self.retire_finished(now);
+        if self.retiring.next_deadline().is_some_and(|due| due <= now) {
+            self.retire_finished(now);
+        }
         self.warm_up(now);
         self.start_probes(now, &mut effects);
         if self.publish_at.is_some_and(|due| due <= now) {
-            effects.push(Effect::Publish(self.snapshot(now)));
+            effects.push(Effect::Publish(self.publish(now)));
         }
         effects
     }
@@ -141,13 +133,9 @@ impl ControlState {
     }
 
     fn on_topology(&mut self, topology: Arc<Topology>, now: Instant) {
-        let gone = self.effective.access_points().iter().filter(|old| {
-            topology.find_dc(old.id.dc).is_some() && topology.find_access_point(old.id).is_none()
-        });
-        let usable = gone.filter(|old| {
-            self.access_points.get(&old.id).is_some_and(|cell| cell.tracker.health().is_usable())
-        });
-        self.retiring.start(usable.cloned(), now);
+        let cells = &self.access_points;
+        let usable = |id| cells.get(&id).is_some_and(|cell| cell.tracker.health().is_usable());
+        self.retiring.start(&self.effective, &topology, usable, now);
         let changed: Vec<AccessPointId> = (topology.access_points().iter())
             .map(|new| new.id)
             .filter(|id| settings_of(&self.effective, *id) != settings_of(&topology, *id))
@@ -155,19 +143,22 @@ impl ControlState {
         for id in changed {
             if let Some(cell) = self.access_points.get_mut(&id) {
                 cell.tracker.restart_counters();
+                cell.in_step = true;
+                self.schedule.hasten(id, now);
             }
         }
         self.configured = topology;
         self.apply_retiring();
         self.adopt_identities(now);
+        self.retire_finished(now);
         self.publish_soon(now);
     }
 
     /// Brings `effective` and what is kept per identity in line with `configured` and `retiring`.
     fn apply_retiring(&mut self) {
-        self.effective = match self.retiring.access_points() {
-            [] => Arc::clone(&self.configured),
-            retiring => Arc::new(self.configured.with_retiring(retiring)),
+        self.effective = match self.retiring.is_empty() {
+            true => Arc::clone(&self.configured),
+            false => Arc::new(self.configured.with_retiring(self.retiring.access_points())),
         };
     }
 
@@ -185,6 +176,7 @@ impl ControlState {
                 AccessPointCell::default()
             });
         }
+        self.unprobed = self.access_points.values().filter(|cell| !cell.probed).count();
     }
 
     fn on_probed(&mut self, report: ProbeReport, now: Instant, effects: &mut Vec<Effect>) {
@@ -198,20 +190,20 @@ impl ControlState {
         let Some(settings) = settings_of(&self.effective, id) else {
             return;
         };
-        let first = !std::mem::replace(&mut cell.probed, true);
-        let (transition, cause) = match report.outcome {
-            Ok(round_trip) => {
-                cell.round_trip.on_sample(round_trip);
-                (cell.tracker.on_probe_success(&settings), Cause::ProbeAnswered)
-            }
-            Err(ConnectFailure::Local) => (None, Cause::ProbeFailed(ConnectFailure::Local)),
-            Err(failure) => (cell.tracker.on_probe_failure(&settings), Cause::ProbeFailed(failure)),
-        };
-        let interval = cell.tracker.interval(&settings);
-        self.schedule.again(id, started, interval, settings.jitter_percent, first, now);
+        if !cell.probed {
+            self.unprobed -= 1;
+        }
+        let was_unreachable = cell.tracker.is_unreachable();
+        let tie_margin = self.effective.policy().tie_margin;
+        let (transition, cause) = cell.on_probed(report.outcome, &settings, tie_margin, now);
+        self.schedule.again(id, started, cell.pause(&settings), now);
+        let reachability_changed = cell.tracker.is_unreachable() != was_unreachable;
+        let news = cell.has_news();
         self.change(id, transition, cause, now, effects);
-        if report.outcome.is_ok() {
-            self.follow_round_trip(id.dc, now);
+        if reachability_changed {
+            self.publish_soon(now);
+        } else if news {
+            self.publish_by(self.published_at.map_or(now, |at| (at + ROUND_TRIP_PAUSE).max(now)));
         }
     }
 
@@ -238,63 +230,18 @@ impl ControlState {
     ) {
         let Some(transition) = transition else { return };
         effects.push(Effect::Changed(HealthChange { access_point, transition, cause }));
+        if transition.to == Health::Up {
+            self.retire_finished(now);
+        }
         self.publish_soon(now);
     }
 
-    fn follow_round_trip(&mut self, dc: DcId, now: Instant) {
-        let Some(index) = self.effective.find_dc(dc) else {
-            return;
-        };
-        let tie_margin = self.effective.policy().tie_margin;
-        let fastest = self.fastest(index, RoundTrip::average);
-        let Some(cell) = self.dcs.get_mut(&dc) else {
-            return;
-        };
-        if let Some(round_trip) = fastest {
-            cell.excess.on_round_trip(round_trip, tie_margin, now);
-        }
-        let excess = cell.excess.excess().0;
-        let moved =
-            (excess - cell.published_excess).abs() >= (cell.published_excess / 10.0).max(1.0);
-        let entered_or_left = (excess > 0.0) != (cell.published_excess > 0.0);
-        let members = self.effective.access_points_of(index);
-        let news = members
-            .filter_map(|(_, member)| self.access_points.get(&member.id))
-            .any(|cell| cell.round_trip.has_news());
-        if news || entered_or_left || moved {
-            let due = self.published_at.map_or(now, |at| (at + ROUND_TRIP_PAUSE).max(now));
-            self.publish_by(due);
-        }
-    }
-
-    /// The least round trip among the usable access points of a DC. While none is usable, the least
-    /// that was measured last: losing a DC must not re-form groups.
-    fn fastest(
-        &self,
-        dc: DcIndex,
-        of: impl Fn(&RoundTrip) -> Option<Duration>,
-    ) -> Option<Duration> {
-        let members = self.effective.access_points_of(dc);
-        let cells = members.filter_map(|(_, member)| self.access_points.get(&member.id));
-        let measured = cells.filter_map(|cell| {
-            let round_trip = of(&cell.round_trip)?;
-            Some((!cell.tracker.health().is_usable(), round_trip))
-        });
-        measured.min().map(|(_, round_trip)| round_trip)
-    }
-
-    /// Lets go of retiring access points whose DC has a successor that is Up, or whose time is over.
+    /// Lets go of retiring access points whose DC has a successor, or whose time is over. Asked only
+    /// when something happened that could be the reason.
     fn retire_finished(&mut self, now: Instant) {
-        let (configured, cells) = (&self.configured, &self.access_points);
-        let succeeded = |dc: DcId| {
-            let Some(index) = configured.find_dc(dc) else {
-                return true;
-            };
-            configured.access_points_of(index).any(|(_, member)| {
-                cells.get(&member.id).is_some_and(|cell| cell.tracker.health() == Health::Up)
-            })
-        };
-        if self.retiring.finish(succeeded, now) {
+        let cells = &self.access_points;
+        let proved = |id| cells.get(&id).is_some_and(AccessPointCell::is_proved);
+        if self.retiring.finish(&self.configured, proved, now) {
             self.apply_retiring();
             self.adopt_identities(now);
             self.publish_soon(now);
@@ -305,7 +252,7 @@ impl ControlState {
         if self.warmed_up {
             return;
         }
-        if now >= self.warm_by || self.access_points.values().all(|cell| cell.probed) {
+        if now >= self.warm_by || self.unprobed == 0 {
             self.warmed_up = true;
             self.publish_soon(now);
         }
@@ -319,10 +266,7 @@ impl ControlState {
             let Some(settings) = settings_of(&self.effective, access_point) else {
                 continue;
             };
-            let timeout = match cell.round_trip.average() {
-                None => settings.timeout,
-                Some(usual) => settings.timeout.min((3 * usual).max(LEAST_PROBE_TIMEOUT)),
-            };
+            let timeout = cell.probe_timeout(&settings);
             effects.push(Effect::Probe(ProbeRequest { access_point, number, timeout }));
         }
     }
@@ -335,35 +279,28 @@ impl ControlState {
         self.publish_at = Some(self.publish_at.map_or(due, |at| at.min(due)));
     }
 
-    fn snapshot(&mut self, now: Instant) -> Arc<Snapshot> {
+    fn publish(&mut self, now: Instant) -> Arc<Snapshot> {
         for cell in self.access_points.values_mut() {
-            cell.round_trip.publish();
-        }
-        for cell in self.dcs.values_mut() {
-            cell.published_excess = cell.excess.excess().0;
+            cell.publish();
         }
         self.generation += 1;
         self.published_at = Some(now);
         self.publish_at = None;
         let dcs = (0..).zip(self.effective.dcs()).map(|(index, dc)| {
             let cell = &self.dcs[&dc.id];
+            let main = self.effective.access_points_of(DcIndex(index));
+            let main = main.filter(|(_, member)| member.flags.serves_main());
+            let members = Members(main.map(|(_, it)| &self.access_points[&it.id]).collect());
             DcState {
                 admin: cell.admin,
-                health: self.dc_health(DcIndex(index)),
-                round_trip: self.fastest(DcIndex(index), RoundTrip::published),
-                excess: Millis(cell.published_excess),
+                health: members.health(),
+                round_trip: members.round_trip(),
+                excess: members.excess(),
                 slot: Arc::clone(&cell.slot),
             }
         });
-        let access_points = self.effective.access_points().iter().map(|access_point| {
-            let cell = &self.access_points[&access_point.id];
-            AccessPointState {
-                admin: cell.admin,
-                health: cell.tracker.health(),
-                round_trip: cell.round_trip.published(),
-                slot: Arc::clone(&cell.slot),
-            }
-        });
+        let access_points = self.effective.access_points().iter();
+        let access_points = access_points.map(|it| self.access_points[&it.id].state());
         Arc::new(Snapshot {
             generation: self.generation,
             topology: Arc::clone(&self.effective),
@@ -371,20 +308,6 @@ impl ControlState {
             warmed_up: self.warmed_up,
             dcs: dcs.collect(),
             access_points: access_points.collect(),
-        })
-    }
-
-    /// Up while an access point for ordinary sessions is usable, Unknown while one may yet prove to
-    /// be, else Down.
-    fn dc_health(&self, dc: DcIndex) -> Health {
-        let members = self.effective.access_points_of(dc);
-        let main = members.filter(|(_, member)| member.flags.serves_main());
-        let cells = main.filter_map(|(_, member)| self.access_points.get(&member.id));
-        let ready = cells.filter(|cell| cell.admin == AdminState::Ready);
-        ready.fold(Health::Down, |dc, cell| match cell.tracker.health() {
-            Health::Up | Health::Suspect => Health::Up,
-            Health::Unknown => dc.min(Health::Unknown),
-            Health::Down => dc,
         })
     }
 }

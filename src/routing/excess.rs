@@ -1,7 +1,8 @@
-//! Excess: how far a DC's round trip is above its own best of the last hour, once that lasts.
+//! Excess: how far an access point's round trip is above its own best of the last hour, once that
+//! lasts.
 //!
-//! It enters after 10 s above the tie margin and leaves after 30 s below half of it: a DC whose
-//! path is congested is used later, and a single slow probe moves nobody.
+//! It enters after 10 s above the tie margin and leaves after 30 s below half of it: one whose
+//! path is congested is used later, and a single slow probe moves nobody. Time without samples is nobody's evidence.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,13 @@ use super::geo::Millis;
 const ENTER: Duration = Duration::from_secs(10);
 const LEAVE: Duration = Duration::from_secs(30);
 
+/// A longer pause between two samples does not count as lasting.
+const GAP: Duration = Duration::from_secs(10);
+
 const MINUTE: Duration = Duration::from_secs(60);
 const MINUTES: usize = 60;
 
-/// Watches the round trip of one DC.
+/// Watches the round trip of one access point.
 #[derive(Clone, Debug)]
 pub struct ExcessTracker {
     /// The best round trip of each of the last 60 minutes, the current one first.
@@ -22,19 +26,27 @@ pub struct ExcessTracker {
     minute_began: Option<Instant>,
     /// Since when the other side of the threshold has been seen without a break.
     turning_since: Option<Instant>,
+    last_sample: Option<Instant>,
     current: Option<Millis>,
 }
 
 impl Default for ExcessTracker {
     fn default() -> Self {
-        Self { best: [None; MINUTES], minute_began: None, turning_since: None, current: None }
+        Self {
+            best: [None; MINUTES],
+            minute_began: None,
+            turning_since: None,
+            last_sample: None,
+            current: None,
+        }
     }
 }
 
 impl ExcessTracker {
-    /// Takes the DC's round trip as it is now.
+    /// Takes the round trip as it is now.
     pub fn on_round_trip(&mut self, round_trip: Duration, tie_margin: Millis, now: Instant) {
         self.turn_minutes(now);
+        self.skip_gap(now);
         self.best[0] = Some(self.best[0].map_or(round_trip, |best| best.min(round_trip)));
         let best = self.best.iter().flatten().min().copied().unwrap_or(round_trip);
         let above = Millis::from(round_trip.saturating_sub(best));
@@ -61,6 +73,14 @@ impl ExcessTracker {
     #[must_use]
     pub fn excess(&self) -> Millis {
         self.current.unwrap_or(Millis(0.0))
+    }
+
+    fn skip_gap(&mut self, now: Instant) {
+        let last = self.last_sample.replace(now).unwrap_or(now);
+        let gap = now.saturating_duration_since(last);
+        if gap > GAP {
+            self.turning_since = self.turning_since.map(|since| since + gap);
+        }
     }
 
     fn turn_minutes(&mut self, now: Instant) {
@@ -122,6 +142,20 @@ mod tests {
         lab.feed(60, 9);
         lab.feed(20, 1);
         assert_eq!(lab.feed(60, 10), 0.0);
+    }
+
+    #[test]
+    fn time_without_samples_is_no_patience() {
+        let mut lab = Lab::new();
+        lab.feed(20, 60);
+        lab.feed(60, 2);
+        lab.now += Duration::from_secs(600);
+        assert_eq!(lab.feed(60, 9), 0.0);
+        assert_eq!(lab.feed(60, 2), 40.0);
+        lab.feed(20, 1);
+        lab.now += Duration::from_secs(600);
+        lab.feed(20, 1);
+        assert!(lab.tracker.current.is_some(), "not left after two samples");
     }
 
     #[test]

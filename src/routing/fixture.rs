@@ -88,6 +88,7 @@ pub(super) fn all_up(spec: TopologySpec) -> Snapshot {
     let access_point = AccessPointState {
         admin: AdminState::Ready,
         health: Health::Up,
+        unreachable: false,
         round_trip: None,
         slot: Arc::default(),
     };

@@ -75,11 +75,13 @@ pub struct HealthTracker {
     health: Health,
     failures: u32,
     successes: u32,
+    /// The last probe could not leave this edge.
+    local_failure: bool,
 }
 
 impl Default for HealthTracker {
     fn default() -> Self {
-        Self { health: Health::Unknown, failures: 0, successes: 0 }
+        Self { health: Health::Unknown, failures: 0, successes: 0, local_failure: false }
     }
 }
 
@@ -96,9 +98,23 @@ impl HealthTracker {
         self.failures
     }
 
+    /// Whether this edge seems to have no way to an access point that never answered: the last probe
+    /// was a failure of the edge itself.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        self.local_failure && self.health == Health::Unknown
+    }
+
+    /// Whether a good probe now would be the first since the access point went Down.
+    #[must_use]
+    pub fn is_first_sign_of_life(&self) -> bool {
+        self.health == Health::Down && self.successes == 0
+    }
+
     /// A probe was answered. The first one settles an access point that nobody knew; a Down one
     /// needs `rise` in a row.
     pub fn on_probe_success(&mut self, settings: &HealthSettings) -> Option<Transition> {
+        self.local_failure = false;
         self.failures = 0;
         self.successes = self.successes.saturating_add(1);
         match self.health {
@@ -111,6 +127,7 @@ impl HealthTracker {
 
     /// A probe failed. The `fall`th in a row makes the access point Down.
     pub fn on_probe_failure(&mut self, settings: &HealthSettings) -> Option<Transition> {
+        self.local_failure = false;
         self.successes = 0;
         self.failures = self.failures.saturating_add(1);
         match self.health {
@@ -120,6 +137,11 @@ impl HealthTracker {
             }
             Health::Up | Health::Unknown | Health::Suspect => None,
         }
+    }
+
+    /// A probe failed because of this edge: no evidence, and no reason to hurry.
+    pub fn on_local_failure(&mut self) {
+        self.local_failure = true;
     }
 
     /// Sessions failed to connect. That alone makes an access point Suspect and never Down: a probe
@@ -143,6 +165,7 @@ impl HealthTracker {
         match self.health {
             Health::Up if self.failures == 0 => settings.interval,
             Health::Down if self.successes == 0 => settings.down_interval,
+            _ if self.local_failure => settings.interval,
             Health::Up | Health::Unknown | Health::Suspect | Health::Down => settings.fast_interval,
         }
     }

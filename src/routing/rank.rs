@@ -24,7 +24,7 @@ pub struct Client {
 /// All DCs in the order in which this client would use them, excluded ones in their place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
-    /// Best first; the DCs that the listener may not use come last.
+    /// Best first; the DCs that the listener or their class rules out come last.
     pub dcs: Vec<RankedDc>,
     /// Health was ignored because nothing is Up.
     pub fail_open: bool,
@@ -40,13 +40,13 @@ pub struct RankedDc {
     pub distance: Option<Kilometers>,
     /// What the objective says, without excess; infinite for a DC that cannot be compared.
     pub cost: Millis,
-    /// Added to the cost; pushes the DC back without re-forming groups.
+    /// Pushes the DC back by whole tie margins, without re-forming groups.
     pub excess: Millis,
-    /// Number of its tie group, best first.
-    pub group: u32,
+    /// Number of its tie group, best first; `None` where the listener or its class rules it out.
+    pub group: Option<u32>,
     /// Why it is left out, if it is.
     pub exclusion: Option<Exclusion>,
-    /// Where it stands in the order: the cost of its group's first, or its own with excess.
+    /// Where it stands in the order: the cost of its group's first, and excess in whole margins.
     position: Millis,
     score: f64,
 }
@@ -83,6 +83,11 @@ impl Exclusion {
             Self::Unknown => "unknown",
             Self::Capacity => "capacity",
         }
+    }
+
+    /// Says what the DC is for rather than how it is: such a DC takes no part in groups.
+    fn is_lasting(self) -> bool {
+        matches!(self, Self::Listener | Self::Class)
     }
 
     /// Fail-open lifts these and no other.
@@ -133,10 +138,7 @@ impl Ranking {
     /// The DC the client would have if every one of them were well.
     #[must_use]
     pub fn home(&self) -> Option<DcIndex> {
-        self.dcs
-            .first()
-            .filter(|first| first.exclusion != Some(Exclusion::Listener))
-            .map(|first| first.dc)
+        self.dcs.first().filter(|first| first.group.is_some()).map(|first| first.dc)
     }
 
     /// Why a session that ended up at `chosen` did so.
@@ -154,20 +156,17 @@ impl Ranking {
     }
 
     fn home_group_size(&self) -> usize {
-        let Some(first) = self.dcs.first() else {
+        let Some(home) = self.dcs.first().and_then(|first| first.group) else {
             return 0;
         };
-        let members = self.dcs.iter().filter(|ranked| {
-            ranked.group == first.group && ranked.exclusion != Some(Exclusion::Listener)
-        });
-        members.count()
+        self.dcs.iter().filter(|ranked| ranked.group == Some(home)).count()
     }
 }
 
 /// Orders the DCs of `snapshot` for `client` on a listener that routes as `listener` says.
 ///
-/// Groups are formed from the costs of all DCs that the listener allows, whatever their health:
-/// losing a DC moves only its own clients, and adding one moves only its share.
+/// Groups are formed from the costs of all DCs that the listener and their class allow, whatever
+/// their health: losing a DC moves only its own clients, and adding one moves only its share.
 #[must_use]
 pub fn rank(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> Ranking {
     let topology = &snapshot.topology;
@@ -175,12 +174,14 @@ pub fn rank(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> R
         .zip(topology.dcs())
         .map(|(index, dc)| place(snapshot, listener, client, DcIndex(index), dc))
         .collect();
-    let allowed = |ranked: &RankedDc| ranked.exclusion != Some(Exclusion::Listener);
+    let ruled_out = |it: &RankedDc| it.exclusion.is_some_and(Exclusion::is_lasting);
     dcs.sort_unstable_by(|a, b| {
-        allowed(b).cmp(&allowed(a)).then(a.cost.0.total_cmp(&b.cost.0)).then(a.dc.cmp(&b.dc))
+        let allowed_first = ruled_out(a).cmp(&ruled_out(b));
+        allowed_first.then(a.cost.0.total_cmp(&b.cost.0)).then(a.dc.cmp(&b.dc))
     });
-    form_groups(&mut dcs, topology.policy().tie_margin);
-    dcs.sort_unstable_by(|a, b| allowed(b).cmp(&allowed(a)).then_with(|| order(a, b)));
+    let allowed = dcs.partition_point(|it| !ruled_out(it));
+    form_groups(&mut dcs[..allowed], topology.policy().tie_margin);
+    dcs[..allowed].sort_unstable_by(order);
     let fail_open = fails_open(snapshot, listener.route, &dcs);
     if fail_open {
         for ranked in &mut dcs {
@@ -191,7 +192,7 @@ pub fn rank(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> R
 }
 
 /// The access point of `dc` that `client` tries next, or `None` when all are tried or out of use:
-/// well ones first, then static addresses (they are meant for proxies), then by rendezvous. Those
+/// well ones first (those that this edge has no way to last), then static addresses (they are meant for proxies), then by rendezvous. Those
 /// that are Down take part only when `fail_open`.
 #[must_use]
 pub fn pick_access_point(
@@ -209,7 +210,8 @@ pub fn pick_access_point(
             && !tried.contains(index)
     });
     let keyed = usable.map(|(index, access_point)| {
-        let health = snapshot.access_point(index).health;
+        let state = snapshot.access_point(index);
+        let health = (state.health == Health::Down, state.unreachable, state.health);
         let key = rendezvous::access_point_key(access_point.id);
         let score = rendezvous::score(client, key, access_point.weight);
         (health, !access_point.flags.static_address, score, index)
@@ -240,15 +242,16 @@ fn place(
         }),
     };
     let excess = match policy.objective {
-        Objective::Balanced => state.excess,
-        Objective::Distance | Objective::Latency => Millis(0.0),
+        Objective::Balanced if client.location.place.is_some() => state.excess,
+        // A measured round trip has the excess in it already.
+        Objective::Balanced | Objective::Distance | Objective::Latency => Millis(0.0),
     };
     RankedDc {
         dc: index,
         distance,
         cost: cost.unwrap_or(Millis(f64::INFINITY)),
         excess,
-        group: 0,
+        group: None,
         exclusion: exclusion(snapshot, listener, index, dc),
         position: Millis(0.0),
         score: rendezvous::score(client.addr, rendezvous::dc_key(dc.id), dc.weight),
@@ -269,10 +272,12 @@ fn exclusion(
     if !listener.allows(dc.id) {
         return Some(Exclusion::Listener);
     }
+    if !dc.serves_main() {
+        return Some(Exclusion::Class);
+    }
     match (state.admin, state.health, listener.route) {
         (AdminState::Maint, ..) => Some(Exclusion::Maint),
         (AdminState::Drain, ..) => Some(Exclusion::Drain),
-        (AdminState::Ready, ..) if !dc.serves_main() => Some(Exclusion::Class),
         (AdminState::Ready, Health::Down, _) => Some(Exclusion::Down),
         // A bound session has nowhere else to go: an unproved DC is better than none.
         (AdminState::Ready, Health::Unknown, Route::Nearest) => Some(Exclusion::Unknown),
@@ -292,16 +297,21 @@ fn form_groups(dcs: &mut [RankedDc], margin: Millis) {
         if ranked.cost.0 > group_cost.0 + margin.0 {
             (group, group_cost) = (group + 1, ranked.cost);
         }
-        ranked.group = group;
-        ranked.position = match ranked.excess {
-            Millis(excess) if excess > 0.0 => Millis(ranked.cost.0 + excess),
-            Millis(_) => group_cost,
-        };
+        ranked.group = Some(group);
+        ranked.position = Millis(group_cost.0 + whole_margins(ranked.excess, margin).0);
+    }
+}
+
+/// As much of `excess` as fills margins: members of a group that are about equally slow stay tied.
+fn whole_margins(excess: Millis, margin: Millis) -> Millis {
+    match margin.0 > 0.0 {
+        true => Millis((excess.0 / margin.0).floor() * margin.0),
+        false => excess,
     }
 }
 
 fn order(a: &RankedDc, b: &RankedDc) -> Ordering {
-    let position = a.position.0.total_cmp(&b.position.0).then(a.group.cmp(&b.group));
+    let position = a.position.0.total_cmp(&b.position.0);
     position.then(b.score.total_cmp(&a.score)).then(a.dc.cmp(&b.dc))
 }
 

@@ -24,6 +24,11 @@ impl RoundTrip {
         });
     }
 
+    /// Forgets the average: what was usual before the access point was gone for a while says nothing.
+    pub fn restart_with(&mut self, sample: Duration) {
+        self.average = Some(sample);
+    }
+
     /// The average as it is.
     #[must_use]
     pub fn average(&self) -> Option<Duration> {

@@ -33,11 +33,12 @@ pub struct Snapshot {
 pub struct DcState {
     /// The operator's intent.
     pub admin: AdminState,
-    /// Up while an access point is usable; Down when all are Down; else Unknown.
+    /// Up while an access point is usable; Down when all are Down, less those that are unreachable;
+    /// else Unknown.
     pub health: Health,
-    /// The best measured round trip among its usable access points.
+    /// The best measured round trip among its usable access points for ordinary sessions.
     pub round_trip: Option<Duration>,
-    /// What the round trip has in excess of the last hour's best, once that is worth acting on.
+    /// The least that one of them has in excess of its last hour's best, once worth acting on.
     pub excess: Millis,
     /// Live counters.
     pub slot: Arc<DcSlot>,
@@ -50,6 +51,8 @@ pub struct AccessPointState {
     pub admin: AdminState,
     /// As probes and sessions have shown.
     pub health: Health,
+    /// It never answered, and the last probe could not even leave this edge.
+    pub unreachable: bool,
     /// The usual round trip: a moving average, quantised.
     pub round_trip: Option<Duration>,
     /// Live counters.

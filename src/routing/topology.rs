@@ -314,26 +314,20 @@ impl Topology {
     /// This topology with access points that have left it put back, marked as retiring. Those of
     /// DCs that have left, and those that are still here, are dropped.
     #[must_use]
-    pub fn with_retiring(&self, retiring: &[AccessPoint]) -> Self {
-        let mut merged = Self { access_points: Vec::new(), ..self.clone() };
-        for (index, dc) in (0..).zip(&mut merged.dcs) {
-            let kept = self.access_points_of(DcIndex(index)).map(|(_, kept)| kept.clone());
-            let mut members: Vec<AccessPoint> = kept.collect();
-            let leaving = retiring.iter().filter(|gone| gone.id.dc == dc.id);
-            for gone in leaving {
-                if members.iter().all(|member| member.id != gone.id) {
-                    members.push(AccessPoint {
-                        dc: DcIndex(index),
-                        retiring: true,
-                        ..gone.clone()
-                    });
-                }
-            }
-            members.sort_by_key(|member| member.id);
-            let first = merged.access_points.len() as u32;
+    pub fn with_retiring<'a>(&self, retiring: impl IntoIterator<Item = &'a AccessPoint>) -> Self {
+        let leaving = retiring.into_iter().filter_map(|gone| {
+            let dc = self.find_dc(gone.id.dc)?;
+            Some((gone.id, AccessPoint { dc, retiring: true, ..gone.clone() }))
+        });
+        let mut members: BTreeMap<AccessPointId, AccessPoint> = leaving.collect();
+        members.extend(self.access_points.iter().map(|kept| (kept.id, kept.clone())));
+        let mut merged = Self { access_points: members.into_values().collect(), ..self.clone() };
+        for (index, dc) in (0..).map(DcIndex).zip(&mut merged.dcs) {
+            let first = merged.access_points.partition_point(|it| it.dc < index);
+            let end = merged.access_points.partition_point(|it| it.dc <= index);
+            let members = &merged.access_points[first..end];
             dc.serves_main = members.iter().any(|member| member.flags.serves_main());
-            merged.access_points.extend(members);
-            dc.access_points = first..merged.access_points.len() as u32;
+            dc.access_points = first as u32..end as u32;
         }
         merged
     }

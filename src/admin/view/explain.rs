@@ -78,8 +78,8 @@ pub struct RankedView {
     pub cost_ms: Option<f64>,
     /// Added to the cost, while the round trip is longer than usual.
     pub excess_ms: f64,
-    /// Number of its tie group, best first.
-    pub group: u32,
+    /// Number of its tie group, best first; `null` where the listener or its class rules it out.
+    pub group: Option<u32>,
     /// `up`, `unknown` or `down`.
     pub health: String,
     /// `ready`, `drain` or `maint`.

@@ -2,7 +2,7 @@
 
 use comfy_table::Cell;
 
-use super::{Look, kilometers, millis, number, table, text, word};
+use super::{Look, NOTHING, kilometers, millis, number, table, text, word};
 use crate::admin::view::{AttemptView, ExplainView, RankedView};
 
 /// The sentence, the ranking behind it, and the dials that would follow.
@@ -55,7 +55,7 @@ fn ranking(dcs: &[RankedView], look: Look) -> String {
             millis(dc.edge_to_dc_ms),
             millis(dc.cost_ms),
             millis(excess),
-            number(dc.group + 1),
+            number(dc.group.map_or_else(|| NOTHING.to_owned(), |group| (group + 1).to_string())),
             word(&dc.health),
             word(&dc.admin),
             Cell::new(dc.exclusion.as_deref().unwrap_or_default()),

@@ -93,7 +93,7 @@ fn a_silent_dial_is_abandoned_when_its_time_is_up() {
     let until = lab.now + Duration::from_secs(3);
     assert_eq!(lab.next(), Step::Wait(until));
     lab.now = until;
-    assert_eq!(lab.next(), Step::Abandon(first));
+    assert_eq!(lab.next(), Step::Abandon { attempt: first, timed_out: true });
     let second = lab.dial();
     assert_eq!((second.number, lab.id(second)), (2, 2));
     assert_ne!(first.access_point, second.access_point);
@@ -103,11 +103,12 @@ fn a_silent_dial_is_abandoned_when_its_time_is_up() {
 fn the_deadline_bounds_all_attempts_together() {
     let mut lab = Lab::new(all_up(three_dcs()));
     let began = lab.now;
-    for _ in 0..4 {
+    for number in 1..=4 {
         let attempt = lab.dial();
         let Step::Wait(until) = lab.next() else { panic!("in flight") };
         lab.now = until;
-        assert_eq!(lab.next(), Step::Abandon(attempt));
+        let timed_out = number < 4;
+        assert_eq!(lab.next(), Step::Abandon { attempt, timed_out }, "the fourth had one second");
     }
     assert_eq!(lab.now, began + Duration::from_secs(10));
     assert_eq!(lab.next(), Step::GiveUp(GiveUp::Deadline));
@@ -124,6 +125,16 @@ fn a_full_dc_is_skipped_without_an_attempt() {
     let third = lab.dial();
     lab.plan.on_full(third);
     assert_eq!(lab.next(), Step::GiveUp(GiveUp::Full));
+}
+
+#[test]
+fn dcs_that_the_ranking_left_out_as_full_are_said_to_be_full() {
+    let mut spec = three_dcs();
+    spec.dcs.iter_mut().for_each(|dc| dc.max_connecting = 0);
+    assert_eq!(Lab::new(all_up(spec)).fail_all(), (vec![], GiveUp::Full));
+    let mut spec = three_dcs();
+    spec.dcs[0].max_connecting = 0;
+    assert_eq!(Lab::new(all_up(spec)).fail_all(), (vec![1, 1, 5, 5], GiveUp::Failed));
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -162,7 +173,9 @@ proptest! {
                 Outcome::Silent => {
                     let Step::Wait(until) = lab.next() else { panic!("in flight") };
                     lab.now = until;
-                    prop_assert_eq!(lab.next(), Step::Abandon(attempt));
+                    let abandoned =
+                        matches!(lab.next(), Step::Abandon { attempt: it, .. } if it == attempt);
+                    prop_assert!(abandoned);
                 }
             }
             made += u32::from(!matches!(outcome, Outcome::Full));

@@ -1,54 +1,95 @@
 //! Make before break: access points that have left the configuration serve on until their DC has a
 //! successor, at most ten seconds.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::routing::ids::DcId;
-use crate::routing::topology::AccessPoint;
+use crate::routing::ids::{AccessPointId, DcId};
+use crate::routing::topology::{AccessPoint, Topology};
 
 /// How long a successor is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The access points about to leave, each with the end of its time.
+/// The access points about to leave, and who came instead.
 #[derive(Default)]
 pub(super) struct Retiring {
-    access_points: Vec<AccessPoint>,
-    until: Vec<Instant>,
+    /// Each with the end of its time.
+    leaving: BTreeMap<AccessPointId, (AccessPoint, Instant)>,
+    /// Those for ordinary sessions that came to the DCs of `leaving` since somebody began to leave.
+    added: BTreeSet<AccessPointId>,
+    next_deadline: Option<Instant>,
 }
 
 impl Retiring {
-    /// The access points, in no order.
-    pub(super) fn access_points(&self) -> &[AccessPoint] {
-        &self.access_points
+    /// The access points about to leave.
+    pub(super) fn access_points(&self) -> impl Iterator<Item = &AccessPoint> {
+        self.leaving.values().map(|(access_point, _)| access_point)
     }
 
-    /// These are about to leave, and nobody else: who was leaving and is not among them has come
-    /// back or lost its DC. Who was leaving already gets no more time.
-    pub(super) fn start(&mut self, leaving: impl Iterator<Item = AccessPoint>, now: Instant) {
-        let mut next = Self::default();
-        for access_point in leaving {
-            let known = self.access_points.iter().position(|old| old.id == access_point.id);
-            next.until.push(known.map_or(now + PATIENCE, |at| self.until[at]));
-            next.access_points.push(access_point);
-        }
-        *self = next;
+    /// Whether nobody is about to leave.
+    pub(super) fn is_empty(&self) -> bool {
+        self.leaving.is_empty()
     }
 
-    /// Lets go of those whose DC has `succeeded` and those whose time is over; whether there were any.
-    pub(super) fn finish(&mut self, succeeded: impl Fn(DcId) -> bool, now: Instant) -> bool {
-        let before = self.access_points.len();
-        if before == 0 {
-            return false;
-        }
-        let pairs = self.access_points.drain(..).zip(self.until.drain(..));
-        let left = pairs.filter(|(leaving, until)| now < *until && !succeeded(leaving.id.dc));
-        let (access_points, until) = left.collect::<Vec<_>>().into_iter().unzip();
-        *self = Self { access_points, until };
-        self.access_points.len() < before
+    /// `after` replaces `before`: what is `usable` and not in it any more is about to leave, and
+    /// nobody else. Who was leaving already gets no more time.
+    pub(super) fn start(
+        &mut self,
+        before: &Topology,
+        after: &Topology,
+        usable: impl Fn(AccessPointId) -> bool,
+        now: Instant,
+    ) {
+        let gone = before.access_points().iter().filter(|old| {
+            let dc_stays = after.find_dc(old.id.dc).is_some();
+            dc_stays && after.find_access_point(old.id).is_none() && usable(old.id)
+        });
+        let leaving = gone.map(|old| {
+            let until = self.leaving.get(&old.id).map_or(now + PATIENCE, |(_, until)| *until);
+            (old.id, (old.clone(), until))
+        });
+        self.leaving = leaving.collect();
+        let added = after.access_points().iter().filter(|new| {
+            let is_new = before.find_access_point(new.id).is_none() || self.added.contains(&new.id);
+            new.flags.serves_main() && is_new
+        });
+        self.added = added.map(|new| new.id).collect();
+        self.settle();
+    }
+
+    /// Lets go of those whose time is over and those whose DC has a successor; whether there were
+    /// any. A successor is one that has `proved` itself: where new ones came, one of them.
+    pub(super) fn finish(
+        &mut self,
+        configured: &Topology,
+        proved: impl Fn(AccessPointId) -> bool,
+        now: Instant,
+    ) -> bool {
+        let with_news: BTreeSet<DcId> = self.added.iter().map(|id| id.dc).collect();
+        let added = &self.added;
+        let succeeds = |id| proved(id) && (added.contains(&id) || !with_news.contains(&id.dc));
+        let succeeded = |dc: &DcId| {
+            let Some(index) = configured.find_dc(*dc) else { return true };
+            let mut main =
+                configured.access_points_of(index).filter(|(_, it)| it.flags.serves_main());
+            main.any(|(_, member)| succeeds(member.id))
+        };
+        let dcs: BTreeSet<DcId> = self.leaving.keys().map(|id| id.dc).collect();
+        let over: BTreeSet<DcId> = dcs.into_iter().filter(succeeded).collect();
+        let before = self.leaving.len();
+        self.leaving.retain(|id, (_, until)| now < *until && !over.contains(&id.dc));
+        self.settle();
+        self.leaving.len() < before
     }
 
     /// When the first one's time is over.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.until.iter().min().copied()
+        self.next_deadline
+    }
+
+    fn settle(&mut self) {
+        let dcs: BTreeSet<DcId> = self.leaving.keys().map(|id| id.dc).collect();
+        self.added.retain(|id| dcs.contains(&id.dc));
+        self.next_deadline = self.leaving.values().map(|(_, until)| *until).min();
     }
 }

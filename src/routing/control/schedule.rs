@@ -1,6 +1,7 @@
 //! When each access point is probed next: at most one probe of each at a time, and a bound on all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::routing::ids::AccessPointId;
@@ -78,25 +79,20 @@ impl Schedule {
         }
     }
 
-    /// Queues the next probe one interval after the start of the last one. The first interval is
-    /// cut at a place of its own for each access point: all were first probed at the same moment.
+    /// Queues the next probe a `pause` after the start of the last one; where in it is different for
+    /// each access point and probe.
     pub(super) fn again(
         &mut self,
         id: AccessPointId,
         last: Started,
-        interval: Duration,
-        jitter_percent: u8,
-        first: bool,
+        pause: Range<Duration>,
         now: Instant,
     ) {
         let scattered = scatter(access_point_key(id), last.number) as f64 / u64::MAX as f64;
-        let stretch = match first {
-            true => scattered,
-            false => 1.0 + (2.0 * scattered - 1.0) * f64::from(jitter_percent) / 100.0,
-        };
+        let pause = pause.start + pause.end.saturating_sub(pause.start).mul_f64(scattered);
         let due = match last.hastened {
             true => now,
-            false => (last.since + interval.mul_f64(stretch)).max(now),
+            false => (last.since + pause).max(now),
         };
         self.enqueue(id, due);
     }

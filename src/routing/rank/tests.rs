@@ -154,10 +154,68 @@ fn excess_pushes_a_dc_back_without_touching_the_groups_of_the_others() {
     snapshot.dcs[0].excess = Millis(20.0);
     for client in &clients {
         assert_eq!(order_of(&snapshot, &NEAREST, client), [2, 1, 3]);
-        assert_eq!(rank(&snapshot, &NEAREST, client).dcs[1].group, 0);
+        assert_eq!(rank(&snapshot, &NEAREST, client).dcs[1].group, Some(0));
     }
     snapshot.dcs[0].excess = Millis(500.0);
     assert_eq!(order_of(&snapshot, &NEAREST, &clients[0]), [2, 3, 1]);
+}
+
+#[test]
+fn members_of_a_group_that_are_about_equally_slow_stay_tied() {
+    let at = |id, place| dc(id, Some(place), 1);
+    let dcs = vec![at(1, AMSTERDAM), at(2, AMSTERDAM), at(3, AMSTERDAM), at(4, MIAMI)];
+    let mut snapshot = all_up(topology(dcs.clone()));
+    (snapshot.dcs[0].excess, snapshot.dcs[1].excess) = (Millis(20.5), Millis(23.0));
+    (snapshot.dcs[2].excess, snapshot.dcs[3].excess) = (Millis(200.0), Millis(4.0));
+    let clients: Vec<Client> =
+        (0..200).map(|n| client(&format!("203.0.113.{n}"), Some(AMSTERDAM))).collect();
+    let firsts: Vec<u16> = clients.iter().map(|it| order_of(&snapshot, &NEAREST, it)[0]).collect();
+    let share = firsts.iter().filter(|first| **first == 1).count();
+    assert!((60..140).contains(&share), "{share} of 200");
+    assert!(firsts.iter().all(|first| [1, 2].contains(first)));
+    for client in &clients {
+        assert_eq!(order_of(&snapshot, &NEAREST, client)[2..], [4, 3]);
+    }
+    let mut spec = topology(dcs);
+    spec.policy.tie_margin = Millis(0.0);
+    let mut snapshot = all_up(spec);
+    (snapshot.dcs[0].excess, snapshot.dcs[1].excess) = (Millis(0.5), Millis(0.25));
+    assert_eq!(order_of(&snapshot, &NEAREST, &clients[0])[..3], [3, 2, 1], "no margin, no tie");
+}
+
+#[test]
+fn excess_counts_once_for_a_client_that_goes_by_the_round_trip() {
+    let mut snapshot = all_up(three_dcs());
+    for (index, ms) in [90, 60, 100].into_iter().enumerate() {
+        snapshot.dcs[index].round_trip = Some(Duration::from_millis(ms));
+    }
+    snapshot.dcs[1].excess = Millis(50.0);
+    let ranking = rank(&snapshot, &NEAREST, &client("10.0.0.1", None));
+    assert_eq!(ranking.dcs[0].excess, Millis(0.0));
+    assert_eq!(order_of(&snapshot, &NEAREST, &client("10.0.0.1", None)), [2, 1, 5]);
+}
+
+#[test]
+fn dcs_that_listener_or_class_rule_out_are_last_and_in_no_group() {
+    let mut dcs = vec![dc(1, Some(AMSTERDAM), 1), dc(2, Some(AMSTERDAM), 1)];
+    dcs.extend([dc(3, Some(AMSTERDAM), 1), dc(4, Some(MIAMI), 1)]);
+    dcs[1].access_points[0].flags.cdn = true;
+    let mut snapshot = all_up(topology(dcs));
+    snapshot.dcs[1].admin = AdminState::Drain;
+    let listed = BTreeSet::from([1, 2, 4].map(DcId));
+    let listener = ListenerRoute { route: Route::Nearest, dcs: Some(listed) };
+    for n in 0..50 {
+        let client = client(&format!("203.0.113.{n}"), Some(AMSTERDAM));
+        assert_eq!(why(&snapshot, &listener, &client), Why::Nearest, "no tie with those ruled out");
+        let ranking = rank(&snapshot, &listener, &client);
+        let id = |it: &RankedDc| snapshot.topology.dc(it.dc).id.0;
+        let groups: Vec<_> = ranking.dcs.iter().map(|it| (id(it), it.group)).collect();
+        assert_eq!(groups[..2], [(1, Some(0)), (4, Some(1))]);
+        assert!(groups[2..].iter().all(|(_, group)| group.is_none()));
+    }
+    let listed = BTreeSet::from([2, 3].map(DcId));
+    let listener = ListenerRoute { route: Route::Dc(DcId(2)), dcs: Some(listed) };
+    assert_eq!(rank(&snapshot, &listener, &client("203.0.113.7", None)).home(), None);
 }
 
 #[test]
@@ -190,6 +248,9 @@ fn access_points_go_by_health_then_static_then_hash() {
     assert_eq!(order(&snapshot, false).len(), 3, "media_only serves no ordinary session");
     snapshot.access_points[2].health = Health::Suspect;
     assert_eq!(order(&snapshot, false)[2], 2);
+    snapshot.access_points[0].health = Health::Unknown;
+    snapshot.access_points[0].unreachable = true;
+    assert_eq!(order(&snapshot, false)[1..], [2, 0], "no way to it: after a suspect");
     snapshot.access_points[0].health = Health::Down;
     assert_eq!(order(&snapshot, false), [1, 2]);
     assert_eq!(order(&snapshot, true), [1, 2, 0]);

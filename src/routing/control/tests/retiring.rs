@@ -1,0 +1,109 @@
+//! Who may take the place of an access point that leaves.
+
+use super::*;
+
+#[test]
+fn replaced_access_points_serve_until_a_successor_is_up() {
+    let mut lab = Lab::new(topology(vec![dc(2, Some(AMSTERDAM), 2)]));
+    lab.run(SECOND);
+    let old = lab.access_points_of(2);
+    lab.reload(topology(vec![moved_amsterdam()]));
+    assert_eq!(lab.dc(2).health, Health::Up);
+    assert_eq!(lab.access_points_of(2).len(), 4);
+    assert_eq!(lab.health(old[0]), Some(Health::Up));
+    lab.run(50 * MS);
+    assert_eq!(lab.access_points_of(2).len(), 2);
+    assert_eq!(lab.health(old[0]), None);
+    assert_eq!(lab.dc(2).health, Health::Up);
+}
+
+#[test]
+fn a_successor_that_never_answers_is_waited_for_ten_seconds() {
+    let mut lab = Lab::new(topology(vec![dc(2, Some(AMSTERDAM), 2)]));
+    lab.run(SECOND);
+    let old = lab.access_points_of(2);
+    for spec in moved_amsterdam().access_points {
+        let id = AccessPointId { dc: DcId(2), address: spec.address };
+        lab.faults.insert(id, Fault::Blackhole);
+    }
+    lab.reload(topology(vec![moved_amsterdam()]));
+    lab.run(5 * SECOND);
+    lab.reload(topology(vec![moved_amsterdam(), dc(1, Some(MIAMI), 1)]));
+    lab.run(4 * SECOND);
+    assert_eq!(
+        lab.health(old[0]),
+        Some(Health::Up),
+        "a second reload gives no more time, nor less"
+    );
+    lab.run(SECOND);
+    assert_eq!(lab.health(old[0]), None);
+    assert_eq!(lab.dc(2).health, Health::Down);
+}
+
+/// Amsterdam with the first `kept` of its two access points, and `added` new ones.
+fn amsterdam(kept: usize, added: usize) -> DcSpec {
+    let mut spec = dc(2, Some(AMSTERDAM), 2);
+    spec.access_points.truncate(kept);
+    spec.access_points.extend(moved_amsterdam().access_points.into_iter().take(added));
+    spec
+}
+
+fn added(at: usize) -> AccessPointId {
+    AccessPointId { dc: DcId(2), address: moved_amsterdam().access_points[at].address }
+}
+
+fn amsterdam_at_work() -> (Lab, AccessPointId) {
+    let mut lab = Lab::new(topology(vec![amsterdam(2, 0)]));
+    lab.run(SECOND);
+    let leaving = lab.access_points_of(2)[1];
+    (lab, leaving)
+}
+
+#[test]
+fn one_that_stays_is_no_successor_while_new_ones_have_not_answered() {
+    let (mut lab, leaving) = amsterdam_at_work();
+    lab.faults.insert(added(0), Fault::Blackhole);
+    lab.reload(topology(vec![amsterdam(1, 1)]));
+    lab.run(5 * SECOND);
+    assert_eq!(lab.health(leaving), Some(Health::Up));
+    lab.reload(topology(vec![amsterdam(1, 1)]));
+    assert_eq!(lab.health(leaving), Some(Health::Up), "a reload makes the new one no older");
+    lab.faults.clear();
+    lab.run(3 * SECOND);
+    assert_eq!(lab.health(leaving), None);
+}
+
+#[test]
+fn one_that_stays_suffices_where_none_is_new() {
+    let (mut lab, leaving) = amsterdam_at_work();
+    lab.reload(topology(vec![amsterdam(1, 0)]));
+    assert_eq!(lab.health(leaving), None);
+}
+
+#[test]
+fn one_that_the_operator_took_out_is_no_successor() {
+    let (mut lab, leaving) = amsterdam_at_work();
+    let stays = lab.access_points_of(2)[0];
+    lab.event(Event::AdminAccessPoint(stays, AdminState::Drain));
+    lab.reload(topology(vec![amsterdam(1, 0)]));
+    lab.run(SECOND);
+    assert_eq!(lab.health(leaving), Some(Health::Up));
+    lab.event(Event::AdminAccessPoint(stays, AdminState::Ready));
+    lab.run(COALESCE);
+    assert_eq!(lab.health(leaving), None);
+}
+
+#[test]
+fn one_for_media_is_no_successor() {
+    let (mut lab, leaving) = amsterdam_at_work();
+    let mut spec = amsterdam(0, 2);
+    spec.access_points[0].flags.media_only = true;
+    lab.faults.insert(added(1), Fault::Blackhole);
+    lab.reload(topology(vec![spec]));
+    lab.run(5 * SECOND);
+    assert_eq!(lab.health(added(0)), Some(Health::Up));
+    assert_eq!(lab.health(leaving), Some(Health::Up));
+    lab.faults.clear();
+    lab.run(3 * SECOND);
+    assert_eq!(lab.health(leaving), None);
+}
