@@ -25,10 +25,6 @@ use crate::net::Pipe;
 /// What a flow reads into: large enough that only bulk fills it.
 const SCRATCH: usize = 32 * 1024;
 
-/// Sessions that may run before the worker looks at its sockets again: with many bulk sessions, who
-/// has a small message must not wait for all of them.
-const EVENT_INTERVAL: u32 = 16;
-
 /// How long sessions that were told to end are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -157,10 +153,7 @@ pub(super) fn run(
     commands: mpsc::UnboundedReceiver<Command>,
     started: &std::sync::mpsc::Sender<io::Result<()>>,
 ) {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .event_interval(EVENT_INTERVAL)
-        .build_local(LocalOptions::default());
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
     // Who waits for this is there until it is told.
     match runtime {
         Ok(runtime) => {
