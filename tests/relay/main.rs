@@ -1,0 +1,5 @@
+//! The relay, byte by byte: what it carries, and how its sessions end.
+
+mod carry;
+mod ends;
+mod lab;
