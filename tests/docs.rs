@@ -100,6 +100,10 @@ fn check(command: &str) -> Result<(), String> {
     if words.first() == Some(&"sudo") {
         words.remove(0);
     }
+    // A program that was built is named by where it is.
+    if let Some(built) = words.first().and_then(|word| word.strip_prefix("target/release/")) {
+        words[0] = built;
+    }
     for word in &words {
         let ours = FOLDERS.iter().any(|folder| word.starts_with(folder));
         if ours && !repository().join(word).exists() {
@@ -115,6 +119,7 @@ fn check(command: &str) -> Result<(), String> {
         }
         ["cargo", "build" | "test", rest @ ..] => known_flags(rest),
         ["nearpoint", ..] => parses(&words),
+        ["loadtest", "compare" | "idle" | "serve", ..] => Ok(()),
         [program, ..] if KNOWN.contains(program) => Ok(()),
         [program, ..] => Err(format!("`{program}` is not known to tests/docs.rs")),
         [] => Ok(()),
