@@ -29,3 +29,12 @@ fn retry(mut call: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<usiz
         }
     }
 }
+
+/// Two ends of one connection, for tests.
+#[cfg(test)]
+fn pair() -> (std::net::TcpStream, std::net::TcpStream) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let address = listener.local_addr().expect("bound");
+    let one = std::net::TcpStream::connect(address).expect("connected");
+    (one, listener.accept().expect("accepted").0)
+}

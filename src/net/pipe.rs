@@ -86,14 +86,8 @@ impl Pipe {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::pair;
     use std::io::{Read, Write};
-    use std::net::{TcpListener, TcpStream};
-
-    fn pair() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
-        let a = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
-        (a, listener.accept().expect("accepted").0)
-    }
 
     #[test]
     fn bytes_pass_from_socket_to_socket() {

@@ -59,14 +59,8 @@ const SIOCOUTQ: ioctl::Opcode = 0x5411;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::pair;
     use std::io::Read;
-    use std::net::{TcpListener, TcpStream};
-
-    fn pair() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
-        let a = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
-        (a, listener.accept().expect("accepted").0)
-    }
 
     #[test]
     fn peeked_bytes_stay_until_they_are_received() {
