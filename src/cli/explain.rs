@@ -10,9 +10,7 @@ use super::client::{FetchError, encode, fetch};
 use super::table::Look;
 use super::{BAD_CONFIG, FAILED, block_on, output, table};
 use crate::admin::view::{ExplainError, ExplainView, explain, the_listener};
-use crate::routing::{
-    AccessPointState, AdminState, DcState, Health, Locate, Millis, Snapshot, Topology,
-};
+use crate::routing::Snapshot;
 use crate::{config, reload};
 
 /// Explains by this configuration alone: every access point is taken to be Up, nothing is measured.
@@ -26,7 +24,7 @@ pub(super) fn offline(config: &Path, args: &ExplainArgs) -> ExitCode {
         Err(error) => return output::fail(&error.to_string(), BAD_CONFIG),
     };
     let locator = reload::locator(&loaded.geoip, database);
-    let snapshot = presume_up(loaded.topology, Arc::new(locator));
+    let snapshot = Snapshot::presume_up(loaded.topology, Arc::new(locator));
     match explain_all(&snapshot, args.listener.as_deref(), &args.ips) {
         Ok(views) => print(&views, args.json),
         Err(error) => output::fail(&error.to_string(), BAD_CONFIG),
@@ -73,31 +71,6 @@ fn print(views: &[ExplainView], json: bool) -> ExitCode {
     output::print(&texts.join("\n\n"))
 }
 
-fn presume_up(topology: Topology, locate: Arc<dyn Locate>) -> Snapshot {
-    let dc = || DcState {
-        admin: AdminState::Ready,
-        health: Health::Up,
-        round_trip: None,
-        excess: Millis(0.0),
-        slot: Arc::default(),
-    };
-    let access_point = || AccessPointState {
-        admin: AdminState::Ready,
-        health: Health::Up,
-        unreachable: false,
-        round_trip: None,
-        slot: Arc::default(),
-    };
-    Snapshot {
-        generation: 0,
-        locate,
-        warmed_up: true,
-        dcs: topology.dcs().iter().map(|_| dc()).collect(),
-        access_points: topology.access_points().iter().map(|_| access_point()).collect(),
-        topology: Arc::new(topology),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::future::pending;
@@ -112,10 +85,11 @@ mod tests {
     use crate::admin::{AdminContext, Facts, serve};
     use crate::cli::{Cli, Command};
     use crate::metrics::Metrics;
+    use crate::routing::Topology;
 
     #[test]
     fn a_configuration_alone_explains_where_clients_go() {
-        let snapshot = presume_up(Topology::new(three_dcs()), Arc::new(Germany));
+        let snapshot = Snapshot::presume_up(Topology::new(three_dcs()), Arc::new(Germany));
         let ips = ["203.0.113.7", "10.0.0.1"].map(|ip| ip.parse().expect("an address"));
         let views = explain_all(&snapshot, None, &ips).expect("one listener");
         assert!(views[0].sentence.ends_with("576 km away: nearest."));

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::client::ClientAddr;
 use super::geo::{Coordinates, Millis};
-use super::health::{AdminState, Health};
+use super::health::Health;
 use super::ids::DcId;
 use super::place::{Locate, Location, Origin, Place};
 use super::rank::Client;
-use super::snapshot::{AccessPointState, DcState, Snapshot};
+use super::snapshot::Snapshot;
 use super::topology::{
     AccessPointFlags, AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute,
     Objective, Policy, Revision, Route, Topology, TopologySpec,
@@ -77,37 +77,7 @@ pub(super) fn topology(dcs: Vec<DcSpec>) -> TopologySpec {
 
 /// A snapshot in which everything is Up.
 pub(super) fn all_up(spec: TopologySpec) -> Snapshot {
-    let topology = Topology::new(spec);
-    let dc = DcState {
-        admin: AdminState::Ready,
-        health: Health::Up,
-        round_trip: None,
-        excess: Millis(0.0),
-        slot: Arc::default(),
-    };
-    let access_point = AccessPointState {
-        admin: AdminState::Ready,
-        health: Health::Up,
-        unreachable: false,
-        round_trip: None,
-        slot: Arc::default(),
-    };
-    Snapshot {
-        generation: 1,
-        locate: Arc::new(Nowhere),
-        warmed_up: true,
-        dcs: topology
-            .dcs()
-            .iter()
-            .map(|_| DcState { slot: Arc::default(), ..dc.clone() })
-            .collect(),
-        access_points: topology
-            .access_points()
-            .iter()
-            .map(|_| AccessPointState { slot: Arc::default(), ..access_point.clone() })
-            .collect(),
-        topology: Arc::new(topology),
-    }
+    Snapshot::presume_up(Topology::new(spec), Arc::new(Nowhere))
 }
 
 /// Makes a DC and all its access points be of this health.

@@ -60,6 +60,34 @@ pub struct AccessPointState {
 }
 
 impl Snapshot {
+    /// The snapshot of a network that nobody has measured and that is taken to be well: everything
+    /// is Up and Ready.
+    #[must_use]
+    pub fn presume_up(topology: Topology, locate: Arc<dyn Locate>) -> Self {
+        let dc = || DcState {
+            admin: AdminState::Ready,
+            health: Health::Up,
+            round_trip: None,
+            excess: Millis(0.0),
+            slot: Arc::default(),
+        };
+        let access_point = || AccessPointState {
+            admin: AdminState::Ready,
+            health: Health::Up,
+            unreachable: false,
+            round_trip: None,
+            slot: Arc::default(),
+        };
+        Self {
+            generation: 0,
+            locate,
+            warmed_up: true,
+            dcs: topology.dcs().iter().map(|_| dc()).collect(),
+            access_points: topology.access_points().iter().map(|_| access_point()).collect(),
+            topology: Arc::new(topology),
+        }
+    }
+
     /// The state of one DC.
     #[must_use]
     pub fn dc(&self, index: DcIndex) -> &DcState {
