@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use crate::control::{self, CommandSender, Control, SnapshotReader};
 use crate::routing::control::{ProbeReport, ProbeRequest};
 use crate::routing::topology::{
-    AccessPointFlags, AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute,
-    Objective, Policy, Revision, Route, TopologySpec,
+    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, Revision, Route,
+    TopologySpec,
 };
 use crate::routing::{
     AccessPointState, AdminState, ClientAddr, Coordinates, CountryCode, DcId, DcState, Health,
@@ -30,7 +30,7 @@ pub(crate) fn three_dcs() -> TopologySpec {
             dc(5, "sin", (1.35, 103.82)),
         ],
         routes: BTreeMap::from([("clients".into(), route(Route::Nearest))]),
-        policy: Policy { objective: Objective::Balanced, tie_margin: Millis(5.0), fail_open: true },
+        policy: crate::routing::Policy::default(),
         connect: ConnectLimits {
             timeout: Duration::from_secs(3),
             deadline: Duration::from_secs(10),
@@ -109,6 +109,7 @@ impl Locate for Germany {
             IpAddr::V4(v4) if v4.octets().starts_with(&[203, 0, 113]) => Location {
                 place: Some(Place { coordinates: point(BERLIN), country: CountryCode::new("DE") }),
                 origin: Origin::Database,
+                asn: None,
             },
             IpAddr::V4(_) | IpAddr::V6(_) => Location::UNKNOWN,
         }
@@ -116,7 +117,7 @@ impl Locate for Germany {
 }
 
 fn route(route: Route) -> ListenerRoute {
-    ListenerRoute { route, dcs: None }
+    ListenerRoute::new(route)
 }
 
 fn point((lat, lon): (f64, f64)) -> Coordinates {
@@ -134,11 +135,7 @@ fn dc(id: u16, name: &str, place: (f64, f64)) -> DcSpec {
         max_connecting: 512,
         health: HealthSettings::default(),
         access_points: (1..=2)
-            .map(|n| AccessPointSpec {
-                address: address(n).expect("an address of the test"),
-                flags: AccessPointFlags::default(),
-                weight: 100,
-            })
+            .map(|n| AccessPointSpec::new(address(n).expect("an address of the test")))
             .collect(),
     }
 }

@@ -36,10 +36,8 @@ pub(super) fn reasons(snapshot: &Snapshot, draining: bool) -> Vec<String> {
 
 /// The ranking of a client that nobody can locate.
 pub(super) fn rank_anybody(snapshot: &Snapshot, route: &ListenerRoute) -> Ranking {
-    let client = Client {
-        addr: ClientAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-        location: Location::UNKNOWN,
-    };
+    let addr = ClientAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let client = Client::new(addr, Location::UNKNOWN);
     rank(snapshot, route, &client)
 }
 

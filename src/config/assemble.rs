@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::routing::topology::{
-    ConnectLimits, DcSpec, HealthSettings, ListenerRoute, Policy, Revision, Route, TopologySpec,
+    ConnectLimits, DcSpec, HealthSettings, ListenerRoute, Revision, Route, TopologySpec,
 };
-use crate::routing::{Coordinates, DcId, Topology};
+use crate::routing::{Coordinates, DcId, Policy, Topology};
 
 use super::daemon::{Admin, Bind, Metrics};
 use super::dc_options::Listed;

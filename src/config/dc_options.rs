@@ -9,6 +9,7 @@ mod merge;
 mod secret;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use crate::routing::DcId;
 use crate::routing::topology::{AccessPointFlags, AccessPointSpec};
@@ -55,6 +56,7 @@ pub(super) fn read(root: &Node, problems: &Findings, notes: &Findings) -> Vec<Li
             address: option.address,
             flags: option.flags,
             weight: option.weight.unwrap_or(WEIGHT),
+            offered_to: Arc::default(),
         };
         (option.dc, access_point)
     });

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::routing::topology::{ConnectLimits, DcSpec, HealthSettings, Objective, Policy};
-use crate::routing::{DcId, Millis, Place};
+use crate::routing::policy::Objective;
+use crate::routing::topology::{ConnectLimits, DcSpec, HealthSettings};
+use crate::routing::{DcId, Millis, Place, Policy};
 
 use super::key_path::KeyPath;
 use super::node::Node;
@@ -28,8 +29,6 @@ const CONNECT: ConnectLimits = ConnectLimits {
     deadline: Duration::from_secs(10),
     attempts: 5,
 };
-const POLICY: Policy =
-    Policy { objective: Objective::Balanced, tie_margin: Millis(5.0), fail_open: true };
 
 /// The number of a DC: 1 to 32767, since headers carry it in a signed 16-bit field.
 pub(super) fn dc_id(node: &Node) -> Parsed<DcId> {
@@ -173,9 +172,12 @@ pub(super) fn read_policy(cursor: &Cursor<'_>) -> Policy {
         ("balanced", Objective::Balanced),
     ]);
     let margin = duration(Duration::ZERO..=MINUTE);
+    let default = Policy::default();
     cursor.section(|keys| Policy {
-        objective: keys.or("objective", POLICY.objective, objective),
-        tie_margin: keys.or("tie_margin", POLICY.tie_margin, |node| margin(node).map(Millis::from)),
-        fail_open: keys.or("fail_open", POLICY.fail_open, flag),
+        objective: keys.or("objective", default.objective, objective),
+        tie_margin: keys
+            .or("tie_margin", default.tie_margin, |node| margin(node).map(Millis::from)),
+        fail_open: keys.or("fail_open", default.fail_open, flag),
+        ..default
     })
 }

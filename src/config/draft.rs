@@ -33,7 +33,7 @@ impl Draft {
     /// `base` is where relative paths begin.
     pub(super) fn read(root: &Cursor<'_>, base: &Path) -> Self {
         root.section(|keys| {
-            let edge = Edge::read(&keys.key("edge"));
+            let edge = Edge::read(&keys.key("edge"), base);
             let list = keys.key("dc_options").read(|node| text(node).map(PathBuf::from));
             let geoip = Geoip::read(&keys.key("geoip"), base);
             let (health, startup_grace) = read_global_health(&keys.key("health"));

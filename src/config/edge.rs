@@ -23,6 +23,9 @@ pub struct Edge {
     pub location: Option<Place>,
     /// Threads of the data plane. Default auto. Needs a restart.
     pub workers: Workers,
+    /// Where what must survive a restart is kept; a relative path of the configuration is already
+    /// resolved. Default none: nothing does. Needs a restart.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// How many threads carry sessions.
@@ -37,17 +40,21 @@ pub enum Workers {
 
 impl Default for Edge {
     fn default() -> Self {
-        Self { name: "edge".into(), location: None, workers: Workers::default() }
+        Self { name: "edge".into(), location: None, workers: Workers::default(), state_dir: None }
     }
 }
 
 impl Edge {
-    pub(super) fn read(cursor: &Cursor<'_>) -> Self {
+    /// `base` is where relative paths begin.
+    pub(super) fn read(cursor: &Cursor<'_>, base: &Path) -> Self {
         let default = Self::default();
         cursor.section(|keys| Self {
             name: keys.or("name", default.name, name),
             location: place::read(&keys.key("location")),
             workers: keys.or("workers", default.workers, workers),
+            state_dir: keys
+                .key("state_dir")
+                .read_unless_none(|node| text(node).map(|path| base.join(path))),
         })
     }
 }
@@ -73,6 +80,9 @@ fn workers(node: &Node) -> Parsed<Workers> {
 pub struct Geoip {
     /// Where locations come from. Default embedded.
     pub database: GeoipDatabase,
+    /// A file in MaxMind's format that tells autonomous systems; a relative path of the configuration
+    /// is already resolved. Default none.
+    pub asn_database: Option<PathBuf>,
     /// Networks whose location is known better; the longest prefix wins, and wins over the database.
     /// Default none. In the order of the networks, each once.
     pub overrides: Vec<(IpNet, Place)>,
@@ -102,6 +112,9 @@ impl Geoip {
         };
         cursor.section(|keys| Self {
             database: keys.or("database", default.database, database),
+            asn_database: keys
+                .key("asn_database")
+                .read_unless_none(|node| text(node).map(|path| base.join(path))),
             overrides: read_overrides(&keys.key("overrides")),
             default: place::read(&keys.key("default")),
         })

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::routing::DcId;
+use crate::routing::sticky::WhenDown;
 use crate::routing::topology::{ListenerRoute, Route};
+use crate::routing::{DcId, Sticky};
 
 use super::dcs::dc_id;
 use super::key_path::KeyPath;
@@ -152,6 +153,7 @@ impl ListenerDraft {
                 route: ListenerRoute {
                     route: read_route(&keys.key("route")),
                     dcs: read_dcs(&keys.key("dcs")),
+                    sticky: read_sticky(&keys.key("sticky")),
                 },
             }
         })
@@ -184,6 +186,19 @@ fn read_dcs(cursor: &Cursor<'_>) -> Option<BTreeSet<DcId>> {
         cursor.problem("names no DC; `all` allows every one");
     }
     Some(cursor.list(dc_id).into_iter().collect())
+}
+
+fn read_sticky(cursor: &Cursor<'_>) -> Option<Sticky> {
+    let default = Sticky::default();
+    if cursor.is_word("none") {
+        return None;
+    }
+    let when_down = word(&[("move", WhenDown::Move), ("refuse", WhenDown::Refuse)]);
+    Some(cursor.section(|keys| Sticky {
+        ttl: keys.or("ttl", default.ttl, duration(SECOND..=12 * MONTH)),
+        clients: keys.or("clients", default.clients, count(1..=100_000_000)),
+        when_down: keys.or("when_down", default.when_down, when_down),
+    }))
 }
 
 impl ProxyProtocol {

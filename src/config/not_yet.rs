@@ -10,12 +10,10 @@ pub(super) const TEXT: &str = "not in this version";
 /// By mapping, `[]` for each element of a list.
 const KEYS: &[(&str, &[&str])] = &[
     ("", &["include", "on_down", "failback", "overflow", "access_log"]),
-    ("edge", &["state_dir"]),
-    ("geoip", &["asn_database"]),
     ("dcs[]", &["max_sessions", "replicas", "send_proxy", "source"]),
     ("dcs[].health", HEALTH),
     ("dcs[].health.probe", PROBES),
-    ("listeners[]", &["class", "dial", "sticky", "advertise", "udp"]),
+    ("listeners[]", &["class", "dial", "advertise", "udp"]),
     ("listeners[].route", &["mtproto"]),
     ("listeners[].limits", &["sessions_per_client", "new_per_second", "new_per_second_per_client"]),
     ("listeners[].timeouts", &["first_byte"]),

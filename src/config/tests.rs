@@ -9,7 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::routing::topology::{Objective, Route};
+use crate::routing::policy::Objective;
+use crate::routing::topology::Route;
 use crate::routing::{CountryCode, DcId, Millis};
 
 const LISTENER: &str = "listeners: [{name: clients, bind: ['127.0.0.1:443']}]\n";

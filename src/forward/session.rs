@@ -44,7 +44,7 @@ async fn open(
     let settings = listener.settings();
     let addr = client_address(accepted, &settings.config.proxy_protocol).await?;
     let snapshot = worker.shared.context.snapshots.load_full();
-    let client = Client { addr, location: snapshot.locate.locate(addr) };
+    let client = Client::new(addr, snapshot.locate.locate(addr));
     worker.shared.located(client.location.origin);
     let route = snapshot.topology.route(&settings.config.name).or(settings.route.as_ref());
     let route = route.ok_or(Refused::NoRoute)?;

@@ -53,7 +53,7 @@ impl Database {
             },
         };
         let place = Place { coordinates, country: record.country };
-        Location { place: Some(place), origin }
+        Location { place: Some(place), origin, asn: None }
     }
 
     /// When it was made, in seconds since 1970.

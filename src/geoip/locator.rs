@@ -32,11 +32,11 @@ impl Locator {
 impl Locate for Locator {
     fn locate(&self, client: ClientAddr) -> Location {
         if let Some(place) = self.overrides.find(client) {
-            return Location { place: Some(place), origin: Origin::Override };
+            return Location { place: Some(place), origin: Origin::Override, asn: None };
         }
         match (self.database.locate(client), self.default) {
             (Location { place: None, .. }, Some(default)) => {
-                Location { place: Some(default), origin: Origin::Default }
+                Location { place: Some(default), origin: Origin::Default, asn: None }
             }
             (known_or_not, _) => known_or_not,
         }

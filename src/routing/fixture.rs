@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::client::ClientAddr;
-use super::geo::{Coordinates, Millis};
+use super::geo::Coordinates;
 use super::health::Health;
 use super::ids::DcId;
 use super::place::{Locate, Location, Origin, Place};
 use super::rank::Client;
 use super::snapshot::Snapshot;
 use super::topology::{
-    AccessPointFlags, AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute,
-    Objective, Policy, Revision, Route, Topology, TopologySpec,
+    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, Revision, Route,
+    Topology, TopologySpec,
 };
 
 pub(super) const AMSTERDAM: (f64, f64) = (52.37, 4.90);
@@ -21,7 +21,7 @@ pub(super) const MIAMI: (f64, f64) = (25.77, -80.19);
 pub(super) const SINGAPORE: (f64, f64) = (1.35, 103.82);
 pub(super) const BERLIN: (f64, f64) = (52.52, 13.40);
 
-pub(super) const NEAREST: ListenerRoute = ListenerRoute { route: Route::Nearest, dcs: None };
+pub(super) const NEAREST: ListenerRoute = ListenerRoute::new(Route::Nearest);
 
 /// Some moment to start from.
 pub(super) fn start() -> Instant {
@@ -45,11 +45,7 @@ pub(super) fn dc(id: u16, place: Option<(f64, f64)>, access_points: u8) -> DcSpe
         max_connecting: 512,
         health: HealthSettings { jitter_percent: 0, ..HealthSettings::default() },
         access_points: (1..=access_points)
-            .map(|n| AccessPointSpec {
-                address: address(n).expect("an address of the test"),
-                flags: AccessPointFlags::default(),
-                weight: 100,
-            })
+            .map(|n| AccessPointSpec::new(address(n).expect("an address of the test")))
             .collect(),
     }
 }
@@ -64,7 +60,7 @@ pub(super) fn topology(dcs: Vec<DcSpec>) -> TopologySpec {
         revision: Revision([0; 8]),
         dcs,
         routes: BTreeMap::from([("clients".into(), NEAREST)]),
-        policy: Policy { objective: Objective::Balanced, tie_margin: Millis(5.0), fail_open: true },
+        policy: super::policy::Policy::default(),
         connect: ConnectLimits {
             timeout: Duration::from_secs(3),
             deadline: Duration::from_secs(10),
@@ -100,9 +96,10 @@ pub(super) fn client_at(addr: ClientAddr, place: Option<(f64, f64)>) -> Client {
         Some(place) => Location {
             place: Some(Place { coordinates: point(place), country: None }),
             origin: Origin::Database,
+            asn: None,
         },
     };
-    Client { addr, location }
+    Client::new(addr, location)
 }
 
 /// Knows nobody.

@@ -99,6 +99,16 @@ impl Continent {
     }
 }
 
+/// The number of an autonomous system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Asn(pub u32);
+
+impl fmt::Display for Asn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AS{}", self.0)
+    }
+}
+
 /// A point, and the country it is in where that is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {
@@ -148,11 +158,23 @@ pub struct Location {
     pub place: Option<Place>,
     /// Who said so.
     pub origin: Origin,
+    /// The autonomous system that announces the client's address, where a database of them says so.
+    pub asn: Option<Asn>,
 }
 
 impl Location {
     /// The location of a client that nobody knows.
-    pub const UNKNOWN: Self = Self { place: None, origin: Origin::Unknown };
+    pub const UNKNOWN: Self = Self { place: None, origin: Origin::Unknown, asn: None };
+
+    /// The country the client is known to be in. `geoip.default` is a place for cost only and
+    /// nobody's country.
+    #[must_use]
+    pub fn country(&self) -> Option<CountryCode> {
+        match self.origin {
+            Origin::Override | Origin::Database | Origin::Country => self.place?.country,
+            Origin::Default | Origin::Unknown => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@ use std::cmp::Ordering;
 use super::client::ClientAddr;
 use super::geo::{Kilometers, Millis};
 use super::health::{AdminState, Health};
-use super::ids::{AccessPointIndex, DcIndex};
+use super::ids::{AccessPointIndex, DcId, DcIndex};
 use super::place::{Location, Place};
+use super::policy::Objective;
 use super::rendezvous;
 use super::snapshot::Snapshot;
-use super::topology::{Dc, ListenerRoute, Objective, Route};
+use super::topology::{Dc, ListenerRoute, Route};
 
 /// Who is asking.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,6 +20,16 @@ pub struct Client {
     pub addr: ClientAddr,
     /// Where it is.
     pub location: Location,
+    /// The DC that the listener remembers of it.
+    pub remembered: Option<DcId>,
+}
+
+impl Client {
+    /// A client that comes for the first time.
+    #[must_use]
+    pub fn new(addr: ClientAddr, location: Location) -> Self {
+        Self { addr, location, remembered: None }
+    }
 }
 
 /// All DCs in the order in which this client would use them, excluded ones in their place.

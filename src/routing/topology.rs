@@ -1,14 +1,20 @@
 //! What configuration says: DCs, their access points, and how listeners choose among them.
 
+mod spec;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::geo::{Coordinates, Millis};
+use super::client_match::ClientMatch;
+use super::geo::Coordinates;
 use super::ids::{AccessPointId, AccessPointIndex, DcId, DcIndex};
+use super::policy::Policy;
+use super::sticky::Sticky;
+
+pub use spec::{AccessPointSpec, DcSpec, TopologySpec};
 
 /// The accepted configuration of routing, immutable. DCs are in the order of their ids; the access
 /// points of one DC lie side by side, in the order of their addresses. The order in which a file
@@ -75,6 +81,8 @@ pub struct AccessPoint {
     pub flags: AccessPointFlags,
     /// Share within its DC; 100 is usual.
     pub weight: u32,
+    /// Offered to clients that one of these fits and to nobody else; to everybody when empty.
+    pub offered_to: Arc<[ClientMatch]>,
     /// Left the configuration and serves until its DC has a probed successor.
     pub retiring: bool,
 }
@@ -109,9 +117,17 @@ pub struct ListenerRoute {
     pub route: Route,
     /// The DCs the listener may use; `None` for all.
     pub dcs: Option<BTreeSet<DcId>>,
+    /// How it remembers clients, if it does; means nothing to bound sessions.
+    pub sticky: Option<Sticky>,
 }
 
 impl ListenerRoute {
+    /// A listener that may use every DC its route does, and remembers nobody.
+    #[must_use]
+    pub const fn new(route: Route) -> Self {
+        Self { route, dcs: None, sticky: None }
+    }
+
     /// Whether the listener may send anybody to this DC.
     #[must_use]
     pub fn allows(&self, dc: DcId) -> bool {
@@ -143,40 +159,6 @@ impl fmt::Display for Route {
         match self {
             Self::Nearest => f.write_str("nearest"),
             Self::Dc(dc) => write!(f, "dc {dc}"),
-        }
-    }
-}
-
-/// How DCs are compared.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Policy {
-    /// What a DC costs.
-    pub objective: Objective,
-    /// Costs within this much of a group's first are equal.
-    pub tie_margin: Millis,
-    /// Whether `nearest` ignores health when nothing is Up.
-    pub fail_open: bool,
-}
-
-/// What a DC costs a client, in milliseconds of round trip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Objective {
-    /// Light in fibre from the client.
-    Distance,
-    /// The measured round trip from this edge.
-    Latency,
-    /// Distance, plus what the measured round trip has in excess of its usual.
-    Balanced,
-}
-
-impl Objective {
-    /// The word of the configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Distance => "distance",
-            Self::Latency => "latency",
-            Self::Balanced => "balanced",
         }
     }
 }
@@ -225,57 +207,6 @@ impl Default for HealthSettings {
     }
 }
 
-/// The parts of a topology as configuration delivers them. Building one sorts and indexes them.
-#[derive(Clone, Debug)]
-pub struct TopologySpec {
-    /// Hash of the `dc_options` document.
-    pub revision: Revision,
-    /// In any order; ids are unique.
-    pub dcs: Vec<DcSpec>,
-    /// By listener name.
-    pub routes: BTreeMap<Arc<str>, ListenerRoute>,
-    /// See [`Policy`].
-    pub policy: Policy,
-    /// See [`ConnectLimits`].
-    pub connect: ConnectLimits,
-    /// Where this edge stands, if it says so.
-    pub edge: Option<Coordinates>,
-    /// How long the first probe round is waited for.
-    pub startup_grace: Duration,
-}
-
-/// One DC of a [`TopologySpec`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct DcSpec {
-    /// See [`Dc::id`].
-    pub id: DcId,
-    /// See [`Dc::name`].
-    pub name: Arc<str>,
-    /// See [`Dc::location`].
-    pub location: Option<Coordinates>,
-    /// See [`Dc::site`]; `None` for what its coordinates say: DCs at one place share a site.
-    pub site: Option<Arc<str>>,
-    /// See [`Dc::weight`].
-    pub weight: u32,
-    /// See [`Dc::max_connecting`].
-    pub max_connecting: u32,
-    /// See [`Dc::health`].
-    pub health: HealthSettings,
-    /// In any order; addresses are unique within the DC.
-    pub access_points: Vec<AccessPointSpec>,
-}
-
-/// One access point of a [`DcSpec`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct AccessPointSpec {
-    /// Where it is dialled.
-    pub address: SocketAddr,
-    /// See [`AccessPoint::flags`].
-    pub flags: AccessPointFlags,
-    /// See [`AccessPoint::weight`].
-    pub weight: u32,
-}
-
 impl Topology {
     /// Sorts and indexes the parts.
     #[must_use]
@@ -293,6 +224,7 @@ impl Topology {
                 dc: DcIndex(index),
                 flags: access_point.flags,
                 weight: access_point.weight,
+                offered_to: Arc::clone(&access_point.offered_to),
                 retiring: false,
             }));
             let serves_main = spec.access_points.iter().any(|it| it.flags.serves_main());
@@ -396,10 +328,10 @@ impl Topology {
         &self.routes
     }
 
-    /// How DCs are compared.
+    /// How DCs are compared, and for whom which of them are allowed.
     #[must_use]
-    pub fn policy(&self) -> Policy {
-        self.policy
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Bounds on the dials of one session.

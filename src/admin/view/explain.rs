@@ -160,7 +160,7 @@ pub fn explain(
     let listener = the_listener(topology, Some(listener))?;
     let route = topology.route(listener).ok_or(ExplainError::NoListener)?;
     let addr = ClientAddr::new(ip);
-    let client = Client { addr, location: snapshot.locate.locate(addr) };
+    let client = Client::new(addr, snapshot.locate.locate(addr));
     let ranking = rank(snapshot, route, &client);
     let attempts = attempts(snapshot, &ranking, addr);
     let chosen = attempts.first().map(|attempt| attempt.dc);

@@ -1,7 +1,8 @@
 //! Where a client goes and why, in one sentence.
 
 use super::exclusions;
-use crate::routing::topology::{Dc, Objective};
+use crate::routing::policy::Objective;
+use crate::routing::topology::Dc;
 use crate::routing::{Client, DcIndex, Millis, RankedDc, Ranking, Snapshot, Why};
 
 /// The answer of `ranking` for `client`, whose first dial goes to `chosen`.

@@ -12,7 +12,7 @@ fn read_text(text: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
         list.map(|finding| format!("{}: {}", finding.path, finding.text)).collect()
     };
     let listed = listed.iter().map(|(dc, access_point)| {
-        let AccessPointSpec { address, flags, weight } = access_point;
+        let AccessPointSpec { address, flags, weight, offered_to: _ } = access_point;
         let mut text = format!("{dc} {address} {weight}");
         for (on, name) in [
             (flags.media_only, " media_only"),

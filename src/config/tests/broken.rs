@@ -23,10 +23,8 @@ const BROKEN: &[(&str, &str)] = &[
         "edge.location: has a `country` and coordinates; one of them places it",
     ),
     ("edge: {nmae: x}", "edge.nmae: unknown key; did you mean `name`?"),
-    ("edge: {state_dir: /var}", "edge.state_dir: not in this version"),
     ("edge: {name: a, name: b}", "edge.name: is given twice"),
     ("dc_options: ''", "dc_options: is empty"),
-    ("geoip: {database: none, asn_database: x}", "geoip.asn_database: not in this version"),
     (
         "geoip: {overrides: {10.0.0.1/8: {country: NL}}}",
         "geoip.overrides[\"10.0.0.1/8\"]: 10.0.0.1/8 has bits beyond its length; the network is 10.0.0.0/8",
@@ -263,7 +261,7 @@ const BROKEN_LISTENERS: &[(&str, &str)] = &[
         "listeners[0].dcs: names no DC; `all` allows every one",
     ),
     ("{name: a, bind: ['0.0.0.0:1'], dcs: some}", "listeners[0].dcs: is text, not a list"),
-    ("{name: a, bind: ['0.0.0.0:1'], sticky: none}", "listeners[0].sticky: not in this version"),
+    ("{name: a, bind: ['0.0.0.0:1'], class: none}", "listeners[0].class: not in this version"),
     (
         "{name: a, bind: ['0.0.0.0:1'], limits: {sessions_per_client: 4}}",
         "listeners[0].limits.sessions_per_client: not in this version",

@@ -26,9 +26,9 @@ const TREE: &[(&str, &[&str], &[&str])] = &[
         ],
         &["include", "on_down", "failback", "overflow", "access_log"],
     ),
-    ("edge", &["name", "location", "workers"], &["state_dir"]),
+    ("edge", &["name", "location", "workers", "state_dir"], &[]),
     ("edge.location", &["country", "lat", "lon"], &[]),
-    ("geoip", &["database", "overrides", "default"], &["asn_database"]),
+    ("geoip", &["database", "asn_database", "overrides", "default"], &[]),
     ("geoip.overrides.network", &["country", "lat", "lon"], &[]),
     ("geoip.default", &["country", "lat", "lon"], &[]),
     (
@@ -53,7 +53,7 @@ const TREE: &[(&str, &[&str], &[&str])] = &[
             "timeouts",
             "tcp",
         ],
-        &["class", "dial", "sticky", "advertise", "udp"],
+        &["class", "dial", "advertise", "udp"],
     ),
     ("listeners[].route", &["dc"], &["mtproto"]),
     (
@@ -61,7 +61,7 @@ const TREE: &[(&str, &[&str], &[&str])] = &[
         &[],
         &["secrets", "secrets_file", "trust_plain_dc", "unknown", "sniff_timeout"],
     ),
-    ("listeners[].sticky", &[], &["ttl", "clients", "when_down"]),
+    ("listeners[].sticky", &["ttl", "clients", "when_down"], &[]),
     ("listeners[].proxy_protocol", &["accept_from", "timeout"], &[]),
     (
         "listeners[].limits",

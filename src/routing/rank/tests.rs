@@ -18,7 +18,7 @@ fn order_of(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> V
 }
 
 fn bound_to(dc: u16) -> ListenerRoute {
-    ListenerRoute { route: Route::Dc(DcId(dc)), dcs: None }
+    ListenerRoute::new(Route::Dc(DcId(dc)))
 }
 
 fn why(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> Why {
@@ -97,7 +97,7 @@ fn fail_open_lifts_health_only_and_only_when_nothing_is_up() {
 fn fail_open_looks_at_the_dcs_of_the_listener_alone() {
     let mut snapshot = all_up(three_dcs());
     let listed = BTreeSet::from([DcId(1), DcId(2)]);
-    let listener = ListenerRoute { route: Route::Nearest, dcs: Some(listed) };
+    let listener = ListenerRoute { dcs: Some(listed), ..ListenerRoute::new(Route::Nearest) };
     for dc in [1, 2] {
         set_health(&mut snapshot, dc, Health::Down);
     }
@@ -203,7 +203,7 @@ fn dcs_that_listener_or_class_rule_out_are_last_and_in_no_group() {
     let mut snapshot = all_up(topology(dcs));
     snapshot.dcs[1].admin = AdminState::Drain;
     let listed = BTreeSet::from([1, 2, 4].map(DcId));
-    let listener = ListenerRoute { route: Route::Nearest, dcs: Some(listed) };
+    let listener = ListenerRoute { dcs: Some(listed), ..ListenerRoute::new(Route::Nearest) };
     for n in 0..50 {
         let client = client(&format!("203.0.113.{n}"), Some(AMSTERDAM));
         assert_eq!(why(&snapshot, &listener, &client), Why::Nearest, "no tie with those ruled out");
@@ -214,7 +214,7 @@ fn dcs_that_listener_or_class_rule_out_are_last_and_in_no_group() {
         assert!(groups[2..].iter().all(|(_, group)| group.is_none()));
     }
     let listed = BTreeSet::from([2, 3].map(DcId));
-    let listener = ListenerRoute { route: Route::Dc(DcId(2)), dcs: Some(listed) };
+    let listener = ListenerRoute { dcs: Some(listed), ..ListenerRoute::new(Route::Dc(DcId(2))) };
     assert_eq!(rank(&snapshot, &listener, &client("203.0.113.7", None)).home(), None);
 }
 
@@ -323,7 +323,7 @@ proptest! {
         for id in ids.iter().filter(|id| !up.contains(id)) {
             set_health(&mut snapshot, id.0, Health::Down);
         }
-        let listener = ListenerRoute { route: Route::Nearest, dcs: Some(allowed.clone()) };
+        let listener = ListenerRoute { dcs: Some(allowed.clone()), ..ListenerRoute::new(Route::Nearest) };
         let order = order_of(&snapshot, &listener, &client);
         prop_assert!(order.iter().all(|id| allowed.contains(&DcId(*id))));
         let mut usable = allowed.intersection(&up).peekable();

@@ -1,6 +1,7 @@
 use super::*;
 use crate::admin::fixture::{all_up, bound_to, set_admin, set_health, three_dcs};
-use crate::routing::topology::{Objective, TopologySpec};
+use crate::routing::policy::Objective;
+use crate::routing::topology::TopologySpec;
 use crate::routing::{AdminState, Health};
 
 fn explained(snapshot: &Snapshot, ip: &str) -> ExplainView {

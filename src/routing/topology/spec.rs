@@ -1,0 +1,78 @@
+//! The parts of a topology as configuration delivers them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{AccessPointFlags, ConnectLimits, HealthSettings, ListenerRoute, Revision};
+use crate::routing::client_match::ClientMatch;
+use crate::routing::geo::Coordinates;
+use crate::routing::ids::DcId;
+use crate::routing::policy::Policy;
+
+/// The parts of a topology as configuration delivers them. Building one sorts and indexes them.
+#[derive(Clone, Debug)]
+pub struct TopologySpec {
+    /// Hash of the `dc_options` document.
+    pub revision: Revision,
+    /// In any order; ids are unique.
+    pub dcs: Vec<DcSpec>,
+    /// By listener name.
+    pub routes: BTreeMap<Arc<str>, ListenerRoute>,
+    /// See [`Policy`].
+    pub policy: Policy,
+    /// See [`ConnectLimits`].
+    pub connect: ConnectLimits,
+    /// Where this edge stands, if it says so.
+    pub edge: Option<Coordinates>,
+    /// How long the first probe round is waited for.
+    pub startup_grace: Duration,
+}
+
+/// One DC of a [`TopologySpec`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct DcSpec {
+    /// See [`Dc::id`].
+    pub id: DcId,
+    /// See [`Dc::name`].
+    pub name: Arc<str>,
+    /// See [`Dc::location`].
+    pub location: Option<Coordinates>,
+    /// See [`Dc::site`]; `None` for what its coordinates say: DCs at one place share a site.
+    pub site: Option<Arc<str>>,
+    /// See [`Dc::weight`].
+    pub weight: u32,
+    /// See [`Dc::max_connecting`].
+    pub max_connecting: u32,
+    /// See [`Dc::health`].
+    pub health: HealthSettings,
+    /// In any order; addresses are unique within the DC.
+    pub access_points: Vec<AccessPointSpec>,
+}
+
+/// One access point of a [`DcSpec`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccessPointSpec {
+    /// Where it is dialled.
+    pub address: SocketAddr,
+    /// See [`AccessPoint::flags`].
+    pub flags: AccessPointFlags,
+    /// See [`AccessPoint::weight`].
+    pub weight: u32,
+    /// See [`AccessPoint::offered_to`].
+    pub offered_to: Arc<[ClientMatch]>,
+}
+
+impl AccessPointSpec {
+    /// An access point for all ordinary sessions of everybody, with the usual share.
+    #[must_use]
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            flags: AccessPointFlags::default(),
+            weight: 100,
+            offered_to: Arc::default(),
+        }
+    }
+}
