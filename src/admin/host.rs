@@ -2,6 +2,7 @@
 //! rebinding) must not read the API through an operator's browser.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use hyper::header;
 use hyper::http::uri::Authority;
@@ -33,7 +34,7 @@ impl fmt::Display for HostError {
 impl std::error::Error for HostError {}
 
 /// Whether the request names one of the `allowed` hosts, which are compared without port, brackets
-/// and case. HTTP/1.0 may leave the header out: load balancers do, browsers never.
+/// and case, and addresses by what they mean: `[0:0::1]` is `::1`. HTTP/1.0 may leave the header out: load balancers do, browsers never.
 ///
 /// # Errors
 /// When it does not.
@@ -50,7 +51,7 @@ pub(super) fn check(request: &Request<()>, allowed: &[String]) -> Result<(), Hos
     match std::iter::once(&authority)
         .chain(target)
         .map(|it| bare(it.host()))
-        .find(|host| !allowed.iter().any(|it| bare(it).eq_ignore_ascii_case(host)))
+        .find(|host| !allowed.iter().any(|it| is_same(bare(it), host)))
     {
         None => Ok(()),
         Some(foreign) => Err(HostError::Foreign(foreign.to_owned())),
@@ -60,6 +61,13 @@ pub(super) fn check(request: &Request<()>, allowed: &[String]) -> Result<(), Hos
 fn bare(host: &str) -> &str {
     let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     inner.unwrap_or(host)
+}
+
+fn is_same(a: &str, b: &str) -> bool {
+    match (a.parse::<IpAddr>(), b.parse::<IpAddr>()) {
+        (Ok(a), Ok(b)) => a == b,
+        (_, _) => a.eq_ignore_ascii_case(b),
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +85,14 @@ mod tests {
 
     #[test]
     fn listed_hosts_pass_with_and_without_port_in_any_case() {
-        for host in ["localhost", "LocalHost:9900", "[::1]", "[::1]:9900"] {
+        for host in [
+            "localhost",
+            "LocalHost:9900",
+            "[::1]",
+            "[::1]:9900",
+            "[0:0::1]",
+            "[0:0:0:0:0:0:0:1]:9900",
+        ] {
             assert_eq!(checked(&[host]), Ok(()), "{host}");
         }
     }
