@@ -78,7 +78,7 @@ fn files_of_every_record_size_say_the_same_with_pointers_and_without() {
                 assert_eq!(country_of(found).as_deref(), Some(code), "{record_size}");
                 let at = found.place.map(|place| place.coordinates.to_string());
                 let lat = 50.5 + f64::from(n) / 100.0;
-                assert_eq!(at, Some(format!("{lat},4.25")), "{record_size}");
+                assert_eq!(at, Some(format!("{lat:.2},4.25")), "{record_size}");
                 let found = locate(&database, &format!("2a02:{n:x}00::1"));
                 assert_eq!(country_of(found).as_deref(), Some("NO"), "{record_size}");
             }
@@ -124,7 +124,7 @@ fn numbers_of_every_type_are_read() {
         let record = json!({"location": {"latitude": lat, "longitude": lon}});
         let database = open(networks(&record)).expect("a database");
         let at = locate(&database, "192.0.2.1").place.map(|it| it.coordinates.to_string());
-        assert_eq!(at.as_deref(), Some("25.5,-80.5"), "{record}");
+        assert_eq!(at.as_deref(), Some("25.50,-80.50"), "{record}");
     }
     for number in [
         json!(15_169),
