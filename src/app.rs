@@ -20,11 +20,10 @@ use crate::config::{Bind, Config, ConfigError, Shutdown, Workers};
 use crate::control::{self, Control, SnapshotReader};
 use crate::drain::{self, DrainTrigger, DrainWatch};
 use crate::forward::{Context, DataPlane, OpenError};
-use crate::geoip::GeoDbError;
 use crate::metrics::Metrics;
 use crate::net;
 use crate::probe;
-use crate::reload::{self, ContentError, First, Outcome, Reloader, Source};
+use crate::reload::{self, ContentError, DatabaseErrors, First, Outcome, Reloader, Source};
 use crate::sessions::Sessions;
 
 /// Reloads that wait; who asks beyond waits too.
@@ -38,8 +37,8 @@ const OBSERVE_EVERY: Duration = Duration::from_secs(60);
 pub enum StartError {
     /// The configuration has problems.
     Config(ConfigError),
-    /// The GeoIP database cannot be used.
-    Geoip(GeoDbError),
+    /// GeoIP databases cannot be used.
+    Geoip(DatabaseErrors),
     /// The admin or the metrics listener cannot be had.
     SideDoor(SocketAddr, io::Error),
     /// A listener cannot be had.
@@ -114,7 +113,7 @@ impl App {
             info!(%note, "configuration");
         }
         let parts = Parts::new(config);
-        let locator = reload::locator(&config.geoip, Arc::clone(&running.database));
+        let locator = reload::locator(&config.geoip, running.databases.clone());
         let topology = Arc::new(config.topology.clone());
         let control = Control::new(topology, Arc::new(locator));
         let mut plane = parts.data_plane(config, &control)?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use hyper::{Method, Request, StatusCode};
 
@@ -77,7 +77,8 @@ impl AdminContext {
             ApiRoute::Ready => self.ready(snapshot),
             ApiRoute::Status => {
                 let reasons = self.not_ready(snapshot);
-                let view = StatusView::new(snapshot, &self.facts, reasons, Instant::now());
+                let now = (Instant::now(), SystemTime::now());
+                let view = StatusView::new(snapshot, &self.facts, reasons, now);
                 reply::json(StatusCode::OK, &view)
             }
             ApiRoute::Dcs => reply::json(StatusCode::OK, &DcsView::new(snapshot, &self.metrics)),

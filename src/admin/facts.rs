@@ -53,13 +53,62 @@ pub struct ReloadFact {
     pub problems: Vec<String>,
 }
 
-/// The database that locates clients.
+/// The databases that locate clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GeoipFact {
+    /// Tells where clients are.
+    pub country: DatabaseFact,
+    /// Tells their autonomous systems; `None` when none is configured.
+    pub asn: Option<DatabaseFact>,
+}
+
+/// One database. Counts are of networks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseFact {
     /// `embedded`, or a path.
     pub source: String,
+    /// What it calls itself.
+    pub database_type: String,
     /// When it was built.
     pub built: Option<SystemTime>,
+    /// Whether it knows IPv6 addresses beside IPv4 ones.
+    pub has_ipv6: bool,
+    /// All that it knows something of.
+    pub networks: u64,
+    /// Those with a country.
+    pub with_country: u64,
+    /// Those with coordinates.
+    pub with_coordinates: u64,
+    /// Those with an autonomous system.
+    pub with_asn: u64,
+}
+
+/// Networks change hands: a database that was built longer ago is stale. It goes on serving.
+const STALE_AFTER: Duration = Duration::from_secs(90 * DAY);
+
+const DAY: u64 = 24 * 60 * 60;
+
+impl DatabaseFact {
+    /// How long ago it was built; nothing for one of the future. `None` when it does not say.
+    #[must_use]
+    pub fn age(&self, now: SystemTime) -> Option<Duration> {
+        Some(now.duration_since(self.built?).unwrap_or_default())
+    }
+
+    /// Whether it was built more than 90 days ago.
+    #[must_use]
+    pub fn is_stale(&self, now: SystemTime) -> bool {
+        self.age(now).is_some_and(|age| age > STALE_AFTER)
+    }
+
+    /// What there is to say of a stale one.
+    #[must_use]
+    pub fn stale_note(&self, now: SystemTime) -> Option<String> {
+        let age = self.age(now).filter(|_| self.is_stale(now))?;
+        let (source, days, limit) =
+            (&self.source, age.as_secs() / DAY, STALE_AFTER.as_secs() / DAY);
+        Some(format!("geoip database {source} is {days} days old; after {limit} it is stale"))
+    }
 }
 
 impl Facts {

@@ -20,7 +20,8 @@ Examples:
   nearpoint check nearpoint.yaml              every problem of a configuration at once
   nearpoint run nearpoint.yaml                the daemon; SIGHUP reloads, SIGTERM drains
   nearpoint status                            what the daemon here does now
-  nearpoint explain 203.0.113.7               where this client would go, and why";
+  nearpoint explain 203.0.113.7               where this client would go, and why
+  nearpoint geoip 203.0.113.7                 what is known of this address";
 
 /// A layer-4 edge router that sends each client to the closest healthy data centre.
 #[derive(Debug, Parser)]
@@ -52,6 +53,11 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Show what the running daemon does now.
     Status(StatusArgs),
+    /// Say what is known of addresses: country, coordinates, autonomous system, and who says so.
+    ///
+    /// Looks into databases, asks no daemon: those of --config, or the files that are named, or the
+    /// embedded one.
+    Geoip(GeoipArgs),
     /// Print a completion script.
     ///
     /// For bash: nearpoint completions bash > /etc/bash_completion.d/nearpoint
@@ -104,6 +110,27 @@ pub struct StatusArgs {
     #[command(flatten)]
     pub daemon: DaemonArgs,
     /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `geoip`.
+#[derive(Debug, Args)]
+pub struct GeoipArgs {
+    /// Addresses, IPv4 or IPv6; NAT64 and other forms that carry an IPv4 address are looked up as
+    /// that.
+    #[arg(required = true, value_name = "IP")]
+    pub ips: Vec<IpAddr>,
+    /// Look up as this configuration does: its databases, overrides and default.
+    #[arg(long, short, value_name = "FILE", conflicts_with_all = ["database", "asn_database"])]
+    pub config: Option<PathBuf>,
+    /// Look for places in this .mmdb file.
+    #[arg(long, value_name = "FILE")]
+    pub database: Option<PathBuf>,
+    /// Look for autonomous systems in this .mmdb file.
+    #[arg(long, value_name = "FILE")]
+    pub asn_database: Option<PathBuf>,
+    /// Print JSON: a list with one answer per address.
     #[arg(long)]
     pub json: bool,
 }
@@ -164,6 +191,23 @@ mod tests {
             "nearpoint explain 203.0.113",
             "nearpoint explain ::1 --config x.yaml --admin http://[::1]:9900",
             "nearpoint explain ::1 --admin https://edge-1",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn geoip_reads_a_configuration_or_files_but_not_both() {
+        let Ok(Command::Geoip(args)) = parse("nearpoint geoip ::1 --asn-database asn.mmdb") else {
+            panic!("a file of autonomous systems is enough");
+        };
+        assert_eq!(args.asn_database, Some(PathBuf::from("asn.mmdb")));
+        assert!(parse("nearpoint geoip ::1 --database a.mmdb --asn-database a.mmdb").is_ok());
+        for bad in [
+            "nearpoint geoip",
+            "nearpoint geoip nowhere",
+            "nearpoint geoip ::1 --config x.yaml --database a.mmdb",
+            "nearpoint geoip ::1 --config x.yaml --asn-database a.mmdb",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -2,11 +2,15 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::args::CheckArgs;
 use super::{BAD_CONFIG, output};
+use crate::admin::facts::GeoipFact;
+use crate::config::Geoip;
+use crate::geoip::Databases;
 use crate::{config, reload};
 
 /// The answer of `nearpoint check --json`.
@@ -22,7 +26,7 @@ pub(super) struct CheckView {
     pub notes: Vec<String>,
 }
 
-/// Reads the configuration and its database as the daemon would, and prints what was found; ends
+/// Reads the configuration and its databases as the daemon would, and prints what was found; ends
 /// with 64 if there is a problem.
 pub(super) fn check(args: &CheckArgs) -> ExitCode {
     let view = CheckView::of(&args.config);
@@ -38,15 +42,26 @@ pub(super) fn check(args: &CheckArgs) -> ExitCode {
 
 impl CheckView {
     fn of(config: &Path) -> Self {
-        let (geoip, mut problems, notes) = match config::load(config) {
+        let (geoip, mut problems, mut notes) = match config::load(config) {
             Ok(loaded) => (Some(loaded.config.geoip), Vec::new(), texts(&loaded.notes)),
             Err(error) => (config::readable_geoip(config), texts(&error.problems), Vec::new()),
         };
-        let database = geoip.as_ref().map(reload::open_database);
-        problems.extend(database.and_then(Result::err).map(|error| error.to_string()));
+        if let Some(geoip) = &geoip {
+            match reload::open_databases(geoip) {
+                Ok(databases) => notes.extend(stale(geoip, &databases)),
+                Err(errors) => problems.extend(texts(&errors.0)),
+            }
+        }
         let valid = problems.is_empty();
         Self { config: config.display().to_string(), valid, problems, notes }
     }
+}
+
+/// What an operator may want to know of databases that serve.
+fn stale(geoip: &Geoip, databases: &Databases) -> impl Iterator<Item = String> {
+    let now = SystemTime::now();
+    let GeoipFact { country, asn } = reload::geoip_fact(geoip, databases);
+    [Some(country), asn].into_iter().filter_map(move |fact| fact?.stale_note(now))
 }
 
 fn texts(findings: &[impl ToString]) -> Vec<String> {

@@ -19,11 +19,11 @@ pub(super) fn offline(config: &Path, args: &ExplainArgs) -> ExitCode {
         Ok(loaded) => loaded.config,
         Err(error) => return output::fail(&error.to_string(), BAD_CONFIG),
     };
-    let database = match reload::open_database(&loaded.geoip) {
-        Ok(database) => Arc::new(database),
-        Err(error) => return output::fail(&error.to_string(), BAD_CONFIG),
+    let databases = match reload::open_databases(&loaded.geoip) {
+        Ok(databases) => databases,
+        Err(errors) => return output::fail(&errors.to_string(), BAD_CONFIG),
     };
-    let locator = reload::locator(&loaded.geoip, database);
+    let locator = reload::locator(&loaded.geoip, databases);
     let snapshot = Snapshot::presume_up(loaded.topology, Arc::new(locator));
     match explain_all(&snapshot, args.listener.as_deref(), &args.ips) {
         Ok(views) => print(&views, args.json),

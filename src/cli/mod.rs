@@ -6,6 +6,7 @@ pub mod args;
 mod check;
 mod client;
 mod explain;
+mod geoip;
 mod output;
 mod run;
 mod status;
@@ -37,6 +38,7 @@ pub fn execute(cli: Cli) -> ExitCode {
             None => explain::ask(&args),
         },
         Command::Status(args) => status::ask(&args),
+        Command::Geoip(args) => geoip::look_up(&args),
         Command::Completions { shell } => completions(shell),
         Command::Demo(args) => show_demo(&args),
     }

@@ -42,13 +42,22 @@ pub struct Sources {
     pub dc_options: PathBuf,
     /// The GeoIP database, unless it is the embedded one.
     pub geoip: Option<PathBuf>,
+    /// The database of autonomous systems; perhaps the same file.
+    pub asn: Option<PathBuf>,
 }
 
 impl Sources {
-    /// All of them.
+    /// All of them, each once.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         let both = [self.main.as_path(), self.dc_options.as_path()];
-        both.into_iter().chain(self.geoip.as_deref())
+        let asn = self.asn.as_deref().filter(|asn| self.geoip.as_deref() != Some(*asn));
+        both.into_iter().chain(self.geoip.as_deref()).chain(asn)
+    }
+
+    /// Whether this is the file of a database, which may be large.
+    #[must_use]
+    pub fn is_database(&self, path: &Path) -> bool {
+        [&self.geoip, &self.asn].into_iter().any(|database| database.as_deref() == Some(path))
     }
 }
 
@@ -185,6 +194,7 @@ impl<'t> Main<'t> {
                 GeoipDatabase::Embedded => None,
                 GeoipDatabase::File(path) => Some(path.clone()),
             },
+            asn: self.draft.geoip.asn_database.clone(),
         }
     }
 

@@ -44,13 +44,22 @@ impl Overrides {
     /// The place of the longest network around the client.
     #[must_use]
     pub fn find(&self, client: ClientAddr) -> Option<Place> {
+        self.find_network(client).map(|(_, place)| place)
+    }
+
+    /// The longest network around the client, and its place.
+    #[must_use]
+    pub fn find_network(&self, client: ClientAddr) -> Option<(IpNet, Place)> {
         let ip = client.ip();
         let levels = match ip {
             IpAddr::V4(_) => &self.v4,
             IpAddr::V6(_) => &self.v6,
         };
-        let place = |level: &Level| level.places.get(&prefix(ip, level.prefix_len)).copied();
-        levels.iter().find_map(place)
+        levels.iter().find_map(|level| {
+            let place = level.places.get(&prefix(ip, level.prefix_len))?;
+            let network = IpNet::new(ip, level.prefix_len).ok()?;
+            Some((network.trunc(), *place))
+        })
     }
 }
 
@@ -181,8 +190,9 @@ mod tests {
             let places: Vec<_> = (0..).map(place).zip(networks).map(|(p, n)| (n, p)).collect();
             let around = places.iter().filter(|(network, _)| network.contains(&client.ip()));
             let expected = around.max_by_key(|(network, _)| network.prefix_len());
-            let found = Overrides::new(places.clone()).find(client);
-            prop_assert_eq!(found, expected.map(|(_, place)| *place));
+            let found = Overrides::new(places.clone()).find_network(client);
+            // Of equal networks the last counts; which one that is, `max_by_key` agrees.
+            prop_assert_eq!(found, expected.map(|(network, place)| (network.trunc(), *place)));
         }
     }
 }

@@ -66,8 +66,8 @@ pub struct Metrics {
     pub probes_total: IntCounterVec,
     /// Lookups of clients' addresses: `result`.
     pub geo_lookups_total: IntCounterVec,
-    /// When the GeoIP database was built, Unix time.
-    pub geoip_build_timestamp_seconds: Gauge,
+    /// When a GeoIP database was built, Unix time: `database`.
+    pub geoip_build_timestamp_seconds: GaugeVec,
     /// Generation of the published snapshot.
     pub config_generation: IntGauge,
     /// Reloads tried: `source`, `result`.
@@ -164,10 +164,13 @@ impl Metrics {
                 &["result"],
             ),
             geoip_build_timestamp_seconds: new.register(
-                Gauge::with_opts(new.opts(
-                    "geoip_build_timestamp_seconds",
-                    "When the GeoIP database was built, Unix time.",
-                ))
+                GaugeVec::new(
+                    new.opts(
+                        "geoip_build_timestamp_seconds",
+                        "When a GeoIP database was built, Unix time.",
+                    ),
+                    &["database"],
+                )
                 .expect("a valid metric"),
             ),
             config_generation: new

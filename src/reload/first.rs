@@ -1,20 +1,19 @@
 //! Reads what a daemon starts with. Nothing is in force yet, so nobody waits for files to hold still.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::look::Shapes;
 use super::settle::{ContentError, InUse};
-use super::{blocking, open_database};
+use super::{blocking, open_databases};
 use crate::config::{self, Config, Finding, Loaded, Sources};
-use crate::geoip::Database;
+use crate::geoip::Databases;
 
 /// What is in force.
 pub struct Running {
     /// The configuration.
     pub config: Config,
-    /// The GeoIP database.
-    pub database: Arc<Database>,
+    /// The GeoIP databases.
+    pub databases: Databases,
     /// The main file.
     pub(super) main: PathBuf,
     /// The files it was made of.
@@ -31,7 +30,7 @@ pub struct First {
     pub notes: Vec<Finding>,
 }
 
-/// Reads the configuration at `main` and its database.
+/// Reads the configuration at `main` and its databases.
 ///
 /// # Errors
 /// When there is anything wrong with them.
@@ -46,7 +45,8 @@ impl Running {
             main: self.main.clone(),
             sources: self.sources.clone(),
             shapes: self.shapes.clone(),
-            geoip: self.config.geoip.database.clone(),
+            geoip: self.config.geoip.clone(),
+            databases: self.databases.clone(),
         }
     }
 }
@@ -57,6 +57,6 @@ fn read(main: PathBuf) -> Result<First, ContentError> {
     let found = config::load(&main).map_err(ContentError::Config)?;
     let shapes = Shapes::of(&found.sources);
     let Loaded { config, notes, sources } = config::load(&main).map_err(ContentError::Config)?;
-    let database = Arc::new(open_database(&config.geoip).map_err(ContentError::Geoip)?);
-    Ok(First { running: Running { config, database, main, sources, shapes }, notes })
+    let databases = open_databases(&config.geoip).map_err(ContentError::Geoip)?;
+    Ok(First { running: Running { config, databases, main, sources, shapes }, notes })
 }

@@ -28,7 +28,7 @@ pub(super) struct Shapes {
 pub(super) struct Looks {
     sources: Sources,
     shapes: Shapes,
-    /// `None` for what cannot be read, and for a database that looks like the one in use.
+    /// `None` for what cannot be read, and for a database that looks as it did when it was opened.
     contents: Vec<Option<[u8; 32]>>,
 }
 
@@ -58,9 +58,8 @@ impl Looks {
     pub(super) fn of(sources: Sources, in_use: &Shapes) -> Self {
         // Before the content: what is written meanwhile shows in the next look.
         let shapes = Shapes::of(&sources);
-        let is_known = |path: &Path| {
-            sources.geoip.as_deref() == Some(path) && shapes.shape(path) == in_use.shape(path)
-        };
+        let is_known =
+            |path: &Path| sources.is_database(path) && shapes.shape(path) == in_use.shape(path);
         let content = |path: &Path| if is_known(path) { None } else { hash(path).ok() };
         let contents = sources.paths().map(content).collect();
         Self { sources, shapes, contents }
@@ -111,20 +110,26 @@ mod tests {
     fn a_database_is_read_only_when_it_does_not_look_like_the_one_in_use() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = |name: &str| directory.path().join(name);
-        let sources =
-            Sources { main: path("main"), dc_options: path("list"), geoip: Some(path("geoip")) };
+        let sources = Sources {
+            main: path("main"),
+            dc_options: path("list"),
+            geoip: Some(path("geoip")),
+            asn: Some(path("asn")),
+        };
         for file in sources.paths() {
             fs::write(file, "content").expect("a file");
         }
         let in_use = Shapes::of(&sources);
         let read = |looks: &Looks| looks.contents.iter().map(Option::is_some).collect::<Vec<_>>();
         let same = Looks::of(sources.clone(), &in_use);
-        assert_eq!(read(&same), [true, true, false]);
+        assert_eq!(read(&same), [true, true, false, false]);
         assert_eq!(same, Looks::of(sources.clone(), &in_use));
 
-        fs::write(path("geoip"), "other content").expect("a file");
-        let other = Looks::of(sources.clone(), &in_use);
-        assert_eq!(read(&other), [true, true, true]);
-        assert_ne!(same, other);
+        for (name, expected) in [("geoip", [true, true, true, false]), ("asn", [true; 4])] {
+            fs::write(path(name), "other content").expect("a file");
+            let other = Looks::of(sources.clone(), &in_use);
+            assert_eq!(read(&other), expected);
+            assert_ne!(same, other);
+        }
     }
 }

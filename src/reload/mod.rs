@@ -4,6 +4,7 @@
 //! [`Reloader`] checks what they say against what runs and puts it into force as a whole. What waits
 //! for disks does so on threads of its own: control, probes and the admin API share one.
 
+mod databases;
 mod first;
 mod look;
 mod reloader;
@@ -12,33 +13,13 @@ mod watcher;
 
 use std::future;
 use std::panic;
-use std::sync::Arc;
 
 use tokio::task;
 
-use crate::config::{Geoip, GeoipDatabase};
-use crate::geoip::{Database, GeoDbError, Locator, Overrides};
-
+pub use databases::{DatabaseErrors, geoip_fact, locator, open_databases};
 pub use first::{First, Running, first};
 pub use reloader::{Outcome, Reloader, Request, Source};
 pub use settle::ContentError;
-
-/// Opens the database that `geoip` names.
-///
-/// # Errors
-/// When it cannot be read or is damaged.
-pub fn open_database(geoip: &Geoip) -> Result<Database, GeoDbError> {
-    match &geoip.database {
-        GeoipDatabase::Embedded => Ok(Database::embedded()),
-        GeoipDatabase::File(path) => Database::open(path),
-    }
-}
-
-/// The locator that `geoip` describes, over this database.
-#[must_use]
-pub fn locator(geoip: &Geoip, database: Arc<Database>) -> Locator {
-    Locator::new(database, Overrides::new(geoip.overrides.iter().copied()), geoip.default)
-}
 
 /// Does work that waits for disks, or takes long, on a thread where nobody waits for it.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

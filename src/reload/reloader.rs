@@ -2,22 +2,23 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
+use super::databases::{geoip_fact, locator};
 use super::first::Running;
-use super::locator;
 use super::look::Shapes;
 use super::settle::{Content, SettleError, Settled, settle};
 use super::watcher;
 use crate::admin::Facts;
 use crate::admin::facts::{GeoipFact, ListenerFact, ReloadFact};
-use crate::config::{Config, GeoipDatabase, Loaded, ReloadPlan, guards};
+use crate::config::{Config, Geoip, Loaded, ReloadPlan, guards};
 use crate::control::CommandSender;
 use crate::drain::DrainWatch;
 use crate::forward::DataPlane;
+use crate::geoip::{DatabaseKind, Databases};
 use crate::metrics::Metrics;
 
 /// What asked for a reload.
@@ -91,6 +92,8 @@ impl Reloader {
     ) -> Self {
         let (started, seen) = (running.config.clone(), running.shapes.clone());
         let reloader = Self { started, running, seen, plane, commands, metrics, facts };
+        let Running { config, databases, .. } = &reloader.running;
+        warn_of_stale(&config.geoip, databases, None);
         reloader.tell_facts();
         reloader
     }
@@ -149,8 +152,8 @@ impl Reloader {
 
     /// Everything that can fail comes first; what follows takes effect as one snapshot.
     async fn accept(&mut self, content: Content, shapes: Shapes) -> Outcome {
-        let Content { loaded: Loaded { config, notes, sources }, database } = content;
-        if database.is_none() && self.running.config == config {
+        let Content { loaded: Loaded { config, notes, sources }, databases } = content;
+        if databases.are_same(&self.running.databases) && self.running.config == config {
             return Outcome::Unchanged;
         }
         let plan = ReloadPlan::new(&self.running.config, &config);
@@ -158,12 +161,11 @@ impl Reloader {
         if let Err(refusal) = guards::check(old, new, &config.guards) {
             return refused(&refusal);
         }
-        let database = database.map_or_else(|| Arc::clone(&self.running.database), Arc::new);
         let prepared = match self.plane.prepare(&config.listeners) {
             Ok(prepared) => prepared,
             Err(error) => return refused(&error),
         };
-        let locate = Arc::new(locator(&config.geoip, Arc::clone(&database)));
+        let locate = Arc::new(locator(&config.geoip, databases.clone()));
         let topology = Arc::new(config.topology.clone());
         let snapshot = match self.commands.configure(topology, locate).await {
             Ok(snapshot) => snapshot,
@@ -180,8 +182,9 @@ impl Reloader {
             info!(%note, "configuration");
         }
         info!(%plan, revision = %config.topology.revision(), "configuration in force");
+        warn_of_stale(&config.geoip, &databases, Some(&self.running.databases));
         let main = self.running.main.clone();
-        self.running = Running { main, config, sources, shapes, database };
+        self.running = Running { main, config, sources, shapes, databases };
         self.tell_facts();
         Outcome::Accepted
     }
@@ -231,14 +234,31 @@ impl Reloader {
             addresses: addresses.get(&listener.name).cloned().unwrap_or_default(),
         });
         self.facts.set_listeners(listeners.collect());
-        let source = match &self.running.config.geoip.database {
-            GeoipDatabase::Embedded => "embedded".to_owned(),
-            GeoipDatabase::File(path) => path.display().to_string(),
-        };
-        let epoch = self.running.database.build_epoch();
-        let built = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(epoch));
-        self.facts.set_geoip(Some(GeoipFact { source, built }));
-        self.metrics.geoip_build_timestamp_seconds.set(epoch as f64);
+        let Running { config, databases, .. } = &self.running;
+        self.facts.set_geoip(Some(geoip_fact(&config.geoip, databases)));
+        let built = &self.metrics.geoip_build_timestamp_seconds;
+        for (kind, database) in databases.by_kind() {
+            let labels = [kind.as_str()];
+            match database {
+                Some(database) => {
+                    built.with_label_values(&labels).set(database.build_epoch() as f64);
+                }
+                // It may have been there before, or never.
+                None => drop(built.remove_label_values(&labels)),
+            }
+        }
+    }
+}
+
+/// Warns of databases that are stale by now; of those that were there `before` it has been said.
+fn warn_of_stale(geoip: &Geoip, databases: &Databases, before: Option<&Databases>) {
+    let now = SystemTime::now();
+    let GeoipFact { country, asn } = geoip_fact(geoip, databases);
+    for (kind, fact) in [(DatabaseKind::Country, Some(country)), (DatabaseKind::Asn, asn)] {
+        let is_news = !before.is_some_and(|before| before.is_same(databases, kind));
+        if let Some(note) = fact.filter(|_| is_news).and_then(|fact| fact.stale_note(now)) {
+            warn!("{note}");
+        }
     }
 }
 

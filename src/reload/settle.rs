@@ -1,16 +1,17 @@
 //! Reads a configuration from files that hold still: half-written lists never go live.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::blocking;
+use super::databases::{DatabaseErrors, InPlace, open_other};
 use super::look::{Looks, Shapes};
-use super::{blocking, open_database};
-use crate::config::{self, ConfigError, GeoipDatabase, Loaded, Sources};
-use crate::geoip::{Database, GeoDbError};
+use crate::config::{self, ConfigError, Geoip, Loaded, Sources};
+use crate::geoip::Databases;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -27,8 +28,10 @@ pub(super) struct InUse {
     pub(super) sources: Sources,
     /// What they looked like before they were read.
     pub(super) shapes: Shapes,
-    /// Which database is open.
-    pub(super) geoip: GeoipDatabase,
+    /// Which databases are open.
+    pub(super) geoip: Geoip,
+    /// The databases.
+    pub(super) databases: Databases,
 }
 
 /// A configuration that held still, and what its files looked like.
@@ -43,8 +46,8 @@ pub(super) struct Settled {
 pub(super) struct Content {
     /// The configuration.
     pub(super) loaded: Loaded,
-    /// Its database; `None` when it is the one in use.
-    pub(super) database: Option<Database>,
+    /// Its databases, among them those in use whose files have not changed.
+    pub(super) databases: Databases,
 }
 
 /// What is wrong with files that held still.
@@ -52,8 +55,8 @@ pub(super) struct Content {
 pub enum ContentError {
     /// The configuration has problems.
     Config(ConfigError),
-    /// The GeoIP database cannot be used.
-    Geoip(GeoDbError),
+    /// GeoIP databases cannot be used.
+    Geoip(DatabaseErrors),
 }
 
 /// The files never held still.
@@ -77,7 +80,7 @@ impl ContentError {
     pub(super) fn problems(&self) -> Vec<String> {
         match self {
             Self::Config(error) => error.problems.iter().map(ToString::to_string).collect(),
-            Self::Geoip(error) => vec![error.to_string()],
+            Self::Geoip(errors) => errors.0.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -135,15 +138,16 @@ async fn look(in_use: &Arc<InUse>, sources: Sources) -> Looks {
     blocking(move || Looks::of(sources, &in_use.shapes)).await
 }
 
-async fn open(in_use: &InUse, loaded: Loaded, shapes: &Shapes) -> Result<Content, ContentError> {
-    let geoip = loaded.config.geoip.clone();
-    let is_same_file = match &geoip.database {
-        GeoipDatabase::Embedded => true,
-        GeoipDatabase::File(path) => in_use.shapes.shape(path) == shapes.shape(path),
-    };
-    let database = match is_same_file && geoip.database == in_use.geoip {
-        true => None,
-        false => Some(blocking(move || open_database(&geoip)).await.map_err(ContentError::Geoip)?),
-    };
-    Ok(Content { loaded, database })
+async fn open(
+    in_use: &Arc<InUse>,
+    loaded: Loaded,
+    shapes: &Shapes,
+) -> Result<Content, ContentError> {
+    let (in_use, geoip, shapes) = (Arc::clone(in_use), loaded.config.geoip.clone(), shapes.clone());
+    let opened = blocking(move || {
+        let is_same = |path: &Path| in_use.shapes.shape(path) == shapes.shape(path);
+        let InUse { geoip: old, databases, .. } = &*in_use;
+        open_other(&geoip, Some(&InPlace { geoip: old, databases, is_same: &is_same }))
+    });
+    Ok(Content { loaded, databases: opened.await.map_err(ContentError::Geoip)? })
 }

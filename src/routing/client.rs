@@ -14,7 +14,7 @@ impl ClientAddr {
     pub fn new(ip: IpAddr) -> Self {
         match ip {
             IpAddr::V4(_) => Self(ip),
-            IpAddr::V6(v6) => Self(embedded_v4(v6).map_or(ip, IpAddr::V4)),
+            IpAddr::V6(v6) => Self(embedded_v4(v6).map_or(ip, |(_, v4)| IpAddr::V4(v4))),
         }
     }
 
@@ -41,13 +41,49 @@ impl fmt::Display for ClientAddr {
     }
 }
 
-fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+/// A form of IPv6 address that carries an IPv4 one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// ::ffff:0:0/96, RFC 4291 2.5.5.2: an IPv4 client of a socket of both families.
+    V4Mapped,
+    /// 64:ff9b::/96, RFC 6052: an IPv4 client behind a translator.
+    Nat64,
+    /// 2002::/16, RFC 3056.
+    SixToFour,
+    /// 2001::/32, RFC 4380.
+    Teredo,
+}
+
+impl Carrier {
+    /// What carries an IPv4 address here, if anything does.
+    #[must_use]
+    pub fn of(ip: IpAddr) -> Option<Self> {
+        match ip {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(v6) => embedded_v4(v6).map(|(carrier, _)| carrier),
+        }
+    }
+
+    /// The name that people know.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V4Mapped => "v4-mapped",
+            Self::Nat64 => "NAT64",
+            Self::SixToFour => "6to4",
+            Self::Teredo => "Teredo",
+        }
+    }
+}
+
+fn embedded_v4(v6: Ipv6Addr) -> Option<(Carrier, Ipv4Addr)> {
     let low = |shift: u32| Ipv4Addr::from_bits((v6.to_bits() >> shift) as u32);
     match v6.segments() {
-        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(low(0)),
-        [0x2002, ..] => Some(low(80)),
+        [0, 0, 0, 0, 0, 0xffff, ..] => Some((Carrier::V4Mapped, low(0))),
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some((Carrier::Nat64, low(0))),
+        [0x2002, ..] => Some((Carrier::SixToFour, low(80))),
         // Teredo hides the client's address from rewriting NATs by inverting its bits.
-        [0x2001, 0, ..] => Some(Ipv4Addr::from_bits(!low(0).to_bits())),
+        [0x2001, 0, ..] => Some((Carrier::Teredo, Ipv4Addr::from_bits(!low(0).to_bits()))),
         _ => None,
     }
 }
@@ -62,14 +98,16 @@ mod tests {
 
     #[test]
     fn embedded_ipv4_addresses_are_the_client() {
-        for form in [
-            "192.0.2.45",
-            "::ffff:192.0.2.45",
-            "64:ff9b::192.0.2.45",
-            "2002:c000:22d:1::1",
+        for (form, carrier) in [
+            ("192.0.2.45", None),
+            ("::ffff:192.0.2.45", Some("v4-mapped")),
+            ("64:ff9b::192.0.2.45", Some("NAT64")),
+            ("2002:c000:22d:1::1", Some("6to4")),
             // RFC 4380: the example of a Teredo address, 192.0.2.45 obfuscated.
-            "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+            ("2001:0:4136:e378:8000:63bf:3fff:fdd2", Some("Teredo")),
         ] {
+            let ip = form.parse().expect("an address of the test");
+            assert_eq!(Carrier::of(ip).map(Carrier::as_str), carrier, "{form}");
             assert_eq!(client(form).ip().to_string(), "192.0.2.45", "{form}");
             assert_eq!(client(form).prefix(), client("192.0.2.45").prefix());
         }
@@ -79,6 +117,7 @@ mod tests {
     fn other_ipv6_addresses_stay_and_are_one_client_by_64() {
         for form in ["2001:db8::1", "2001:67c:4e8:f002::a", "::1", "64:ff9b:1::1"] {
             assert_eq!(client(form).ip().to_string(), form);
+            assert_eq!(Carrier::of(client(form).ip()), None);
         }
         assert_eq!(client("2001:db8:1:2::1").prefix(), client("2001:db8:1:2:ffff::9").prefix());
         assert_ne!(client("2001:db8:1:2::1").prefix(), client("2001:db8:1:3::1").prefix());

@@ -89,6 +89,54 @@ fn parse(line: &'static str) -> Option<Country> {
 mod tests {
     use super::*;
 
+    /// Every code of ISO 3166-1 by its continent. Codes: ISO Online Browsing Platform. Continents: the
+    /// regions of UN M49, the Americas parted at Panama's border with Colombia.
+    const ISO_3166: [(&str, &str); 7] = [
+        (
+            "AF",
+            "AO BF BI BJ BW CD CF CG CI CM CV DJ DZ EG EH ER ET GA GH GM GN GQ GW IO KE KM LR \
+             LS LY MA MG ML MR MU MW MZ NA NE NG RE RW SC SD SH SL SN SO SS ST SZ TD TF TG TN \
+             TZ UG YT ZA ZM ZW",
+        ),
+        ("AN", "AQ"),
+        (
+            "AS",
+            "AE AF AM AZ BD BH BN BT CN CY GE HK ID IL IN IQ IR JO JP KG KH KP KR KW KZ LA LB \
+             LK MM MN MO MV MY NP OM PH PK PS QA SA SG SY TH TJ TL TM TR TW UZ VN YE",
+        ),
+        (
+            "EU",
+            "AD AL AT AX BA BE BG BY CH CZ DE DK EE ES FI FO FR GB GG GI GR HR HU IE IM IS IT \
+             JE LI LT LU LV MC MD ME MK MT NL NO PL PT RO RS RU SE SI SJ SK SM UA VA",
+        ),
+        (
+            "NA",
+            "AG AI AW BB BL BM BQ BS BZ CA CR CU CW DM DO GD GL GP GT HN HT JM KN KY LC MF MQ \
+             MS MX NI PA PM PR SV SX TC TT US VC VG VI",
+        ),
+        (
+            "OC",
+            "AS AU CC CK CX FJ FM GU HM KI MH MP NC NF NR NU NZ PF PG PN PW SB TK TO TV UM VU \
+             WF WS",
+        ),
+        ("SA", "AR BO BR BV CL CO EC FK GF GS GY PE PY SR UY VE"),
+    ];
+
+    /// Where our table, which follows GeoNames as GeoIP databases do, is at odds with UN M49: an EU
+    /// member that lies off Asia, and islands that are nearer to another continent.
+    const AT_ODDS: [(&str, &str); 8] = [
+        ("BV", "AN"),
+        ("CC", "AS"),
+        ("CY", "EU"),
+        ("GS", "AN"),
+        ("HM", "AN"),
+        ("IO", "AS"),
+        ("TF", "AN"),
+        ("TL", "OC"),
+    ];
+
+    /// The member states, by the list of them on european-union.europa.eu. The EEA is these and the
+    /// three states of EFTA that are parties to its agreement.
     const EU: [&str; 27] = [
         "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE",
         "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
@@ -117,6 +165,21 @@ mod tests {
     }
 
     #[test]
+    fn the_table_has_every_code_of_iso_3166_on_its_continent_and_kosovo() {
+        let mut expected = vec![("XK", "EU")];
+        for (continent, codes) in ISO_3166 {
+            expected.extend(codes.split_whitespace().map(|code| {
+                let ours = AT_ODDS.iter().find(|(odd, _)| *odd == code);
+                (code, ours.map_or(continent, |(_, ours)| *ours))
+            }));
+        }
+        expected.sort_unstable();
+        let rows = all().iter().map(|it| (it.code.as_str(), it.continent.as_str()));
+        assert_eq!(rows.collect::<Vec<_>>(), expected);
+        assert_eq!(expected.len(), 250);
+    }
+
+    #[test]
     fn codes_without_a_country_find_nothing() {
         for code in ["AA", "EU", "UK", "XX", "ZZ"] {
             assert_eq!(CountryCode::new(code).and_then(find), None, "{code}");
@@ -125,6 +188,11 @@ mod tests {
 
     #[test]
     fn the_eu_has_27_members_and_the_eea_three_more() {
+        for country in all() {
+            let code = country.code.as_str();
+            assert_eq!(country.eu, EU.contains(&code), "{code}");
+            assert_eq!(country.eea, country.eu || ["IS", "LI", "NO"].contains(&code), "{code}");
+        }
         assert_eq!(codes(|country| country.eu), EU);
         let beyond = codes(|country| country.eea && !country.eu);
         assert_eq!(beyond, ["IS", "LI", "NO"]);

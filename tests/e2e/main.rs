@@ -6,6 +6,7 @@ mod support;
 
 mod explain;
 mod failover;
+mod geoip;
 mod hostile;
 mod metrics;
 mod places;

@@ -29,7 +29,7 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("access_point_rtt_seconds", "gauge", &["access_point", "dc"]),
     ("probes_total", "counter", &["dc", "result"]),
     ("geo_lookups_total", "counter", &["result"]),
-    ("geoip_build_timestamp_seconds", "gauge", &[]),
+    ("geoip_build_timestamp_seconds", "gauge", &["database"]),
     ("config_generation", "gauge", &[]),
     ("config_reloads_total", "counter", &["result", "source"]),
     ("dc_options_age_seconds", "gauge", &[]),

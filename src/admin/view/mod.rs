@@ -17,7 +17,7 @@ pub use explain::{
     AttemptView, ExplainError, ExplainView, LocationView, RankedView, explain, the_listener,
 };
 pub use standing::{DcStatusView, Standing};
-pub use status::{GeoipView, ListenerView, ReloadView, StatusView};
+pub use status::{DatabaseView, ListenerView, ReloadView, StatusView};
 
 /// The body of every error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

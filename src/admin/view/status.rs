@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 use humantime::format_rfc3339_seconds;
 use serde::{Deserialize, Serialize};
 
-use super::super::facts::{Changing, Facts, GeoipFact, ReloadFact};
+use super::super::facts::{Changing, DatabaseFact, Facts, ReloadFact};
 use super::standing::DcStatusView;
 use crate::routing::Snapshot;
 
@@ -40,8 +40,10 @@ pub struct StatusView {
     pub dcs: Vec<DcStatusView>,
     /// `null` until the first one.
     pub last_reload: Option<ReloadView>,
-    /// `null` when nothing locates clients.
-    pub geoip: Option<GeoipView>,
+    /// What tells where clients are; `null` when nothing does.
+    pub geoip: Option<DatabaseView>,
+    /// What tells their autonomous systems; `null` when nothing does.
+    pub geoip_asn: Option<DatabaseView>,
 }
 
 /// One listener.
@@ -70,20 +72,43 @@ pub struct ReloadView {
     pub problems: Vec<String>,
 }
 
-/// The database that locates clients.
+/// A GeoIP database. Counts are of networks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GeoipView {
+pub struct DatabaseView {
     /// `embedded`, or a path.
     pub source: String,
+    /// What it calls itself.
+    pub database_type: String,
     /// When it was built, if it says so.
     pub built: Option<String>,
+    /// Since then.
+    pub age_seconds: Option<u64>,
+    /// Whether that is more than 90 days.
+    pub stale: bool,
+    /// 4, or 6 for one that knows both.
+    pub ip_version: u8,
+    /// All that it knows something of.
+    pub networks: u64,
+    /// Those with a country.
+    pub with_country: u64,
+    /// Those with coordinates.
+    pub with_coordinates: u64,
+    /// Those with an autonomous system.
+    pub with_asn: u64,
 }
 
 impl StatusView {
-    /// The daemon as `snapshot` and `facts` have it at `now`; it is ready when `not_ready` is empty.
+    /// The daemon as `snapshot` and `facts` have it `now`, by the process's clock and the calendar; it
+    /// is ready when `not_ready` is empty.
     #[must_use]
-    pub fn new(snapshot: &Snapshot, facts: &Facts, not_ready: Vec<String>, now: Instant) -> Self {
+    pub fn new(
+        snapshot: &Snapshot,
+        facts: &Facts,
+        not_ready: Vec<String>,
+        (now, today): (Instant, SystemTime),
+    ) -> Self {
         let changing = facts.changing();
+        let (geoip, asn) = changing.geoip.as_ref().map(|it| (&it.country, it.asn.as_ref())).unzip();
         let active = snapshot.dcs.iter().map(|dc| u64::from(dc.slot.active()));
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -99,8 +124,9 @@ impl StatusView {
             sessions_active: active.sum(),
             listeners: listeners(snapshot, &changing),
             dcs: DcStatusView::all(snapshot),
+            geoip: geoip.map(|fact| DatabaseView::new(fact, today)),
+            geoip_asn: asn.flatten().map(|fact| DatabaseView::new(fact, today)),
             last_reload: changing.last_reload.map(ReloadView::from),
-            geoip: changing.geoip.map(GeoipView::from),
         }
     }
 }
@@ -116,10 +142,20 @@ impl From<ReloadFact> for ReloadView {
     }
 }
 
-impl From<GeoipFact> for GeoipView {
-    fn from(fact: GeoipFact) -> Self {
-        let text = |built: SystemTime| format_rfc3339_seconds(built).to_string();
-        Self { source: fact.source, built: fact.built.map(text) }
+impl DatabaseView {
+    fn new(fact: &DatabaseFact, today: SystemTime) -> Self {
+        Self {
+            source: fact.source.clone(),
+            database_type: fact.database_type.clone(),
+            built: fact.built.map(|built| format_rfc3339_seconds(built).to_string()),
+            age_seconds: fact.age(today).map(|age| age.as_secs()),
+            stale: fact.is_stale(today),
+            ip_version: if fact.has_ipv6 { 6 } else { 4 },
+            networks: fact.networks,
+            with_country: fact.with_country,
+            with_coordinates: fact.with_coordinates,
+            with_asn: fact.with_asn,
+        }
     }
 }
 
@@ -143,7 +179,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::admin::facts::ListenerFact;
+    use crate::admin::facts::{GeoipFact, ListenerFact};
     use crate::admin::fixture::{all_up, three_dcs};
 
     #[test]
@@ -160,15 +196,26 @@ mod tests {
             accepted: false,
             problems: vec!["dcs[0].id: 0 is no DC".into()],
         });
+        let day = Duration::from_secs(24 * 60 * 60);
         facts.set_geoip(Some(GeoipFact {
-            source: "embedded".into(),
-            built: Some(SystemTime::UNIX_EPOCH),
+            country: DatabaseFact {
+                source: "embedded".into(),
+                database_type: "Test-Country".into(),
+                built: Some(SystemTime::UNIX_EPOCH),
+                has_ipv6: true,
+                networks: 3,
+                with_country: 2,
+                with_coordinates: 1,
+                with_asn: 0,
+            },
+            asn: None,
         }));
         let snapshot = all_up(three_dcs());
         snapshot.dcs[0].slot.session_opened();
         snapshot.dcs[2].slot.session_opened();
         let now = start + Duration::from_secs(7);
-        let view = StatusView::new(&snapshot, &facts, vec!["draining".into()], now);
+        let at = |days| (now, SystemTime::UNIX_EPOCH + day * days);
+        let view = StatusView::new(&snapshot, &facts, vec!["draining".into()], at(90));
         assert!(!view.ready);
         assert_eq!(view.sessions_active, 2);
         assert_eq!(view.uptime_seconds, 7);
@@ -178,5 +225,13 @@ mod tests {
         let text = serde_json::to_string(&view).expect("it serialises");
         let back: StatusView = serde_json::from_str(&text).expect("it is read back");
         assert_eq!(back, view);
+
+        let geoip = view.geoip.expect("a database");
+        assert_eq!(geoip.built.as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!((geoip.ip_version, geoip.networks, geoip.with_country), (6, 3, 2));
+        assert_eq!((geoip.age_seconds, geoip.stale), (Some(90 * day.as_secs()), false));
+        let later = StatusView::new(&snapshot, &facts, Vec::new(), at(91));
+        assert!(later.geoip.is_some_and(|geoip| geoip.stale), "after 90 days");
+        assert_eq!(later.geoip_asn, None);
     }
 }

@@ -1,6 +1,7 @@
 //! What people read: a headline, tables that fit the terminal, and plain text when there is none.
 
 mod explain;
+mod geoip;
 mod status;
 
 use std::io::{IsTerminal, stdout};
@@ -10,6 +11,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 use crate::routing::{Kilometers, Millis};
 
 pub(super) use explain::render as explain;
+pub(super) use geoip::render as geoip;
 pub(super) use status::render as status;
 
 /// Shown where there is nothing to show.
@@ -36,12 +38,17 @@ impl Look {
 
 /// A table without lines.
 fn table(look: Look, header: &[&str]) -> Table {
-    let mut table = Table::new();
+    let mut table = table_without_header(look);
     let header = header.iter().map(|title| Cell::new(title).add_attribute(Attribute::Bold));
+    table.set_header(header.collect::<Vec<_>>());
+    table
+}
+
+fn table_without_header(look: Look) -> Table {
+    let mut table = Table::new();
     table
         .load_style(comfy_table::presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header.collect::<Vec<_>>());
+        .set_content_arrangement(ContentArrangement::Dynamic);
     if look == Look::Plain {
         table.force_no_tty();
     }

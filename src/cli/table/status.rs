@@ -5,7 +5,7 @@ use std::time::Duration;
 use comfy_table::Cell;
 
 use super::{Look, NOTHING, millis, number, plural, table, text, word};
-use crate::admin::view::{DcStatusView, ListenerView, ReloadView, StatusView};
+use crate::admin::view::{DatabaseView, DcStatusView, ListenerView, ReloadView, StatusView};
 
 /// The daemon on one screen: whether it is ready, its DCs, its listeners.
 pub(in crate::cli) fn render(view: &StatusView, look: Look) -> String {
@@ -70,15 +70,45 @@ fn footer(view: &StatusView) -> String {
         view.generation
     )];
     lines.extend(view.last_reload.iter().flat_map(reload));
-    lines.push(match &view.geoip {
-        None => "geoip: none".to_owned(),
-        Some(geoip) => match &geoip.built {
-            None => format!("geoip {}", geoip.source),
-            Some(built) => format!("geoip {}, built {built}", geoip.source),
-        },
-    });
+    match &view.geoip {
+        None => lines.push("geoip: none".to_owned()),
+        Some(places) => lines.extend([database("geoip", places), contents(places)]),
+    }
+    if let Some(asn) = &view.geoip_asn {
+        lines.extend([database("geoip asn", asn), contents(asn)]);
+    }
     lines.push(format!("nearpoint {}, pid {}", view.version, view.pid));
     lines.join("\n")
+}
+
+fn database(what: &str, database: &DatabaseView) -> String {
+    let DatabaseView { source, database_type, built, age_seconds, stale, .. } = database;
+    let mut line = format!("{what} {source} ({database_type})");
+    if let Some(built) = built {
+        line.push_str(&format!(", built {built}"));
+    }
+    if let Some(age) = age_seconds {
+        line.push_str(&format!(", {} old", plural((age / DAY) as usize, "day", "days")));
+    }
+    if *stale {
+        line.push_str(": STALE");
+    }
+    line
+}
+
+/// Seconds.
+const DAY: u64 = 24 * 60 * 60;
+
+fn contents(database: &DatabaseView) -> String {
+    let DatabaseView { networks, with_country, with_coordinates, with_asn, .. } = database;
+    let families = match database.ip_version {
+        6 => "IPv4 and IPv6",
+        _ => "IPv4",
+    };
+    format!(
+        "  {families}: {networks} networks, {with_country} with country, {with_coordinates} with \
+         coordinates, {with_asn} with ASN"
+    )
 }
 
 fn reload(reload: &ReloadView) -> Vec<String> {
@@ -98,7 +128,7 @@ fn lasting(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::view::{GeoipView, Standing};
+    use crate::admin::view::Standing;
 
     fn dc(id: u16, name: &str, standing: Standing, says: &str) -> DcStatusView {
         DcStatusView {
@@ -153,9 +183,29 @@ mod tests {
                 accepted: false,
                 problems: vec!["dc_options[2].port: 0 is not a port".into()],
             }),
-            geoip: Some(GeoipView {
+            geoip: Some(DatabaseView {
                 source: "embedded".into(),
-                built: Some("2026-11-01T00:00:00Z".into()),
+                database_type: "DBIP-Country".into(),
+                built: Some("2026-08-01T00:00:00Z".into()),
+                age_seconds: Some(92 * DAY),
+                stale: true,
+                ip_version: 6,
+                networks: 600_000,
+                with_country: 599_000,
+                with_coordinates: 0,
+                with_asn: 0,
+            }),
+            geoip_asn: Some(DatabaseView {
+                source: "/var/lib/asn.mmdb".into(),
+                database_type: "GeoLite2-ASN".into(),
+                built: Some("2026-10-31T00:00:00Z".into()),
+                age_seconds: Some(DAY + 7),
+                stale: false,
+                ip_version: 4,
+                networks: 70_000,
+                with_country: 0,
+                with_coordinates: 0,
+                with_asn: 70_000,
             }),
         };
         let expected = "\
@@ -171,7 +221,10 @@ edge-1 is ready: 2408 sessions, up 3h 12m 5s, 2 workers
 dc_options 9f86d081884c7d65, 1m 1s old; snapshot 42
 last reload 2026-11-01T12:00:00Z (file): REFUSED, the last good configuration stays
   dc_options[2].port: 0 is not a port
-geoip embedded, built 2026-11-01T00:00:00Z
+geoip embedded (DBIP-Country), built 2026-08-01T00:00:00Z, 92 days old: STALE
+  IPv4 and IPv6: 600000 networks, 599000 with country, 0 with coordinates, 0 with ASN
+geoip asn /var/lib/asn.mmdb (GeoLite2-ASN), built 2026-10-31T00:00:00Z, 1 day old
+  IPv4: 70000 networks, 0 with country, 0 with coordinates, 70000 with ASN
 nearpoint 0.1.0, pid 4711";
         let rendered = render(&view, Look::Plain);
         assert_eq!(rendered, expected, "\n{rendered}");

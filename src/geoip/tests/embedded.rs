@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 
@@ -8,52 +9,90 @@ use crate::geoip::Database;
 use crate::geoip::record::Record;
 use crate::routing::{ClientAddr, Location, Origin, country};
 
-/// Networks of universities and registries, which have not moved for decades.
-const STABLE: [(&str, &str); 28] = [
-    ("130.89.1.1", "NL"),
-    ("193.0.6.139", "NL"),
-    ("129.132.1.1", "CH"),
-    ("141.20.1.1", "DE"),
-    ("131.111.8.42", "GB"),
-    ("130.225.1.1", "DK"),
-    ("129.240.1.1", "NO"),
-    ("130.237.1.1", "SE"),
-    ("128.214.1.1", "FI"),
-    ("130.208.1.1", "IS"),
-    ("158.64.1.1", "LU"),
-    ("134.157.1.1", "FR"),
-    ("157.193.1.1", "BE"),
-    ("147.32.1.1", "CZ"),
-    ("148.81.1.1", "PL"),
-    ("193.136.1.1", "PT"),
-    ("161.116.1.1", "ES"),
-    ("131.114.1.1", "IT"),
-    ("147.102.1.1", "GR"),
-    ("132.66.1.1", "IL"),
-    ("144.122.1.1", "TR"),
-    ("133.11.1.1", "JP"),
-    ("143.248.1.1", "KR"),
-    ("140.112.1.1", "TW"),
-    ("132.248.10.44", "MX"),
-    ("200.144.248.41", "BR"),
-    ("2001:6b0::1", "SE"),
-    ("2001:67c:2e8:22::c100:68b", "NL"),
+/// Networks that universities, research networks and a registry have held since the addresses were
+/// handed out, most of them whole class B networks of the 1980s: they are not sold, and their users
+/// sit in one country.
+const STABLE: [(&str, &str, &str); 58] = [
+    ("130.89.1.1", "NL", "University of Twente"),
+    ("129.132.1.1", "CH", "ETH Zurich"),
+    ("141.20.1.1", "DE", "Humboldt University, Berlin"),
+    ("131.111.8.42", "GB", "University of Cambridge"),
+    ("130.225.1.1", "DK", "DeiC, the Danish research network"),
+    ("129.240.1.1", "NO", "University of Oslo"),
+    ("130.237.1.1", "SE", "Stockholm University"),
+    ("128.214.1.1", "FI", "University of Helsinki"),
+    ("130.208.1.1", "IS", "University of Iceland"),
+    ("158.64.1.1", "LU", "RESTENA, the research network"),
+    ("134.157.1.1", "FR", "Sorbonne University"),
+    ("157.193.1.1", "BE", "Ghent University"),
+    ("147.32.1.1", "CZ", "Czech Technical University"),
+    ("148.81.1.1", "PL", "NASK, the research network"),
+    ("193.136.1.1", "PT", "FCCN, the research network"),
+    ("161.116.1.1", "ES", "University of Barcelona"),
+    ("131.114.1.1", "IT", "University of Pisa"),
+    ("147.102.1.1", "GR", "National Technical University of Athens"),
+    ("131.130.1.1", "AT", "University of Vienna"),
+    ("134.226.1.1", "IE", "Trinity College Dublin"),
+    ("147.175.1.1", "SK", "Slovak University of Technology"),
+    ("193.2.1.66", "SI", "ARNES, the research network"),
+    ("161.53.1.1", "HR", "CARNet, the research network"),
+    ("147.91.1.1", "RS", "AMRES, the research network"),
+    ("152.66.1.1", "HU", "Budapest University of Technology"),
+    ("141.85.1.1", "RO", "Politehnica University of Bucharest"),
+    ("194.141.1.1", "BG", "BREN, the research network"),
+    ("193.40.1.1", "EE", "EENet, the research network"),
+    ("159.148.1.1", "LV", "University of Latvia"),
+    ("158.129.1.1", "LT", "LITNET, the research network"),
+    ("194.42.1.1", "CY", "University of Cyprus"),
+    ("193.188.32.1", "MT", "University of Malta"),
+    ("195.19.1.1", "RU", "research networks of Russia"),
+    ("194.44.1.1", "UA", "UARNet, the research network"),
+    ("132.66.1.1", "IL", "Tel Aviv University"),
+    ("144.122.1.1", "TR", "Middle East Technical University"),
+    ("133.11.1.1", "JP", "University of Tokyo"),
+    ("143.248.1.1", "KR", "KAIST"),
+    ("140.112.1.1", "TW", "National Taiwan University"),
+    ("166.111.1.1", "CN", "Tsinghua University"),
+    ("147.8.1.1", "HK", "University of Hong Kong"),
+    ("137.132.1.1", "SG", "National University of Singapore"),
+    ("161.200.1.1", "TH", "Chulalongkorn University"),
+    ("152.118.1.1", "ID", "University of Indonesia"),
+    ("130.56.1.1", "AU", "Australian National University"),
+    ("130.216.1.1", "NZ", "University of Auckland"),
+    ("146.141.1.1", "ZA", "University of the Witwatersrand"),
+    ("41.89.1.1", "KE", "KENET, the research network"),
+    ("128.100.1.1", "CA", "University of Toronto"),
+    ("18.9.22.69", "US", "MIT"),
+    ("132.248.10.44", "MX", "UNAM"),
+    ("200.144.248.41", "BR", "University of Sao Paulo"),
+    ("157.92.1.1", "AR", "University of Buenos Aires"),
+    ("146.83.1.1", "CL", "REUNA, the research network"),
+    ("168.176.1.1", "CO", "National University of Colombia"),
+    ("164.73.1.1", "UY", "University of the Republic"),
+    ("2001:6b0::1", "SE", "SUNET, the research network"),
+    ("2001:67c:2e8:22::c100:68b", "NL", "RIPE NCC, the registry"),
 ];
 
 #[test]
 fn embedded_database_knows_whole_countries_of_both_families() {
     let database = Database::embedded();
     assert!(database.has_ipv6());
-    assert!(!database.has_coordinates());
+    let survey = database.survey();
+    assert!(survey.networks > 400_000, "{survey:?}");
+    assert_eq!((survey.with_coordinates, survey.with_asn), (0, 0));
+    assert_eq!(survey.with_country, survey.networks);
     assert!(database.build_epoch() > 1_700_000_000);
-    for (ip, code) in STABLE {
+    let mut countries = BTreeSet::new();
+    for (ip, code, holder) in STABLE {
         let location = locate(&database, ip);
-        assert_eq!(country_of(location).as_deref(), Some(code), "{ip}");
+        assert_eq!(country_of(location).as_deref(), Some(code), "{ip}, {holder}");
+        countries.insert(code);
         assert_eq!(location.origin, Origin::Country);
         let home = location.place.and_then(|place| place.country);
         let centroid = home.and_then(country::find).map(|home| home.centroid);
         assert_eq!(location.place.map(|place| place.coordinates), centroid);
     }
+    assert!(countries.len() > 40);
 }
 
 #[test]
@@ -100,7 +139,7 @@ fn addresses_that_belong_to_nobody_are_unknown() {
 #[test]
 fn embedded_ipv4_addresses_are_located_as_ipv4() {
     let database = Database::embedded();
-    for (ip, _) in STABLE {
+    for (ip, ..) in STABLE {
         let Ok(v4) = ip.parse::<Ipv4Addr>() else {
             continue;
         };

@@ -9,7 +9,18 @@ fn countries_of_every_layout_are_read() {
     for record in [
         json!({"country_code": "SG"}),
         json!({"country_code": "sg", "city": "Singapore"}),
+        json!({"country_code": "", "country": "SG"}),
+        json!({"country_code": "XX", "country": {"iso_code": "SG"}}),
+        // DB-IP Lite: no language but English for the city.
+        json!({
+            "city": {"names": {"en": "Singapore (Downtown Core)"}},
+            "continent": {"code": "AS", "geoname_id": 6_255_147, "names": {"en": "Asia"}},
+            "country": {"geoname_id": 1_880_251, "is_in_european_union": false, "iso_code": "SG"},
+            "subdivisions": [{"names": {"en": "Central Singapore"}}],
+        }),
+        // IPinfo, before and after its databases were named Lite.
         json!({"country": "SG", "country_name": "Singapore", "asn": "AS1"}),
+        json!({"country": "sg", "continent": "AS", "continent_name": "Asia"}),
         json!({"country": "Singapore", "country_code": "SG", "continent": "Asia"}),
         json!({
             "continent": {"code": "AS", "geoname_id": 1, "names": {"en": "Asia"}},
@@ -34,6 +45,13 @@ fn coordinates_of_every_layout_are_read_and_beat_the_centroid() {
         json!({"country_code": "US", "latitude": 25.77, "longitude": -80.19}),
         json!({"country": "US", "latitude": "25.77", "longitude": "-80.19"}),
         json!({"country": "US", "lat": "25.77", "lng": "-80.19", "postal_code": 33_101}),
+        json!({"country": "US", "lat": 25.77, "lon": -80.19}),
+        json!({
+            "country": {"iso_code": "US"},
+            "location": "Miami",
+            "latitude": 25.77,
+            "longitude": -80.19,
+        }),
     ] {
         let location = located(record.clone());
         assert_eq!(location.origin, Origin::Database, "{record}");
@@ -53,6 +71,10 @@ fn coordinates_that_are_none_leave_the_centroid() {
         (json!(91.0), json!(4.9)),
         (json!("north"), json!("4.9")),
         (json!("NaN"), json!("4.9")),
+        (json!("inf"), json!("4.9")),
+        (json!(52.0), json!(180.5)),
+        (json!(-90.1), json!(4.9)),
+        (json!({"$bytes": "52.0"}), json!({"$uint128": 4})),
         (json!([52.0]), json!({"degrees": 4.9})),
         (json!(true), json!(false)),
     ] {
@@ -64,8 +86,25 @@ fn coordinates_that_are_none_leave_the_centroid() {
 }
 
 #[test]
+fn coordinates_of_a_country_that_does_not_exist_are_a_place_in_no_country() {
+    let location = located(json!({"country_code": "EU", "latitude": 50.85, "longitude": 4.35}));
+    assert_eq!((location.origin, country_of(location)), (Origin::Database, None));
+}
+
+#[test]
 fn records_without_a_place_are_unknown() {
     for record in [
+        json!("NL"),
+        json!(["NL"]),
+        json!({"$uint128": 7}),
+        json!({"$bytes": "NL"}),
+        json!(true),
+        json!({"country_code": {"country_code": "NL"}}),
+        json!({"country": ["NL"]}),
+        json!({"represented_country": {"iso_code": "NL"}, "continent": {"code": "EU"}}),
+        json!({"country_code": "EU"}),
+        json!({"country_code": "AP"}),
+        json!({"country_code": "UK"}),
         json!({}),
         json!({"country_code": ""}),
         json!({"country_code": "-"}),
@@ -107,7 +146,7 @@ fn a_database_says_what_it_is() {
     let database = open(mmdb::write("Flat-City", &networks)).expect("a database");
     assert_eq!(database.database_type(), "Flat-City");
     assert_eq!(database.build_epoch(), 1_700_000_000);
-    assert!(database.has_coordinates());
+    assert_eq!(database.survey().with_coordinates, 1);
 }
 
 /// A database of one network, 192.0.2.0/24, and what it says of an address in it.

@@ -3,13 +3,14 @@
 mod embedded;
 mod layouts;
 mod refusals;
+mod structure;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::database::{Database, GeoDbFault};
+use super::{Database, DatabaseKind, GeoDbFault};
 use crate::routing::{ClientAddr, Location};
 
 fn locate(database: &Database, ip: &str) -> Location {
@@ -23,7 +24,11 @@ fn country_of(location: Location) -> Option<String> {
 }
 
 fn open(bytes: Vec<u8>) -> Result<Database, GeoDbFault> {
-    Database::new(Cow::Owned(bytes))
+    Database::read(Cow::Owned(bytes), DatabaseKind::Country)
+}
+
+fn open_asn(bytes: Vec<u8>) -> Result<Database, GeoDbFault> {
+    Database::read(Cow::Owned(bytes), DatabaseKind::Asn)
 }
 
 /// A record that every database of places may have.
