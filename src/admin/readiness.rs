@@ -1,11 +1,8 @@
 //! Whether this edge should be given clients. A DC outage alone must not withdraw it: it counts
-//! what can be ranked after fail-open.
-
-use std::net::{IpAddr, Ipv4Addr};
+//! what can be ranked after fail-open. Nor must policy: whom it refuses here it refuses everywhere.
 
 use super::view::exclusions;
-use crate::routing::topology::ListenerRoute;
-use crate::routing::{Client, ClientAddr, Exclusion, Location, Ranking, Snapshot, rank};
+use crate::routing::{Exclusion, Ranking, Snapshot, rank_anybody};
 
 /// Why this edge should get no clients, in sentences for people; empty when it should.
 pub(super) fn reasons(snapshot: &Snapshot, draining: bool) -> Vec<String> {
@@ -32,13 +29,6 @@ pub(super) fn reasons(snapshot: &Snapshot, draining: bool) -> Vec<String> {
         reasons.extend(details);
     }
     reasons
-}
-
-/// The ranking of a client that nobody can locate.
-pub(super) fn rank_anybody(snapshot: &Snapshot, route: &ListenerRoute) -> Ranking {
-    let addr = ClientAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let client = Client::new(addr, Location::UNKNOWN);
-    rank(snapshot, route, &client)
 }
 
 /// A DC without room for one more connect is busy, not gone.
