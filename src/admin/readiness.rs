@@ -41,6 +41,7 @@ fn is_usable(ranking: &Ranking) -> bool {
 mod tests {
     use super::*;
     use crate::admin::fixture::{all_up, set_admin, set_health, three_dcs};
+    use crate::routing::policy::Admission;
     use crate::routing::{AdminState, Health};
 
     #[test]
@@ -71,6 +72,18 @@ mod tests {
         set_admin(&mut snapshot, 5, AdminState::Drain);
         let reasons = reasons(&snapshot, false);
         assert!(reasons.contains(&"listener clients: 2 down, 1 drain".to_owned()), "{reasons:?}");
+    }
+
+    #[test]
+    fn an_edge_that_serves_few_by_policy_is_ready_for_them() {
+        let mut spec = three_dcs();
+        spec.policy.default = Admission::Deny;
+        let mut snapshot = all_up(spec);
+        assert_eq!(reasons(&snapshot, false), [] as [&str; 0]);
+        for dc in [1, 2, 5] {
+            set_admin(&mut snapshot, dc, AdminState::Maint);
+        }
+        assert_ne!(reasons(&snapshot, false), [] as [&str; 0]);
     }
 
     #[test]

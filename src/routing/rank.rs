@@ -131,9 +131,9 @@ impl<'a> Question<'a> {
 
     fn answer(&self, verdict: Option<Verdict>, audited: bool) -> Ranking {
         let topology = &self.snapshot.topology;
-        let mut dcs: Vec<RankedDc> =
-            (0..).zip(topology.dcs()).map(|(index, dc)| self.place(DcIndex(index), dc)).collect();
-        groups::sort(&mut dcs, self.client.addr, topology);
+        let placed =
+            (0..).map(DcIndex).zip(topology.dcs()).map(|(index, dc)| self.place(index, dc));
+        let mut dcs = groups::sort(placed.collect(), self.client.addr, topology);
         let fail_open = self.fails_open(&dcs);
         if fail_open {
             for ranked in &mut dcs {

@@ -8,10 +8,13 @@ use crate::routing::topology::Topology;
 
 /// Brings DCs into the order in which `client` would use them: numbers their groups, and within a
 /// group hashes. Those that are ruled out take no part and come last.
-pub(super) fn sort(dcs: &mut [RankedDc], client: ClientAddr, topology: &Topology) {
-    dcs.sort_unstable_by(by_cost);
-    let takes_part = |it: &RankedDc| it.precedence != Precedence::RuledOut;
-    let allowed = dcs.partition_point(takes_part);
+pub(super) fn sort(
+    placed: Vec<RankedDc>,
+    client: ClientAddr,
+    topology: &Topology,
+) -> Vec<RankedDc> {
+    let mut dcs = by_cost(&placed);
+    let allowed = dcs.partition_point(|it| it.precedence != Precedence::RuledOut);
     let allowed = &mut dcs[..allowed];
     form(allowed, topology.policy().tie_margin);
     // Who is alone in its group competes with nobody.
@@ -21,12 +24,21 @@ pub(super) fn sort(dcs: &mut [RankedDc], client: ClientAddr, topology: &Topology
         }
     }
     allowed.sort_unstable_by(order);
+    dcs
 }
 
-fn by_cost(a: &RankedDc, b: &RankedDc) -> Ordering {
-    let ruled_out = |it: &RankedDc| it.precedence == Precedence::RuledOut;
-    let allowed_first = ruled_out(a).cmp(&ruled_out(b));
-    allowed_first.then(a.cost.0.total_cmp(&b.cost.0)).then(a.dc.cmp(&b.dc))
+/// The DCs in the order of their cost, then of their ids, those that are ruled out last. Small keys
+/// are sorted, and each DC is moved once.
+fn by_cost(placed: &[RankedDc]) -> Vec<RankedDc> {
+    let mut keys: Vec<(u64, u32)> = (0..).zip(placed).map(key).collect();
+    keys.sort_unstable();
+    keys.into_iter().map(|(_, at)| placed[at as usize]).collect()
+}
+
+/// A cost is never negative: its bits are in the order of its value, and leave the first one free.
+fn key((at, ranked): (u32, &RankedDc)) -> (u64, u32) {
+    let last = u64::from(ranked.precedence == Precedence::RuledOut) << 63;
+    (last | ranked.cost.0.to_bits(), at)
 }
 
 /// Numbers the groups of DCs in the order of their cost: a group is its first DC and those within
