@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn the_strongest_kind_decides_whatever_the_order_of_the_file() {
         let everybody = ["0.0.0.0/0"];
-        let all = vec![
+        let all = [
             rule(&everybody, Action::Prefer(dcs(&[1]))),
             rule(&everybody, Action::Allow),
             rule(&everybody, Action::Restrict(dcs(&[2, 4]))),

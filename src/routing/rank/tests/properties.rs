@@ -388,7 +388,8 @@ let (one, two) = (Topology::new(case.spec.clone()), Topology::new(other.spec.clo
         prop_assert_eq!(case.order(&snapshot), expected);
     }
 
-    /// Members of a group are within the margin of its first, and its members alone have one.
+    /// Members of a group are within the margin of its first, and those that nothing else sets apart
+    /// are in the order of their hashes, whatever each of them costs.
     #[test]
     fn groups_are_within_the_margin(case in cases()) {
         let ranking = rank(&case.snapshot(), &case.listener, &case.client);
@@ -396,6 +397,11 @@ let (one, two) = (Topology::new(case.spec.clone()), Topology::new(other.spec.clo
             let group = ranking.dcs.iter().filter(|it| it.group == ranked.group);
             let least = group.map(|it| it.cost.0).fold(f64::INFINITY, f64::min);
             prop_assert!(ranked.cost.0 <= least + 5.0);
+        }
+        for pair in ranking.dcs.windows(2).filter(|pair| pair[0].group.is_some()) {
+            let apart = |it: &RankedDc| (it.precedence, it.group, it.excess);
+            let score = |it: &RankedDc| case.snapshot().topology.dc(it.dc).score(case.client.addr);
+            prop_assert!(apart(&pair[0]) != apart(&pair[1]) || score(&pair[0]) >= score(&pair[1]));
         }
         let ruled_out = |it: &RankedDc| it.precedence == Precedence::RuledOut;
         prop_assert!(ranking.dcs.iter().all(|it| it.group.is_none() == ruled_out(it)));
