@@ -64,6 +64,7 @@ pub(crate) fn all_up(spec: TopologySpec) -> Snapshot {
                 admin: AdminState::Ready,
                 health: Health::Up,
                 round_trip: round_trip(dc.id),
+                settled_round_trip: round_trip(dc.id),
                 excess: Millis(0.0),
                 slot: Arc::default(),
             })
@@ -76,6 +77,7 @@ pub(crate) fn all_up(spec: TopologySpec) -> Snapshot {
                 health: Health::Up,
                 unreachable: false,
                 round_trip: round_trip(access_point.id.dc),
+                settled_round_trip: round_trip(access_point.id.dc),
                 slot: Arc::default(),
             })
             .collect(),

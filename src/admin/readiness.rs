@@ -1,11 +1,8 @@
 //! Whether this edge should be given clients. A DC outage alone must not withdraw it: it counts
-//! what can be ranked after fail-open.
-
-use std::net::{IpAddr, Ipv4Addr};
+//! what can be ranked after fail-open. Nor must policy: whom it refuses here it refuses everywhere.
 
 use super::view::exclusions;
-use crate::routing::topology::ListenerRoute;
-use crate::routing::{Client, ClientAddr, Exclusion, Location, Ranking, Snapshot, rank};
+use crate::routing::{Exclusion, Ranking, Snapshot, rank_anybody};
 
 /// Why this edge should get no clients, in sentences for people; empty when it should.
 pub(super) fn reasons(snapshot: &Snapshot, draining: bool) -> Vec<String> {
@@ -34,13 +31,6 @@ pub(super) fn reasons(snapshot: &Snapshot, draining: bool) -> Vec<String> {
     reasons
 }
 
-/// The ranking of a client that nobody can locate.
-pub(super) fn rank_anybody(snapshot: &Snapshot, route: &ListenerRoute) -> Ranking {
-    let addr = ClientAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let client = Client::new(addr, Location::UNKNOWN);
-    rank(snapshot, route, &client)
-}
-
 /// A DC without room for one more connect is busy, not gone.
 fn is_usable(ranking: &Ranking) -> bool {
     let mut exclusions = ranking.dcs.iter().map(|ranked| ranked.exclusion);
@@ -51,6 +41,7 @@ fn is_usable(ranking: &Ranking) -> bool {
 mod tests {
     use super::*;
     use crate::admin::fixture::{all_up, set_admin, set_health, three_dcs};
+    use crate::routing::policy::Admission;
     use crate::routing::{AdminState, Health};
 
     #[test]
@@ -81,6 +72,18 @@ mod tests {
         set_admin(&mut snapshot, 5, AdminState::Drain);
         let reasons = reasons(&snapshot, false);
         assert!(reasons.contains(&"listener clients: 2 down, 1 drain".to_owned()), "{reasons:?}");
+    }
+
+    #[test]
+    fn an_edge_that_serves_few_by_policy_is_ready_for_them() {
+        let mut spec = three_dcs();
+        spec.policy.default = Admission::Deny;
+        let mut snapshot = all_up(spec);
+        assert_eq!(reasons(&snapshot, false), [] as [&str; 0]);
+        for dc in [1, 2, 5] {
+            set_admin(&mut snapshot, dc, AdminState::Maint);
+        }
+        assert_ne!(reasons(&snapshot, false), [] as [&str; 0]);
     }
 
     #[test]

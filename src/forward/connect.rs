@@ -14,7 +14,7 @@ use super::worker::Worker;
 use crate::config;
 use crate::net::{self, DialError, DialOptions, Keepalive};
 use crate::routing::{
-    Attempt, AttemptPlan, ClientAddr, ConnectFailure, DcSlot, GiveUp, Ranking, Snapshot, Step,
+    Attempt, AttemptPlan, Client, ConnectFailure, DcSlot, GiveUp, Ranking, Snapshot, Step,
 };
 
 /// An upstream that answered.
@@ -47,7 +47,7 @@ pub(super) async fn connect_upstream(
     worker: &Worker,
     snapshot: &Snapshot,
     ranking: &Ranking,
-    client: ClientAddr,
+    client: &Client,
     listener: &config::Listener,
 ) -> Result<Connected, ConnectError> {
     let began = Instant::now();

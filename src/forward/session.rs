@@ -49,7 +49,14 @@ async fn open(
     let route = snapshot.topology.route(&settings.config.name).or(settings.route.as_ref());
     let route = route.ok_or(Refused::NoRoute)?;
     let ranking = rank(&snapshot, route, &client);
-    let connected = connect_upstream(worker, &snapshot, &ranking, addr, &settings.config).await?;
+    if ranking.audited {
+        settings.metrics.policy_audited_total.inc();
+    }
+    if ranking.refused_by_policy {
+        return Err(Refused::Policy);
+    }
+    let connected =
+        connect_upstream(worker, &snapshot, &ranking, &client, &settings.config).await?;
     Ok(Box::new(SessionGuard::open(worker, &settings, &snapshot, &ranking, connected)))
 }
 
@@ -72,6 +79,7 @@ async fn client_address(
 enum Refused {
     Header(HeaderError),
     NoRoute,
+    Policy,
     Connect(ConnectError),
 }
 
@@ -79,6 +87,7 @@ impl Refused {
     fn refusal(&self) -> Refusal {
         match self {
             Self::Header(_) => Refusal::ProxyHeader,
+            Self::Policy => Refusal::Policy,
             Self::Connect(ConnectError(GiveUp::Full)) => Refusal::Overflow,
             Self::NoRoute
             | Self::Connect(ConnectError(
@@ -105,6 +114,7 @@ impl std::fmt::Display for Refused {
         match self {
             Self::Header(error) => error.fmt(f),
             Self::NoRoute => f.write_str("the listener has no route"),
+            Self::Policy => f.write_str("policy"),
             Self::Connect(error) => error.fmt(f),
         }
     }

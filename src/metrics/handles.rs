@@ -31,6 +31,8 @@ pub struct ListenerMetrics {
     pub sessions_total: IntCounter,
     /// How long connected sessions lasted.
     pub session_seconds: Histogram,
+    /// Bound sessions that policy would refuse.
+    pub policy_audited_total: IntCounter,
     refused: [IntCounter; Refusal::ALL.len()],
 }
 
@@ -41,6 +43,7 @@ impl ListenerMetrics {
         Self {
             sessions_total: metrics.sessions_total.with_label_values(&[listener]),
             session_seconds: metrics.session_seconds.with_label_values(&[listener]),
+            policy_audited_total: metrics.policy_audited_total.with_label_values(&[listener]),
             refused: Refusal::ALL.map(|refusal| {
                 metrics.refused_total.with_label_values(&[listener, refusal.as_str()])
             }),

@@ -56,6 +56,8 @@ pub struct Metrics {
     pub failover_total: IntCounterVec,
     /// Clients refused: `listener`, `reason`.
     pub refused_total: IntCounterVec,
+    /// Bound sessions served although policy would refuse them: `listener`.
+    pub policy_audited_total: IntCounterVec,
     /// 1 while a DC is Up: `dc`.
     pub dc_up: IntGaugeVec,
     /// 1 while an access point is usable: `dc`, `access_point`.
@@ -143,6 +145,11 @@ impl Metrics {
                 "refused_total",
                 "Clients refused with a reset.",
                 &["listener", "reason"],
+            ),
+            policy_audited_total: new.counters(
+                "policy_audited_total",
+                "Sessions of bound listeners that policy would refuse, and that were only counted.",
+                &["listener"],
             ),
             dc_up: new.gauges("dc_up", "1 while a DC is Up.", &["dc"]),
             access_point_up: new.gauges(

@@ -6,9 +6,9 @@
 use std::cmp::Ordering;
 use std::time::Instant;
 
-use super::client::ClientAddr;
 use super::ids::{AccessPointIndex, DcIndex};
-use super::rank::{Exclusion, Ranking, pick_access_point};
+use super::pick::pick_access_point;
+use super::rank::{Client, Exclusion, Ranking};
 use super::snapshot::Snapshot;
 use super::topology::ConnectLimits;
 
@@ -61,7 +61,7 @@ pub enum GiveUp {
 /// The plan of one session's attempts.
 #[derive(Debug)]
 pub struct AttemptPlan {
-    client: ClientAddr,
+    client: Client,
     fail_open: bool,
     limits: ConnectLimits,
     deadline: Instant,
@@ -88,9 +88,9 @@ struct InFlight {
 impl AttemptPlan {
     /// A plan over the candidates of `ranking`, starting now.
     #[must_use]
-    pub fn new(ranking: &Ranking, client: ClientAddr, limits: ConnectLimits, now: Instant) -> Self {
+    pub fn new(ranking: &Ranking, client: &Client, limits: ConnectLimits, now: Instant) -> Self {
         Self {
-            client,
+            client: *client,
             fail_open: ranking.fail_open,
             limits,
             deadline: now + limits.deadline,
@@ -170,7 +170,7 @@ impl AttemptPlan {
                 self.turn = 0;
             }
             let dc = self.dcs[self.turn];
-            match pick_access_point(snapshot, dc, self.client, &self.tried, self.fail_open) {
+            match pick_access_point(snapshot, dc, &self.client, &self.tried, self.fail_open) {
                 Some(access_point) => return Some((dc, access_point)),
                 None => self.drop_dc(dc),
             }

@@ -295,6 +295,7 @@ impl ControlState {
                 admin: cell.admin,
                 health: members.health(),
                 round_trip: members.round_trip(),
+                settled_round_trip: members.settled_round_trip(),
                 excess: members.excess(),
                 slot: Arc::clone(&cell.slot),
             }

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::client::ClientAddr;
+use super::client_match::ClientMatch;
 use super::geo::Coordinates;
 use super::health::Health;
 use super::ids::DcId;
+use super::network::Network;
 use super::place::{Locate, Location, Origin, Place};
+use super::policy::{Action, Policy, Rule};
 use super::rank::Client;
 use super::snapshot::Snapshot;
 use super::topology::{
@@ -31,6 +34,21 @@ pub(super) fn start() -> Instant {
 
 pub(super) fn point((lat, lon): (f64, f64)) -> Coordinates {
     Coordinates::new(lat, lon).expect("a point of the test")
+}
+
+/// A rule about clients of these networks.
+pub(super) fn rule(networks: &[&str], action: Action) -> Rule {
+    Rule { clients: within(networks), action }
+}
+
+/// Clients of these networks.
+pub(super) fn within(networks: &[&str]) -> ClientMatch {
+    let network = |text: &&str| {
+        let (first, length) = text.split_once('/').expect("a network of the test");
+        let first = first.parse().expect("an address of the test");
+        Network::new(first, length.parse().expect("a length")).expect("a network of the test")
+    };
+    ClientMatch { networks: networks.iter().map(network).collect(), ..ClientMatch::default() }
 }
 
 /// A DC with `access_points` access points.
@@ -60,7 +78,7 @@ pub(super) fn topology(dcs: Vec<DcSpec>) -> TopologySpec {
         revision: Revision([0; 8]),
         dcs,
         routes: BTreeMap::from([("clients".into(), NEAREST)]),
-        policy: super::policy::Policy::default(),
+        policy: Policy::default(),
         connect: ConnectLimits {
             timeout: Duration::from_secs(3),
             deadline: Duration::from_secs(10),

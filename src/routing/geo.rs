@@ -156,7 +156,32 @@ mod tests {
         assert!(Coordinates::new(0.0, f64::INFINITY).is_err());
     }
 
+    /// The textbook formula (Sinnott, 1984), which loses digits only towards the antipode.
+    fn haversine(a: &Coordinates, b: &Coordinates) -> f64 {
+        let [phi_a, phi_b] = [a.lat, b.lat].map(f64::to_radians);
+        let half = |angle: f64| (angle / 2.0).sin().powi(2);
+        let lambda = (b.lon - a.lon).to_radians();
+        let share = half(phi_b - phi_a) + phi_a.cos() * phi_b.cos() * half(lambda);
+        2.0 * EARTH_RADIUS_KM * share.sqrt().min(1.0).asin()
+    }
+
     proptest! {
+        /// To a metre, and to ten next to the antipode, where either formula has few digits left.
+        #[test]
+        fn distance_is_that_of_the_textbook(a in anywhere(), b in anywhere()) {
+            let (distance, textbook) = (a.distance(&b).0, haversine(&a, &b));
+            let most = if textbook < 20_000.0 { 0.001 } else { 0.01 };
+            prop_assert!((distance - textbook).abs() < most, "{distance} {textbook}");
+        }
+
+        /// Neighbours are told apart to the centimetre.
+        #[test]
+        fn neighbours_are_as_far_as_they_are(a in anywhere(), north in -0.01..0.01, east in -0.01..0.01) {
+            let near = |degrees: f64, by: f64, end: f64| (degrees + by).clamp(-end, end);
+            let b = point(near(a.lat, north, 90.0), near(a.lon, east, 180.0));
+            prop_assert!((a.distance(&b).0 - haversine(&a, &b)).abs() < 1e-5);
+        }
+
         #[test]
         fn distance_is_a_metric(a in anywhere(), b in anywhere(), c in anywhere()) {
             prop_assert!(a.distance(&a).0 == 0.0);

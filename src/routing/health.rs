@@ -29,6 +29,20 @@ impl Health {
         }
     }
 
+    /// What the access points of a DC make of it: Up while one is usable, Unknown while one may yet
+    /// prove to be, else Down. Each comes with whether this edge has no way to it: such a one says
+    /// nothing while there are others.
+    #[must_use]
+    pub fn of_members(members: impl Iterator<Item = (Self, bool)>) -> Self {
+        let votes = members.map(|(health, unreachable)| match (health, unreachable) {
+            (Self::Up | Self::Suspect, _) => (0, Self::Up),
+            (Self::Unknown, false) => (1, Self::Unknown),
+            (Self::Down, _) => (2, Self::Down),
+            (Self::Unknown, true) => (3, Self::Unknown),
+        });
+        votes.min().map_or(Self::Down, |(_, health)| health)
+    }
+
     /// Whether the access point has answered and not yet proved dead.
     #[must_use]
     pub fn is_usable(self) -> bool {

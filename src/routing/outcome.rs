@@ -143,6 +143,8 @@ impl Ending {
 /// Why a client was refused. Every refusal is a reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
+    /// A rule refuses it, or keeps it from every DC that it could use.
+    Policy,
     /// No DC could be reached, or none was a candidate.
     NoDc,
     /// The listener has as many sessions as it may have.
@@ -155,12 +157,14 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them, for metrics.
-    pub const ALL: [Self; 4] = [Self::NoDc, Self::Limit, Self::Overflow, Self::ProxyHeader];
+    pub const ALL: [Self; 5] =
+        [Self::Policy, Self::NoDc, Self::Limit, Self::Overflow, Self::ProxyHeader];
 
     /// A fixed word, the metric label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Policy => "policy",
             Self::NoDc => "no_dc",
             Self::Limit => "limit",
             Self::Overflow => "overflow",

@@ -38,6 +38,8 @@ pub struct DcState {
     pub health: Health,
     /// The best measured round trip among its usable access points for ordinary sessions.
     pub round_trip: Option<Duration>,
+    /// The best settled one among them: what the DC costs where round trips are compared.
+    pub settled_round_trip: Option<Duration>,
     /// The least that one of them has in excess of its last hour's best, once worth acting on.
     pub excess: Millis,
     /// Live counters.
@@ -55,6 +57,8 @@ pub struct AccessPointState {
     pub unreachable: bool,
     /// The usual round trip: a moving average, quantised.
     pub round_trip: Option<Duration>,
+    /// The round trip without its noise: see [`SettledRoundTrip`](super::settled::SettledRoundTrip).
+    pub settled_round_trip: Option<Duration>,
     /// Live counters.
     pub slot: Arc<AccessPointSlot>,
 }
@@ -68,6 +72,7 @@ impl Snapshot {
             admin: AdminState::Ready,
             health: Health::Up,
             round_trip: None,
+            settled_round_trip: None,
             excess: Millis(0.0),
             slot: Arc::default(),
         };
@@ -76,6 +81,7 @@ impl Snapshot {
             health: Health::Up,
             unreachable: false,
             round_trip: None,
+            settled_round_trip: None,
             slot: Arc::default(),
         };
         Self {

@@ -8,10 +8,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::client::ClientAddr;
 use super::client_match::ClientMatch;
 use super::geo::Coordinates;
 use super::ids::{AccessPointId, AccessPointIndex, DcId, DcIndex};
 use super::policy::Policy;
+use super::rank::Client;
+use super::rendezvous;
 use super::sticky::Sticky;
 
 pub use spec::{AccessPointSpec, DcSpec, TopologySpec};
@@ -58,8 +61,11 @@ pub struct Dc {
     pub max_connecting: u32,
     /// How its access points are probed.
     pub health: HealthSettings,
+    /// What rendezvous hashing knows it by.
+    key: u64,
     access_points: Range<u32>,
     serves_main: bool,
+    offers_vary: bool,
 }
 
 impl Dc {
@@ -67,6 +73,24 @@ impl Dc {
     #[must_use]
     pub fn serves_main(&self) -> bool {
         self.serves_main
+    }
+
+    /// Whether some of these are offered to some clients only.
+    #[must_use]
+    pub fn offers_vary(&self) -> bool {
+        self.offers_vary
+    }
+
+    /// See [`rendezvous::score`].
+    #[must_use]
+    pub fn score(&self, client: ClientAddr) -> f64 {
+        rendezvous::score(client, self.key, self.weight)
+    }
+
+    fn summarise(&mut self, members: &[AccessPoint]) {
+        let mut main = members.iter().filter(|member| member.flags.serves_main());
+        self.serves_main = main.clone().next().is_some();
+        self.offers_vary = main.any(|member| !member.offered_to.is_empty());
     }
 }
 
@@ -85,6 +109,24 @@ pub struct AccessPoint {
     pub offered_to: Arc<[ClientMatch]>,
     /// Left the configuration and serves until its DC has a probed successor.
     pub retiring: bool,
+    /// What rendezvous hashing knows it by.
+    key: u64,
+}
+
+impl AccessPoint {
+    /// Whether ordinary sessions of this client may use it.
+    #[must_use]
+    pub fn is_for(&self, client: &Client) -> bool {
+        let mut offered_to = self.offered_to.iter();
+        let offered = self.offered_to.is_empty() || offered_to.any(|some| some.fits(client));
+        self.flags.serves_main() && offered
+    }
+
+    /// See [`rendezvous::score`].
+    #[must_use]
+    pub fn score(&self, client: ClientAddr) -> f64 {
+        rendezvous::score(client, self.key, self.weight)
+    }
 }
 
 /// The flags of a `dcOption` (TL constructor `dcOption#18b7a10d`).
@@ -219,16 +261,19 @@ impl Topology {
         for (index, mut spec) in (0..).zip(specs) {
             spec.access_points.sort_by_key(|access_point| access_point.address);
             let first = access_points.len() as u32;
-            access_points.extend(spec.access_points.iter().map(|access_point| AccessPoint {
-                id: AccessPointId { dc: spec.id, address: access_point.address },
-                dc: DcIndex(index),
-                flags: access_point.flags,
-                weight: access_point.weight,
-                offered_to: Arc::clone(&access_point.offered_to),
-                retiring: false,
+            access_points.extend(spec.access_points.into_iter().map(|access_point| {
+                let id = AccessPointId { dc: spec.id, address: access_point.address };
+                AccessPoint {
+                    id,
+                    dc: DcIndex(index),
+                    flags: access_point.flags,
+                    weight: access_point.weight,
+                    offered_to: access_point.offered_to,
+                    retiring: false,
+                    key: rendezvous::access_point_key(id),
+                }
             }));
-            let serves_main = spec.access_points.iter().any(|it| it.flags.serves_main());
-            dcs.push(Dc {
+            let mut dc = Dc {
                 site: spec.site.unwrap_or_else(|| site_of(spec.id, spec.location)),
                 id: spec.id,
                 name: spec.name,
@@ -236,9 +281,13 @@ impl Topology {
                 weight: spec.weight,
                 max_connecting: spec.max_connecting,
                 health: spec.health,
+                key: rendezvous::dc_key(spec.id),
                 access_points: first..access_points.len() as u32,
-                serves_main,
-            });
+                serves_main: false,
+                offers_vary: false,
+            };
+            dc.summarise(&access_points[first as usize..]);
+            dcs.push(dc);
         }
         Self { revision, dcs, access_points, routes, policy, connect, edge, startup_grace }
     }
@@ -257,8 +306,7 @@ impl Topology {
         for (index, dc) in (0..).map(DcIndex).zip(&mut merged.dcs) {
             let first = merged.access_points.partition_point(|it| it.dc < index);
             let end = merged.access_points.partition_point(|it| it.dc <= index);
-            let members = &merged.access_points[first..end];
-            dc.serves_main = members.iter().any(|member| member.flags.serves_main());
+            dc.summarise(&merged.access_points[first..end]);
             dc.access_points = first as u32..end as u32;
         }
         merged

@@ -26,7 +26,10 @@ fn order(exclusion: Exclusion) -> Option<u8> {
         Exclusion::Drain => Some(2),
         Exclusion::Maint => Some(3),
         Exclusion::Capacity => Some(4),
-        Exclusion::Class => Some(5),
+        Exclusion::Policy => Some(5),
+        Exclusion::Remembered => Some(6),
+        Exclusion::NotOffered => Some(7),
+        Exclusion::Class => Some(8),
         Exclusion::Listener => None,
     }
 }

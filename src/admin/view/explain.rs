@@ -162,7 +162,7 @@ pub fn explain(
     let addr = ClientAddr::new(ip);
     let client = Client::new(addr, snapshot.locate.locate(addr));
     let ranking = rank(snapshot, route, &client);
-    let attempts = attempts(snapshot, &ranking, addr);
+    let attempts = attempts(snapshot, &ranking, &client);
     let chosen = attempts.first().map(|attempt| attempt.dc);
     let dcs = ranking.dcs.iter();
     let policy = topology.policy();
@@ -195,7 +195,7 @@ impl From<Location> for LocationView {
 }
 
 /// The dials of a session whose every dial fails at once.
-fn attempts(snapshot: &Snapshot, ranking: &Ranking, client: ClientAddr) -> Vec<Attempt> {
+fn attempts(snapshot: &Snapshot, ranking: &Ranking, client: &Client) -> Vec<Attempt> {
     let now = Instant::now();
     let mut plan = AttemptPlan::new(ranking, client, snapshot.topology.connect(), now);
     let mut attempts = Vec::new();

@@ -3,7 +3,7 @@
 use super::exclusions;
 use crate::routing::policy::Objective;
 use crate::routing::topology::Dc;
-use crate::routing::{Client, DcIndex, Millis, RankedDc, Ranking, Snapshot, Why};
+use crate::routing::{Client, DcIndex, Decision, Millis, RankedDc, Ranking, Snapshot, Why};
 
 /// The answer of `ranking` for `client`, whose first dial goes to `chosen`.
 pub(super) fn of(
@@ -15,6 +15,9 @@ pub(super) fn of(
 ) -> String {
     let who = format!("{} ({})", client.addr, whereabouts(client));
     let ranked = chosen.and_then(|dc| ranking.dcs.iter().find(|ranked| ranked.dc == dc));
+    if let (None, true) = (ranked, ranking.refused_by_policy) {
+        return format!("{who} is refused by policy: {}.", refused(snapshot, ranking));
+    }
     let Some(ranked) = ranked else {
         let counted = exclusions::count(ranking)
             .unwrap_or_else(|| format!("listener {listener} may use none"));
@@ -62,15 +65,14 @@ fn because(
 ) -> String {
     match ranking.why(chosen.dc) {
         Why::Pinned => format!("listener {listener} has no other"),
+        Why::Sticky => format!("listener {listener} remembers that it was there before"),
+        Why::Preferred => preferred(snapshot, ranking),
         Why::FailOpen => "nothing is up, so health is ignored".to_owned(),
         Why::Failover => passed_over(snapshot, ranking),
         Why::Tie => {
             let margin = snapshot.topology.policy().tie_margin;
-            let group = ranking.dcs.iter().filter(|it| it.group == chosen.group);
-            let others: Vec<String> = group
-                .filter(|it| it.dc != chosen.dc)
-                .map(|it| name(snapshot.topology.dc(it.dc)))
-                .collect();
+            let others: Vec<String> =
+                ranking.tied_with(chosen).map(|it| name(snapshot.topology.dc(it.dc))).collect();
             let others = others.join(" and ");
             format!("within {margin} of {others}, chosen by hash")
         }
@@ -79,6 +81,31 @@ fn because(
             None => nearest_by(snapshot, client, chosen).to_owned(),
         },
     }
+}
+
+/// The rule that puts the first of the ranking first.
+fn preferred(snapshot: &Snapshot, ranking: &Ranking) -> String {
+    match ranking.verdict.and_then(|verdict| verdict.preferred_by) {
+        Some(rule) => named(snapshot, rule),
+        None => "preferred".to_owned(),
+    }
+}
+
+/// What in the policy leaves the client nothing.
+fn refused(snapshot: &Snapshot, ranking: &Ranking) -> String {
+    match ranking.verdict.map(|verdict| verdict.decision) {
+        Some(Decision::Denied(rule)) => named(snapshot, rule),
+        Some(Decision::Restricted(rule)) => {
+            format!("{}, which leaves it nothing that can be used", named(snapshot, rule))
+        }
+        Some(Decision::Allowed(_) | Decision::Default(_)) | None => {
+            "no rule admits it, and the default is deny".to_owned()
+        }
+    }
+}
+
+fn named(snapshot: &Snapshot, rule: usize) -> String {
+    format!("rule {}, {}", rule + 1, snapshot.topology.policy().rules[rule])
 }
 
 /// Why the first of the ranking is not the one chosen.

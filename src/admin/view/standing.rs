@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::readiness::rank_anybody;
 use super::rounded;
 use crate::routing::topology::Route;
-use crate::routing::{AdminState, DcIndex, Health, Millis, Snapshot};
+use crate::routing::{AdminState, DcIndex, Health, Millis, Snapshot, rank_anybody};
 
 /// What a DC does for its clients now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +127,7 @@ impl DcStatusView {
     }
 }
 
-/// What the listeners do with a client that nobody can locate: who is refused where.
+/// What the state of the network lets the listeners do, policy apart: who is refused where.
 struct Listeners<'a> {
     all: Vec<Outlook<'a>>,
 }

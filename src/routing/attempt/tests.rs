@@ -22,7 +22,7 @@ impl Lab {
         let ranking = rank(&snapshot, &NEAREST, &berliner);
         let now = start();
         let limits = snapshot.topology.connect();
-        Self { plan: AttemptPlan::new(&ranking, berliner.addr, limits, now), snapshot, now }
+        Self { plan: AttemptPlan::new(&ranking, &berliner, limits, now), snapshot, now }
     }
 
     fn next(&mut self) -> Step {

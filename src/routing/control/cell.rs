@@ -10,6 +10,7 @@ use crate::routing::geo::Millis;
 use crate::routing::health::{AdminState, Health, HealthTracker, Transition};
 use crate::routing::outcome::ConnectFailure;
 use crate::routing::round_trip::RoundTrip;
+use crate::routing::settled::SettledRoundTrip;
 use crate::routing::slot::AccessPointSlot;
 use crate::routing::snapshot::AccessPointState;
 use crate::routing::topology::HealthSettings;
@@ -29,6 +30,8 @@ pub(super) struct AccessPointCell {
     round_trip: RoundTrip,
     excess: ExcessTracker,
     published_excess: Millis,
+    settled: SettledRoundTrip,
+    published_settled: Option<Duration>,
 }
 
 impl Default for AccessPointCell {
@@ -42,6 +45,8 @@ impl Default for AccessPointCell {
             round_trip: RoundTrip::default(),
             excess: ExcessTracker::default(),
             published_excess: Millis(0.0),
+            settled: SettledRoundTrip::default(),
+            published_settled: None,
         }
     }
 }
@@ -64,6 +69,7 @@ impl AccessPointCell {
                 }
                 let average = self.round_trip.average().unwrap_or(sample);
                 self.excess.on_round_trip(average, tie_margin, now);
+                self.settled.on_round_trip(average, tie_margin, now);
                 (self.tracker.on_probe_success(settings), Cause::ProbeAnswered)
             }
             Err(failure) if failure.is_evidence() => {
@@ -98,18 +104,21 @@ impl AccessPointCell {
         }
     }
 
-    /// Whether round trip or excess have moved a step away from what others see.
+    /// Whether round trip or excess have moved a step away from what others see, or the round trip
+    /// has settled elsewhere.
     pub(super) fn has_news(&self) -> bool {
         let (excess, published) = (self.excess.excess().0, self.published_excess.0);
         let moved = (excess - published).abs() >= (published / 10.0).max(1.0);
         let entered_or_left = (excess > 0.0) != (published > 0.0);
-        self.round_trip.has_news() || moved || entered_or_left
+        let settled = self.settled.settled() != self.published_settled;
+        self.round_trip.has_news() || moved || entered_or_left || settled
     }
 
-    /// Shows others the round trip and the excess as they are.
+    /// Shows others the round trip, where it has settled, and the excess, as they are.
     pub(super) fn publish(&mut self) {
         self.round_trip.publish();
         self.published_excess = self.excess.excess();
+        self.published_settled = self.settled.settled();
     }
 
     /// What was published last.
@@ -119,6 +128,7 @@ impl AccessPointCell {
             health: self.tracker.health(),
             unreachable: self.tracker.is_unreachable(),
             round_trip: self.round_trip.published(),
+            settled_round_trip: self.published_settled,
             slot: Arc::clone(&self.slot),
         }
     }

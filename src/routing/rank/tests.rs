@@ -1,16 +1,20 @@
+mod memory;
+mod offers;
+mod policy;
+mod properties;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
-
-use proptest::prelude::*;
 
 use super::*;
 use crate::routing::fixture::{
     AMSTERDAM, BERLIN, MIAMI, NEAREST, SINGAPORE, all_up, client, client_at, dc, set_health,
     three_dcs, topology,
 };
+use crate::routing::geo::Millis;
 use crate::routing::ids::DcId;
-use crate::routing::topology::DcSpec;
+use crate::routing::policy::Objective;
 
 fn order_of(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> Vec<u16> {
     let ranking = rank(snapshot, listener, client);
@@ -126,7 +130,7 @@ fn a_dc_without_a_location_comes_after_all_located_ones() {
 fn an_unlocated_client_goes_by_the_measured_round_trip() {
     let mut snapshot = all_up(three_dcs());
     for (index, ms) in [90, 150, 30].into_iter().enumerate() {
-        snapshot.dcs[index].round_trip = Some(Duration::from_millis(ms));
+        snapshot.dcs[index].settled_round_trip = Some(Duration::from_millis(ms));
     }
     assert_eq!(order_of(&snapshot, &NEAREST, &client("10.0.0.1", None)), [5, 1, 2]);
 }
@@ -140,7 +144,7 @@ fn latency_goes_by_the_round_trip_and_by_the_edges_place_until_there_is_one() {
     let berliner = client("203.0.113.7", Some(BERLIN));
     assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [5, 2, 1]);
     for (index, ms) in [10, 150, 30].into_iter().enumerate() {
-        snapshot.dcs[index].round_trip = Some(Duration::from_millis(ms));
+        snapshot.dcs[index].settled_round_trip = Some(Duration::from_millis(ms));
     }
     assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [1, 5, 2]);
 }
@@ -187,7 +191,7 @@ fn members_of_a_group_that_are_about_equally_slow_stay_tied() {
 fn excess_counts_once_for_a_client_that_goes_by_the_round_trip() {
     let mut snapshot = all_up(three_dcs());
     for (index, ms) in [90, 60, 100].into_iter().enumerate() {
-        snapshot.dcs[index].round_trip = Some(Duration::from_millis(ms));
+        snapshot.dcs[index].settled_round_trip = Some(Duration::from_millis(ms));
     }
     snapshot.dcs[1].excess = Millis(50.0);
     let ranking = rank(&snapshot, &NEAREST, &client("10.0.0.1", None));
@@ -228,119 +232,4 @@ fn a_tie_is_shared_by_weight_and_said_to_be_one() {
     let to_one = clients.iter().filter(|it| order_of(&snapshot, &NEAREST, it)[0] == 1).count();
     assert!((1400..1600).contains(&to_one), "{to_one}");
     assert_eq!(why(&snapshot, &NEAREST, &clients[0]), Why::Tie);
-}
-
-#[test]
-fn access_points_go_by_health_then_static_then_hash() {
-    let mut spec = topology(vec![dc(1, Some(AMSTERDAM), 4)]);
-    spec.dcs[0].access_points[2].flags.static_address = true;
-    spec.dcs[0].access_points[3].flags.media_only = true;
-    let mut snapshot = all_up(spec);
-    let addr = client("203.0.113.7", None).addr;
-    let order = |snapshot: &Snapshot, fail_open| {
-        let mut tried = Vec::new();
-        while let Some(next) = pick_access_point(snapshot, DcIndex(0), addr, &tried, fail_open) {
-            tried.push(next);
-        }
-        tried.into_iter().map(|index| index.0).collect::<Vec<_>>()
-    };
-    assert_eq!(order(&snapshot, false)[0], 2);
-    assert_eq!(order(&snapshot, false).len(), 3, "media_only serves no ordinary session");
-    snapshot.access_points[2].health = Health::Suspect;
-    assert_eq!(order(&snapshot, false)[2], 2);
-    snapshot.access_points[0].health = Health::Unknown;
-    snapshot.access_points[0].unreachable = true;
-    assert_eq!(order(&snapshot, false)[1..], [2, 0], "no way to it: after a suspect");
-    snapshot.access_points[0].health = Health::Down;
-    assert_eq!(order(&snapshot, false), [1, 2]);
-    assert_eq!(order(&snapshot, true), [1, 2, 0]);
-    snapshot.access_points[1].admin = AdminState::Maint;
-    assert_eq!(order(&snapshot, true), [2, 0]);
-}
-
-fn dcs() -> impl Strategy<Value = Vec<DcSpec>> {
-    // Few places, so that there are ties.
-    let places = prop::sample::select(vec![AMSTERDAM, BERLIN, MIAMI, SINGAPORE, (52.0, 5.0)]);
-    let specs = prop::collection::btree_map(1u16..40, (prop::option::of(places), 1u32..300), 1..8);
-    specs.prop_map(|specs| {
-        let spec = |(id, (place, weight))| DcSpec { weight, ..dc(id, place, 1) };
-        specs.into_iter().map(spec).collect()
-    })
-}
-
-fn clients() -> impl Strategy<Value = Client> {
-    let places = prop::sample::select(vec![AMSTERDAM, BERLIN, MIAMI, SINGAPORE, (48.8, 2.3)]);
-    (any::<u32>(), prop::option::of(places))
-        .prop_map(|(ip, place)| client_at(ClientAddr::new(IpAddr::V4(ip.into())), place))
-}
-
-proptest! {
-    /// Health only skips: the order of those left is the order of all, less those that are gone.
-    #[test]
-    fn losing_dcs_moves_only_their_clients(dcs in dcs(), client in clients(), down: u8) {
-        let ids: Vec<u16> = dcs.iter().map(|dc| dc.id.0).collect();
-        let mut snapshot = all_up(topology(dcs));
-        let all = order_of(&snapshot, &NEAREST, &client);
-        let lost: BTreeSet<u16> =
-            ids.iter().enumerate().filter(|(at, _)| down >> at & 1 == 1).map(|(_, id)| *id).collect();
-        for id in &lost {
-            set_health(&mut snapshot, *id, Health::Down);
-        }
-        let left: Vec<u16> = all.iter().copied().filter(|id| !lost.contains(id)).collect();
-        match left.is_empty() {
-            false => prop_assert_eq!(order_of(&snapshot, &NEAREST, &client), left),
-            true => prop_assert_eq!(order_of(&snapshot, &NEAREST, &client), all),
-        }
-    }
-
-    /// A DC that joins a tie group takes clients for itself and swaps none among the others.
-    #[test]
-    fn adding_a_dc_to_a_group_moves_only_its_share(count in 1u16..8, ip: u32) {
-        let group = |count| all_up(topology((1..=count).map(|id| dc(id, Some(BERLIN), 1)).collect()));
-        let client = client_at(ClientAddr::new(IpAddr::V4(ip.into())), Some(AMSTERDAM));
-        let before = order_of(&group(count), &NEAREST, &client);
-        let after = order_of(&group(count + 1), &NEAREST, &client);
-        let without: Vec<u16> = after.into_iter().filter(|id| *id != count + 1).collect();
-        prop_assert_eq!(before, without);
-    }
-
-    /// The order in which configuration lists DCs decides nothing.
-    #[test]
-    fn order_of_configuration_never_matters(dcs in dcs(), client in clients()) {
-        let reversed = dcs.iter().rev().cloned().collect();
-        let order = order_of(&all_up(topology(dcs)), &NEAREST, &client);
-        prop_assert_eq!(order, order_of(&all_up(topology(reversed)), &NEAREST, &client));
-    }
-
-    /// Nothing that a listener may not use is ever a candidate, whatever is Up.
-    #[test]
-    fn a_listener_never_leaves_its_list(dcs in dcs(), client in clients(), listed: u8, up: u8) {
-        let of = |mask: u8| move |(at, dc): (usize, &DcSpec)| (mask >> at & 1 == 1).then_some(dc.id);
-        let allowed: BTreeSet<DcId> = dcs.iter().enumerate().filter_map(of(listed)).collect();
-        let up: BTreeSet<DcId> = dcs.iter().enumerate().filter_map(of(up)).collect();
-        let ids: Vec<DcId> = dcs.iter().map(|dc| dc.id).collect();
-        let mut snapshot = all_up(topology(dcs));
-        for id in ids.iter().filter(|id| !up.contains(id)) {
-            set_health(&mut snapshot, id.0, Health::Down);
-        }
-        let listener = ListenerRoute { dcs: Some(allowed.clone()), ..ListenerRoute::new(Route::Nearest) };
-        let order = order_of(&snapshot, &listener, &client);
-        prop_assert!(order.iter().all(|id| allowed.contains(&DcId(*id))));
-        let mut usable = allowed.intersection(&up).peekable();
-        if usable.peek().is_some() {
-            prop_assert!(order.iter().all(|id| up.contains(&DcId(*id))), "no fail-open");
-        }
-    }
-
-    /// Members of a group are within the margin of its first.
-    #[test]
-    fn groups_are_within_the_margin(dcs in dcs(), client in clients()) {
-        let ranking = rank(&all_up(topology(dcs)), &NEAREST, &client);
-        for ranked in &ranking.dcs {
-            let group = ranking.dcs.iter().filter(|it| it.group == ranked.group);
-            let least = group.map(|it| it.cost.0).fold(f64::INFINITY, f64::min);
-            prop_assert!(ranked.cost.0 <= least + 5.0);
-        }
-        prop_assert!(ranking.dcs.is_sorted_by_key(|it| it.group));
-    }
 }

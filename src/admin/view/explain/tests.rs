@@ -133,6 +133,7 @@ fn costs_that_cannot_be_compared_are_null_and_survive_json() {
     spec.policy.objective = Objective::Latency;
     let mut snapshot = all_up(spec);
     snapshot.dcs[0].round_trip = None;
+    snapshot.dcs[0].settled_round_trip = None;
     let view = explained(&snapshot, "203.0.113.7");
     assert_eq!(view.dcs[2].cost_ms, None);
     let text = serde_json::to_string(&view).expect("it serialises");

@@ -56,6 +56,25 @@ fn a_dc_is_as_far_and_as_slow_as_its_best_for_ordinary_sessions() {
 }
 
 #[test]
+fn where_round_trips_are_compared_tremor_is_not_seen() {
+    let mut lab = Lab::new(three_dcs());
+    lab.round_trip = 40 * MS;
+    lab.run(2 * SECOND);
+    assert_eq!(lab.dc(2).settled_round_trip, Some(40 * MS), "the first counts at once");
+    for round_trip in [42, 38, 41, 39] {
+        lab.round_trip = round_trip * MS;
+        lab.run(20 * SECOND);
+        assert_eq!(lab.dc(2).settled_round_trip, Some(40 * MS));
+    }
+    lab.round_trip = 80 * MS;
+    lab.run(5 * SECOND);
+    assert_eq!(lab.dc(2).settled_round_trip, Some(40 * MS));
+    lab.run(120 * SECOND);
+    let settled = lab.dc(2).settled_round_trip.expect("measured");
+    assert!((77 * MS..=80 * MS).contains(&settled), "{settled:?}");
+}
+
+#[test]
 fn a_shorter_interval_takes_effect_at_once_and_not_in_step() {
     let slow = || {
         let mut dcs: Vec<DcSpec> = (1..=10).map(|id| dc(id, None, 5)).collect();

@@ -1,0 +1,114 @@
+//! Why a DC is left out.
+
+use super::Question;
+use super::{AdminState, DcIndex, Health, Route};
+use crate::routing::topology::Dc;
+
+/// Why a DC is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exclusion {
+    /// The listener does not use it.
+    Listener,
+    /// It has no access point for ordinary sessions.
+    Class,
+    /// Policy keeps this client away from it; [`Ranking::verdict`](super::Ranking::verdict) names
+    /// the rule.
+    Policy,
+    /// None of its access points is offered to this client.
+    NotOffered,
+    /// The listener sends this client to the DC that it remembers, and nowhere else.
+    Remembered,
+    /// The operator took it out.
+    Maint,
+    /// The operator lets no new session in.
+    Drain,
+    /// All its access points are Down.
+    Down,
+    /// None of its access points has answered a probe yet.
+    Unknown,
+    /// As many connects are in flight as it may have.
+    Capacity,
+}
+
+impl Exclusion {
+    /// A fixed word for `explain`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Listener => "listener",
+            Self::Class => "class",
+            Self::Policy => "policy",
+            Self::NotOffered => "not_offered",
+            Self::Remembered => "remembered",
+            Self::Maint => "maint",
+            Self::Drain => "drain",
+            Self::Down => "down",
+            Self::Unknown => "unknown",
+            Self::Capacity => "capacity",
+        }
+    }
+
+    /// Fail-open lifts these and no other.
+    pub(super) fn is_health(self) -> bool {
+        match self {
+            Self::Down | Self::Unknown => true,
+            Self::Listener
+            | Self::Class
+            | Self::Policy
+            | Self::NotOffered
+            | Self::Remembered
+            | Self::Maint
+            | Self::Drain
+            | Self::Capacity => false,
+        }
+    }
+}
+
+impl Question<'_> {
+    /// What the DC is for, rather than how it is: the exclusion of one that takes no part in groups,
+    /// or the health of one that does.
+    pub(super) fn ruled_out(&self, index: DcIndex, dc: &Dc) -> Result<Health, Exclusion> {
+        if !self.listener.allows(dc.id) {
+            return Err(Exclusion::Listener);
+        }
+        if !dc.serves_main() {
+            return Err(Exclusion::Class);
+        }
+        if !self.permitted.contains(dc.id) {
+            return Err(Exclusion::Policy);
+        }
+        self.offered(index, dc).ok_or(Exclusion::NotOffered)
+    }
+
+    /// The health of what the DC offers to this client; `None` when that is nothing.
+    pub(super) fn offered(&self, index: DcIndex, dc: &Dc) -> Option<Health> {
+        if !dc.offers_vary() || self.everything_offered {
+            return dc.serves_main().then_some(self.snapshot.dc(index).health);
+        }
+        let members = self.snapshot.topology.access_points_of(index);
+        let mut offered = members.filter(|(_, member)| member.is_for(self.client)).peekable();
+        offered.peek()?;
+        let states = offered.map(|(member, _)| self.snapshot.access_point(member));
+        let ready = states.filter(|state| state.admin == AdminState::Ready);
+        Some(Health::of_members(ready.map(|state| (state.health, state.unreachable))))
+    }
+
+    /// How the DC is, if that keeps a client away that it is for.
+    pub(super) fn closed(&self, index: DcIndex, dc: &Dc, health: Health) -> Option<Exclusion> {
+        let state = self.snapshot.dc(index);
+        if self.only_remembered && self.remembered != Some(index) {
+            return Some(Exclusion::Remembered);
+        }
+        match (state.admin, health, self.listener.route) {
+            (AdminState::Maint, ..) => Some(Exclusion::Maint),
+            (AdminState::Drain, ..) => Some(Exclusion::Drain),
+            (AdminState::Ready, Health::Down, _) => Some(Exclusion::Down),
+            // A bound session has nowhere else to go: an unproved DC is better than none.
+            (AdminState::Ready, Health::Unknown, Route::Nearest) => Some(Exclusion::Unknown),
+            (AdminState::Ready, ..) if state.slot.connecting() >= dc.max_connecting => {
+                Some(Exclusion::Capacity)
+            }
+            (AdminState::Ready, Health::Up | Health::Suspect | Health::Unknown, _) => None,
+        }
+    }
+}

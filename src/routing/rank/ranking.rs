@@ -1,0 +1,162 @@
+//! What comes out: the DCs in their order, with everything that placed them.
+
+use super::{DcIndex, Exclusion, Route, Verdict};
+use crate::routing::geo::{Kilometers, Millis};
+
+/// All DCs in the order in which this client would use them, excluded ones in their place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranking {
+    /// Best first; the DCs that are [ruled out](Precedence::RuledOut) come last.
+    pub dcs: Vec<RankedDc>,
+    /// Health was ignored because nothing is Up.
+    pub fail_open: bool,
+    /// What the rules say about the client; `None` where they were not asked: on a bound listener
+    /// with `enforce_on_bound: off`, and for [`rank_anybody`](super::rank_anybody).
+    pub verdict: Option<Verdict>,
+    /// Policy would refuse this bound session, and `enforce_on_bound: audit` serves it.
+    pub audited: bool,
+    /// There is no candidate because of policy: it leaves the client no DC of the listener, or only
+    /// such as cannot be used, while another could.
+    pub refused_by_policy: bool,
+    pub(super) route: Route,
+    pub(super) sticky: bool,
+}
+
+/// One DC of a ranking, with everything that placed it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RankedDc {
+    /// Which one.
+    pub dc: DcIndex,
+    /// What counts before its cost.
+    pub precedence: Precedence,
+    /// From the client, where both places are known.
+    pub distance: Option<Kilometers>,
+    /// What the objective says, without excess; infinite for a DC that cannot be compared.
+    pub cost: Millis,
+    /// Pushes the DC back by whole tie margins, without re-forming groups.
+    pub excess: Millis,
+    /// Number of its tie group, best first; `None` exactly where it is ruled out.
+    pub group: Option<u32>,
+    /// Why it is left out, if it is.
+    pub exclusion: Option<Exclusion>,
+    /// Where it stands in the order: the cost of its group's first, and excess in whole margins.
+    pub(super) position: Millis,
+    /// Decides within a group; 0 for one that is alone in its group.
+    pub(super) score: f64,
+}
+
+/// What counts before cost, first to last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Precedence {
+    /// The client is remembered to have been given it.
+    Remembered,
+    /// A rule prefers it; its place in the list of that rule.
+    Preferred(u32),
+    /// Its cost decides.
+    Ordinary,
+    /// Listener, class, policy or the clients its access points are for keep it out, however well it
+    /// is: it takes no part in groups.
+    RuledOut,
+}
+
+/// Why a client was given the DC it was given; the label of `routed_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It is the closest.
+    Nearest,
+    /// It is among the closest, chosen by hash.
+    Tie,
+    /// The listener remembers that the client was there before.
+    Sticky,
+    /// A rule of policy prefers it.
+    Preferred,
+    /// The listener has no other.
+    Pinned,
+    /// A better one was left out or failed.
+    Failover,
+    /// Nothing is Up.
+    FailOpen,
+}
+
+impl Why {
+    /// All of them, for metrics.
+    pub const ALL: [Self; 7] = [
+        Self::Nearest,
+        Self::Tie,
+        Self::Sticky,
+        Self::Preferred,
+        Self::Pinned,
+        Self::Failover,
+        Self::FailOpen,
+    ];
+
+    /// A fixed word, the metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nearest => "nearest",
+            Self::Tie => "tie",
+            Self::Sticky => "sticky",
+            Self::Preferred => "preferred",
+            Self::Pinned => "pinned",
+            Self::Failover => "failover",
+            Self::FailOpen => "fail_open",
+        }
+    }
+}
+
+impl Ranking {
+    /// The DCs to try, in order.
+    pub fn candidates(&self) -> impl Iterator<Item = DcIndex> {
+        self.dcs.iter().filter(|ranked| ranked.exclusion.is_none()).map(|ranked| ranked.dc)
+    }
+
+    /// The DC the client would have if every one of them were well.
+    #[must_use]
+    pub fn home(&self) -> Option<DcIndex> {
+        self.first().map(|first| first.dc)
+    }
+
+    /// Why a session that ended up at `chosen` did so.
+    #[must_use]
+    pub fn why(&self, chosen: DcIndex) -> Why {
+        if self.fail_open {
+            return Why::FailOpen;
+        }
+        match (self.route, self.first()) {
+            (Route::Dc(_), _) => Why::Pinned,
+            (Route::Nearest, Some(home)) if home.dc == chosen => match home.precedence {
+                Precedence::Remembered => Why::Sticky,
+                Precedence::Preferred(_) => Why::Preferred,
+                Precedence::Ordinary | Precedence::RuledOut => match self.tied_with(home).next() {
+                    Some(_) => Why::Tie,
+                    None => Why::Nearest,
+                },
+            },
+            (Route::Nearest, _) => Why::Failover,
+        }
+    }
+
+    /// The others between which and `ranked` only the hash decides: those of its group that excess
+    /// has not pushed elsewhere.
+    pub fn tied_with<'a>(&'a self, ranked: &'a RankedDc) -> impl Iterator<Item = &'a RankedDc> {
+        self.dcs.iter().filter(move |other| {
+            let level = |it: &RankedDc| (it.precedence, it.group, it.position.0);
+            other.group.is_some() && other.dc != ranked.dc && level(other) == level(ranked)
+        })
+    }
+
+    /// Whether the listener is to remember a session that was connected to `chosen`: every choice of
+    /// a listener with `sticky`, however it came about. What failover or fail-open chose is where
+    /// the client makes its key all the same.
+    #[must_use]
+    pub fn remembers(&self, chosen: DcIndex) -> bool {
+        self.sticky
+            && self.route == Route::Nearest
+            && self.candidates().any(|candidate| candidate == chosen)
+    }
+
+    fn first(&self) -> Option<&RankedDc> {
+        self.dcs.first().filter(|first| first.precedence != Precedence::RuledOut)
+    }
+}

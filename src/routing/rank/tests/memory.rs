@@ -1,0 +1,90 @@
+//! What a listener that remembers makes of a ranking.
+
+use super::*;
+use crate::routing::fixture::rule;
+use crate::routing::policy::Action;
+use crate::routing::sticky::Sticky;
+
+const MOVE: ListenerRoute = remembering(WhenDown::Move);
+const REFUSE: ListenerRoute = remembering(WhenDown::Refuse);
+
+const fn remembering(when_down: WhenDown) -> ListenerRoute {
+    let sticky = Sticky { ttl: Duration::from_secs(60), clients: 1000, when_down };
+    ListenerRoute { route: Route::Nearest, dcs: None, sticky: Some(sticky) }
+}
+
+fn berliner_of(dc: u16) -> Client {
+    Client { remembered: Some(DcId(dc)), ..client("203.0.113.7", Some(BERLIN)) }
+}
+
+#[test]
+fn a_remembered_dc_comes_first_while_it_can_be_used() {
+    let mut snapshot = all_up(three_dcs());
+    assert_eq!(order_of(&snapshot, &MOVE, &berliner_of(5)), [5, 2, 1]);
+    assert_eq!(why(&snapshot, &MOVE, &berliner_of(5)), Why::Sticky);
+    assert_eq!(order_of(&snapshot, &NEAREST, &berliner_of(5)), [2, 1, 5], "no memory, no effect");
+    set_health(&mut snapshot, 5, Health::Down);
+    assert_eq!(order_of(&snapshot, &MOVE, &berliner_of(5)), [2, 1]);
+    assert_eq!(why(&snapshot, &MOVE, &berliner_of(5)), Why::Failover);
+    assert_eq!(order_of(&snapshot, &MOVE, &berliner_of(9)), [2, 1], "DC 9 is gone");
+    assert_eq!(why(&snapshot, &MOVE, &berliner_of(9)), Why::Nearest);
+}
+
+#[test]
+fn prefer_moves_no_remembered_client_and_restrict_does() {
+    let everybody = |action| rule(&["0.0.0.0/0"], action);
+    let mut spec = three_dcs();
+    spec.policy.rules = [everybody(Action::Prefer([DcId(1)].into()))].into();
+    assert_eq!(order_of(&all_up(spec.clone()), &MOVE, &berliner_of(5)), [5, 1, 2]);
+    spec.policy.rules = [everybody(Action::Restrict([1, 2].map(DcId).into()))].into();
+    let snapshot = all_up(spec);
+    for listener in [MOVE, REFUSE] {
+        assert_eq!(order_of(&snapshot, &listener, &berliner_of(5)), [2, 1]);
+        assert_eq!(why(&snapshot, &listener, &berliner_of(5)), Why::Nearest);
+    }
+}
+
+#[test]
+fn an_operator_who_takes_a_dc_out_moves_its_remembered_clients() {
+    let mut snapshot = all_up(three_dcs());
+    for admin in [AdminState::Drain, AdminState::Maint] {
+        snapshot.dcs[2].admin = admin;
+        for listener in [MOVE, REFUSE] {
+            assert_eq!(order_of(&snapshot, &listener, &berliner_of(5)), [2, 1]);
+        }
+    }
+}
+
+#[test]
+fn with_refuse_a_remembered_client_gets_its_own_dc_or_none() {
+    let mut snapshot = all_up(three_dcs());
+    assert_eq!(order_of(&snapshot, &REFUSE, &berliner_of(5)), [5], "nor after failed dials");
+    set_health(&mut snapshot, 5, Health::Down);
+    let ranking = rank(&snapshot, &REFUSE, &berliner_of(5));
+    assert_eq!(ranking.candidates().count(), 0);
+    assert_eq!(ranking.dcs[0].exclusion, Some(Exclusion::Down));
+    assert!(ranking.dcs[1..].iter().all(|it| it.exclusion == Some(Exclusion::Remembered)));
+    assert!(!ranking.refused_by_policy);
+    assert_eq!(order_of(&snapshot, &REFUSE, &client("203.0.113.7", Some(BERLIN))), [2, 1]);
+    for dc in [1, 2] {
+        set_health(&mut snapshot, dc, Health::Down);
+    }
+    assert_eq!(order_of(&snapshot, &REFUSE, &berliner_of(5)), [5], "fail-open, its own alone");
+}
+
+#[test]
+fn what_a_sticky_listener_chose_is_to_be_remembered_however_it_came_about() {
+    let mut snapshot = all_up(three_dcs());
+    let remembers = |snapshot: &Snapshot, listener: &ListenerRoute| {
+        let ranking = rank(snapshot, listener, &berliner_of(5));
+        ranking.candidates().map(|dc| ranking.remembers(dc)).collect::<Vec<_>>()
+    };
+    assert_eq!(remembers(&snapshot, &MOVE), [true; 3]);
+    assert_eq!(remembers(&snapshot, &NEAREST), [false; 3]);
+    let bound = ListenerRoute { sticky: MOVE.sticky, ..bound_to(2) };
+    assert_eq!(remembers(&snapshot, &bound), [false]);
+    for dc in [1, 2, 5] {
+        set_health(&mut snapshot, dc, Health::Down);
+    }
+    assert_eq!(remembers(&snapshot, &MOVE), [true; 3], "its key is where fail-open sent it");
+}
