@@ -1,5 +1,10 @@
-//! Looks after a memory while a daemon runs: forgets whose time is over, and saves what changed.
+//! Looks after a memory from the start of a daemon to its end: recalls what was saved, forgets whose
+//! time is over, saves what changed. The work is done on threads where nobody waits for it.
 
+use std::collections::BTreeMap;
+use std::future;
+use std::panic;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,14 +13,43 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
+use super::key::HashKey;
+use super::state_dir::StateDirError;
 use super::sticky::StickyMemory;
 use super::store::Store;
+use crate::routing::topology::ListenerRoute;
 
 /// What a crash may cost.
 const EVERY: Duration = Duration::from_secs(5 * 60);
 
+/// The memory of a daemon that begins with these routes, and where it is kept, if anywhere.
+///
+/// # Errors
+/// When the directory cannot be used. Files in it that cannot be read are no error.
+pub async fn open(
+    state_dir: Option<PathBuf>,
+    routes: BTreeMap<Arc<str>, ListenerRoute>,
+) -> Result<(Arc<StickyMemory>, Option<Store>), StateDirError> {
+    blocking(move || {
+        let now = SystemTime::now().into();
+        let (store, key) = match state_dir {
+            Some(path) => Store::open(&path).map(|(store, key)| (Some(store), key))?,
+            None => (None, HashKey::random().map_err(StateDirError::Random)?),
+        };
+        let memory = StickyMemory::new(key);
+        memory.follow(&routes, now);
+        match &store {
+            Some(store) => store.load(&memory, now),
+            None if memory.clients().is_empty() => {}
+            None => info!("without edge.state_dir, sticky listeners forget at the next start"),
+        }
+        Ok((Arc::new(memory), store))
+    })
+    .await
+}
+
 /// Looks after `memory` every five minutes until `stop` is told or dropped, and saves it a last time
-/// then. The work is done on threads of its own.
+/// then.
 pub async fn keep(
     memory: Arc<StickyMemory>,
     store: Option<Store>,
@@ -37,13 +71,12 @@ struct Kept {
 
 impl Kept {
     async fn look_after(mut self) -> Self {
-        let looked_after = spawn_blocking(move || {
+        blocking(move || {
             self.memory.forget_expired(SystemTime::now().into());
             self.save();
             self
-        });
-        // It is never cancelled, so it can only have panicked.
-        looked_after.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        })
+        .await
     }
 
     fn save(&mut self) {
@@ -56,5 +89,16 @@ impl Kept {
             (Err(error), true) => debug!(%error, "still cannot save what is remembered of clients"),
         }
         self.failing = saved.is_err();
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(reason) => panic::resume_unwind(reason),
+            // Cancelled: the runtime ends, and whoever waits here with it.
+            Err(_) => future::pending().await,
+        },
     }
 }

@@ -25,7 +25,7 @@ mod sticky;
 mod store;
 mod time;
 
-pub use keeper::keep;
+pub use keeper::{keep, open};
 pub use key::HashKey;
 pub use listener::{ListenerMemory, Room};
 pub use state_dir::{StateDir, StateDirError};

@@ -25,6 +25,8 @@ pub struct StateDir {
 pub enum StateDirError {
     /// Another daemon uses it.
     InUse(PathBuf),
+    /// There are no random numbers for a key.
+    Random(io::Error),
     /// The system refused: what was tried with which path, and why not.
     Io(&'static str, PathBuf, io::Error),
 }
@@ -35,6 +37,7 @@ impl fmt::Display for StateDirError {
             Self::InUse(path) => {
                 write!(f, "edge.state_dir: another nearpoint already uses {}", path.display())
             }
+            Self::Random(error) => write!(f, "the kernel has no random numbers: {error}"),
             Self::Io(act, path, error) => {
                 write!(f, "edge.state_dir: cannot {act} {}: {error}", path.display())
             }
@@ -46,7 +49,7 @@ impl std::error::Error for StateDirError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::InUse(_) => None,
-            Self::Io(_, _, error) => Some(error),
+            Self::Random(error) | Self::Io(_, _, error) => Some(error),
         }
     }
 }

@@ -42,7 +42,7 @@ impl Store {
         let key = match read_key(&directory).map_err(failed)? {
             Some(key) => key,
             None => {
-                let key = HashKey::random().map_err(failed)?;
+                let key = HashKey::random().map_err(StateDirError::Random)?;
                 directory.replace(KEY, |file| file.write_all(key.bytes())).map_err(failed)?;
                 key
             }

@@ -41,6 +41,8 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         routed_total,
         failover_total,
         refused_total,
+        sticky_clients,
+        sticky_evicted_total,
         dc_up,
         access_point_up,
         access_point_rtt_seconds,
@@ -57,7 +59,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         listen_overflows_total,
         build_info,
     } = Metrics::new("edge-1");
-    let all: [&dyn Collector; 26] = [
+    let all: [&dyn Collector; 28] = [
         &sessions_active,
         &sessions_total,
         &session_seconds,
@@ -69,6 +71,8 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         &routed_total,
         &failover_total,
         &refused_total,
+        &sticky_clients,
+        &sticky_evicted_total,
         &dc_up,
         &access_point_up,
         &access_point_rtt_seconds,

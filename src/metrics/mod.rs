@@ -56,6 +56,10 @@ pub struct Metrics {
     pub failover_total: IntCounterVec,
     /// Clients refused: `listener`, `reason`.
     pub refused_total: IntCounterVec,
+    /// Clients that a sticky listener remembers: `listener`.
+    pub sticky_clients: IntGaugeVec,
+    /// Clients that a sticky listener forgot for want of room: `listener`.
+    pub sticky_evicted_total: IntCounterVec,
     /// 1 while a DC is Up: `dc`.
     pub dc_up: IntGaugeVec,
     /// 1 while an access point is usable: `dc`, `access_point`.
@@ -143,6 +147,16 @@ impl Metrics {
                 "refused_total",
                 "Clients refused with a reset.",
                 &["listener", "reason"],
+            ),
+            sticky_clients: new.gauges(
+                "sticky_clients",
+                "Clients of which a listener remembers the DC.",
+                &["listener"],
+            ),
+            sticky_evicted_total: new.counters(
+                "sticky_evicted_total",
+                "Clients forgotten before their time to make room for others.",
+                &["listener"],
             ),
             dc_up: new.gauges("dc_up", "1 while a DC is Up.", &["dc"]),
             access_point_up: new.gauges(

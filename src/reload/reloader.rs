@@ -8,10 +8,10 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use super::first::Running;
-use super::locator;
 use super::look::Shapes;
 use super::settle::{Content, SettleError, Settled, settle};
 use super::watcher;
+use super::{blocking, locator};
 use crate::admin::Facts;
 use crate::admin::facts::{GeoipFact, ListenerFact, ReloadFact};
 use crate::config::{Config, GeoipDatabase, Loaded, ReloadPlan, guards};
@@ -169,6 +169,9 @@ impl Reloader {
             Ok(snapshot) => snapshot,
             Err(error) => return refused(&error),
         };
+        let memory = self.plane.memory();
+        let routes = snapshot.topology.routes().clone();
+        blocking(move || memory.follow(&routes, SystemTime::now().into())).await;
         self.plane.apply(prepared);
         let now = Instant::now();
         // Nobody may scrape, and what has left must not stay for ever.

@@ -11,3 +11,4 @@ mod metrics;
 mod places;
 mod reload;
 mod shutdown;
+mod sticky;
