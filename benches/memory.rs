@@ -49,13 +49,13 @@ fn fill() -> Arc<ListenerMemory> {
     full()
 }
 
-#[divan::bench(threads = [1, 2])]
+#[divan::bench(threads = [1, 2], sample_size = 1000)]
 fn recall(bencher: Bencher) {
     let (memory, counter) = (full(), AtomicU32::new(0));
     bencher.bench(|| memory.recall(black_box(next(&counter)), NOW));
 }
 
-#[divan::bench(threads = [1, 2])]
+#[divan::bench(threads = [1, 2], sample_size = 1000)]
 fn recall_and_remember(bencher: Bencher) {
     let (memory, counter) = (full(), AtomicU32::new(0));
     bencher.bench(|| {
@@ -66,7 +66,7 @@ fn recall_and_remember(bencher: Bencher) {
 }
 
 /// Everybody is new, and somebody has to go.
-#[divan::bench(threads = [1, 2])]
+#[divan::bench(threads = [1, 2], sample_size = 1000)]
 fn remember_a_new_client(bencher: Bencher) {
     let (memory, counter) = (full(), AtomicU32::new(2 * CLIENTS));
     bencher.bench(|| {

@@ -2,7 +2,7 @@
 //!
 //! Entries lie in one vector and are linked by their positions; a table of positions finds them.
 //! The well-known crates (`lru`, `hashlink`) allocate a node for each entry: 66 bytes and more of a
-//! client, with what the allocator adds, where this takes 37. The order is theirs: exact, by use.
+//! client, with what the allocator adds, where this takes 36. The order is theirs: exact, by use.
 
 use std::time::Duration;
 
