@@ -1,6 +1,6 @@
 //! What it costs to locate one client: `cargo bench --bench locate`.
 //!
-//! A sample is one lookup of each of 1,024 addresses from all over the space that is in use.
+//! Looked up are 1,024 addresses from all over the space that is in use, one after the other.
 
 #[path = "../tests/support/mmdb.rs"]
 mod mmdb;
@@ -10,14 +10,41 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use divan::Bencher;
+use criterion::{Criterion, criterion_group, criterion_main};
 use ipnet::IpNet;
 use nearpoint::geoip::{Database, DatabaseKind, Databases, Locator, Overrides};
 use nearpoint::routing::{ClientAddr, Coordinates, Locate, Place};
 use serde_json::json;
 
-fn main() {
-    divan::main();
+criterion_group!(benches, locate);
+criterion_main!(benches);
+
+/// Addresses that are looked up, in turn.
+const CLIENTS: usize = 1024;
+
+fn locate(criterion: &mut Criterion) {
+    let with_asns = Databases { asn: Some(asns()), ..embedded_only() };
+    // Records as long as MaxMind's: names in many languages beside what is needed.
+    let cities = Databases { country: city_like(), asn: None };
+    let locators = [
+        ("embedded", Locator::new(embedded_only(), Overrides::default(), None)),
+        ("with 1,000 overrides", Locator::new(embedded_only(), overrides(), None)),
+        ("with autonomous systems", Locator::new(with_asns, Overrides::default(), None)),
+        ("cities", Locator::new(cities, Overrides::default(), None)),
+    ];
+    for (name, locator) in &locators {
+        let mut group = criterion.benchmark_group(format!("locate, {name}"));
+        for (family, clients) in [("IPv4", clients(Family::V4)), ("IPv6", clients(Family::V6))] {
+            let mut next = clients.iter().cycle();
+            group.bench_function(family, |bencher| {
+                bencher.iter(|| {
+                    let client = next.next().expect("it starts again");
+                    black_box(locator.locate(black_box(*client)))
+                });
+            });
+        }
+        group.finish();
+    }
 }
 
 /// Which addresses are looked up.
@@ -25,43 +52,6 @@ fn main() {
 enum Family {
     V4,
     V6,
-}
-
-const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
-
-/// Addresses of one sample.
-const CLIENTS: usize = 1024;
-
-#[divan::bench(args = FAMILIES, sample_size = CLIENTS as u32)]
-fn embedded(bencher: Bencher<'_, '_>, family: Family) {
-    bench(bencher, family, &Locator::new(embedded_only(), Overrides::default(), None));
-}
-
-#[divan::bench(args = FAMILIES, sample_size = CLIENTS as u32)]
-fn with_1000_overrides(bencher: Bencher<'_, '_>, family: Family) {
-    bench(bencher, family, &Locator::new(embedded_only(), overrides(), None));
-}
-
-#[divan::bench(args = FAMILIES, sample_size = CLIENTS as u32)]
-fn with_autonomous_systems(bencher: Bencher<'_, '_>, family: Family) {
-    let databases = Databases { asn: Some(asns()), ..embedded_only() };
-    bench(bencher, family, &Locator::new(databases, Overrides::default(), None));
-}
-
-/// Records as long as MaxMind's: names in many languages beside what is needed.
-#[divan::bench(args = FAMILIES, sample_size = CLIENTS as u32)]
-fn cities(bencher: Bencher<'_, '_>, family: Family) {
-    let databases = Databases { country: city_like(), asn: None };
-    bench(bencher, family, &Locator::new(databases, Overrides::default(), None));
-}
-
-fn bench(bencher: Bencher<'_, '_>, family: Family, locator: &Locator) {
-    let clients = clients(family);
-    let mut next = clients.iter().cycle();
-    bencher.bench_local(|| {
-        let client = next.next().expect("it starts again");
-        black_box(locator.locate(black_box(*client)))
-    });
 }
 
 fn embedded_only() -> Databases {

@@ -20,6 +20,7 @@ use crate::config::{Bind, Config, ConfigError, Shutdown, Workers};
 use crate::control::{self, Control, SnapshotReader};
 use crate::drain::{self, DrainTrigger, DrainWatch};
 use crate::forward::{Context, DataPlane, OpenError};
+use crate::memory::{self, StateDirError, StickyMemory};
 use crate::metrics::Metrics;
 use crate::net;
 use crate::probe;
@@ -43,6 +44,8 @@ pub enum StartError {
     SideDoor(SocketAddr, io::Error),
     /// A listener cannot be had.
     Listener(OpenError),
+    /// What is remembered of clients cannot be kept.
+    StateDir(StateDirError),
     /// A thread cannot be had.
     Thread(io::Error),
 }
@@ -54,6 +57,7 @@ impl fmt::Display for StartError {
             Self::Geoip(error) => error.fmt(f),
             Self::SideDoor(address, error) => write!(f, "cannot listen on {address}: {error}"),
             Self::Listener(error) => error.fmt(f),
+            Self::StateDir(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
         }
     }
@@ -66,6 +70,7 @@ impl std::error::Error for StartError {
             Self::Geoip(error) => Some(error),
             Self::SideDoor(_, error) | Self::Thread(error) => Some(error),
             Self::Listener(error) => Some(error),
+            Self::StateDir(error) => Some(error),
         }
     }
 }
@@ -97,6 +102,8 @@ pub struct App {
     shutdown: Shutdown,
     side_doors: [Option<JoinHandle<()>>; 2],
     observer: JoinHandle<()>,
+    keeper: JoinHandle<()>,
+    stop_keeper: oneshot::Sender<()>,
 }
 
 impl App {
@@ -112,7 +119,10 @@ impl App {
         for note in &notes {
             info!(%note, "configuration");
         }
-        let parts = Parts::new(config);
+        let routes = config.topology.routes().clone();
+        let opened = memory::open(config.edge.state_dir.clone(), routes).await;
+        let (memory, store) = opened.map_err(StartError::StateDir)?;
+        let parts = Parts::new(config, Arc::clone(&memory));
         let locator = reload::locator(&config.geoip, running.databases.clone());
         let topology = Arc::new(config.topology.clone());
         let control = Control::new(topology, Arc::new(locator));
@@ -143,6 +153,8 @@ impl App {
         let reloader = Reloader::new(running, plane, commands, parts.metrics, parts.facts);
         let reloader = tokio::spawn(reloader.run(requests, draining));
         let observer = tokio::spawn(observe(reader.clone(), Arc::clone(&metrics)));
+        let (stop_keeper, stopped) = oneshot::channel();
+        let keeper = tokio::spawn(memory::keep(memory, store, stopped));
         let (admin, scrape) = (side_doors.admin, side_doors.scrape);
         info!(?listeners, ?admin, metrics = ?scrape, "serving");
         Ok(Self {
@@ -157,6 +169,8 @@ impl App {
             shutdown,
             side_doors: side_doors.tasks,
             observer,
+            keeper,
+            stop_keeper,
         })
     }
 
@@ -181,6 +195,10 @@ impl App {
         if let Ok(plane) = self.reloader.await {
             plane.drain(deadline).await;
         }
+        // What the last sessions left is saved with all else. A keeper that panicked has aborted the
+        // process.
+        drop(self.stop_keeper);
+        let _ = self.keeper.await;
         self.side_doors.iter().flatten().for_each(JoinHandle::abort);
         self.observer.abort();
     }
@@ -191,11 +209,12 @@ struct Parts {
     metrics: Arc<Metrics>,
     facts: Arc<Facts>,
     sessions: Arc<Sessions>,
+    memory: Arc<StickyMemory>,
     workers: usize,
 }
 
 impl Parts {
-    fn new(config: &Config) -> Self {
+    fn new(config: &Config, memory: Arc<StickyMemory>) -> Self {
         let workers = match config.edge.workers {
             Workers::Auto => thread::available_parallelism().map_or(1, usize::from),
             Workers::Count(count) => usize::try_from(count.get()).unwrap_or(usize::MAX),
@@ -204,6 +223,7 @@ impl Parts {
             metrics: Arc::new(Metrics::new(&config.edge.name)),
             facts: Arc::new(Facts::new(&config.edge.name, workers, Instant::now())),
             sessions: Arc::default(),
+            memory,
             workers,
         }
     }
@@ -215,6 +235,7 @@ impl Parts {
             evidence: control.evidence.clone(),
             metrics: Arc::clone(&self.metrics),
             sessions: Arc::clone(&self.sessions),
+            memory: Arc::clone(&self.memory),
         };
         let plane = DataPlane::start(self.workers, config.memory, descriptors, context)
             .map_err(StartError::Thread)?;
@@ -238,6 +259,7 @@ impl Parts {
     ) -> AdminContext {
         AdminContext {
             reader: reader.clone(),
+            memory: Arc::clone(&self.memory),
             metrics: Arc::clone(&self.metrics),
             facts: Arc::clone(&self.facts),
             allowed_hosts: config.admin.allowed_hosts.iter().map(ToString::to_string).collect(),
@@ -249,6 +271,7 @@ impl Parts {
     fn scrape_context(&self, reader: &SnapshotReader) -> ScrapeContext {
         ScrapeContext {
             reader: reader.clone(),
+            memory: Arc::clone(&self.memory),
             metrics: Arc::clone(&self.metrics),
             facts: Arc::clone(&self.facts),
         }

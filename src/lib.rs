@@ -42,6 +42,7 @@
 //! | 1 | [`config`] | files to valid values, to the plan of a reload | `routing` |
 //! | 1 | [`net`] | sockets and pipes as Linux has them | nothing |
 //! | 1 | [`metrics`] | all that Prometheus reads | `routing` |
+//! | 1 | [`memory`] | the DC that each client was given, over restarts too | `routing` |
 //! | 1 | [`drain`], [`signal`], [`sessions`] | small things that many need to know | nothing |
 //! | 1 | [`telemetry`] | logs | how `config` wants them |
 //! | 2 | [`geoip`], [`probe`], [`control`] | clients to places; live checks; the writer of snapshots | layers 0 and 1, not each other |
@@ -155,6 +156,7 @@ pub mod demo;
 pub mod drain;
 pub mod forward;
 pub mod geoip;
+pub mod memory;
 pub mod metrics;
 pub mod net;
 pub mod probe;

@@ -31,6 +31,7 @@ const LAYERS: &[(&str, MayUse)] = &[
     ("config", Only(&["routing"])),
     ("net", Only(&[])),
     ("metrics", Only(&["routing"])),
+    ("memory", Only(&["routing"])),
     ("drain", Only(&[])),
     ("signal", Only(&[])),
     ("sessions", Only(&[])),
@@ -53,13 +54,14 @@ const LAYERS: &[(&str, MayUse)] = &[
 ];
 
 const LAYERS_0_AND_1: &[&str] =
-    &["routing", "config", "net", "metrics", "telemetry", "drain", "signal", "sessions"];
+    &["routing", "config", "net", "metrics", "memory", "telemetry", "drain", "signal", "sessions"];
 
 const LAYERS_0_AND_1_AND_HANDLES: &[&str] = &[
     "routing",
     "config",
     "net",
     "metrics",
+    "memory",
     "telemetry",
     "drain",
     "signal",

@@ -15,6 +15,7 @@ use super::reply::{self, Reply};
 use super::view::{DcsView, ExplainError, LiveView, ReadyView, StatusView, explain, the_listener};
 use crate::control::SnapshotReader;
 use crate::drain::DrainWatch;
+use crate::memory::StickyMemory;
 use crate::metrics::Metrics;
 use crate::routing::Snapshot;
 
@@ -28,6 +29,8 @@ pub type BeatAges = dyn Fn() -> Vec<Duration> + Send + Sync;
 pub struct AdminContext {
     /// The network as of now.
     pub reader: SnapshotReader,
+    /// What listeners remember of clients.
+    pub memory: Arc<StickyMemory>,
     /// Failed dials by access point.
     pub metrics: Arc<Metrics>,
     /// What no snapshot knows.
@@ -78,7 +81,8 @@ impl AdminContext {
             ApiRoute::Status => {
                 let reasons = self.not_ready(snapshot);
                 let now = (Instant::now(), SystemTime::now());
-                let view = StatusView::new(snapshot, &self.facts, reasons, now);
+                let mut view = StatusView::new(snapshot, &self.facts, reasons, now);
+                view.set_remembered(&self.memory.clients());
                 reply::json(StatusCode::OK, &view)
             }
             ApiRoute::Dcs => reply::json(StatusCode::OK, &DcsView::new(snapshot, &self.metrics)),

@@ -9,6 +9,7 @@ use hyper::{Method, Request, StatusCode};
 use super::facts::Facts;
 use super::reply::{self, Reply};
 use crate::control::SnapshotReader;
+use crate::memory::StickyMemory;
 use crate::metrics::Metrics;
 
 /// What a scrape needs.
@@ -17,6 +18,8 @@ pub struct ScrapeContext {
     pub reader: SnapshotReader,
     /// What is scraped.
     pub metrics: Arc<Metrics>,
+    /// What listeners remember.
+    pub memory: Arc<StickyMemory>,
     /// The age of `dc_options`.
     pub facts: Arc<Facts>,
 }
@@ -35,6 +38,7 @@ impl ScrapeContext {
         let age = self.facts.dc_options_age(now).as_secs_f64();
         self.metrics.dc_options_age_seconds.set(age);
         self.metrics.observe(&self.reader.load(), now);
+        self.metrics.observe_memory(&self.memory.clients());
         let text = self.metrics.render();
         reply::reply(StatusCode::OK, "text/plain; version=0.0.4", text.into())
     }

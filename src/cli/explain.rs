@@ -84,6 +84,7 @@ mod tests {
     use crate::admin::fixture::{Germany, Live, three_dcs};
     use crate::admin::{AdminContext, Facts, serve};
     use crate::cli::{Cli, Command};
+    use crate::memory::{HashKey, StickyMemory};
     use crate::metrics::Metrics;
     use crate::routing::Topology;
 
@@ -104,6 +105,7 @@ mod tests {
         let (_trigger, draining) = crate::drain::channel();
         let context = AdminContext {
             reader: live.reader.clone(),
+            memory: Arc::new(StickyMemory::new(HashKey::new([0; 16]))),
             metrics: Arc::new(Metrics::new("edge-1")),
             facts: Arc::new(Facts::new("edge-1", 2, Instant::now())),
             allowed_hosts: vec!["127.0.0.1".into()],

@@ -9,19 +9,22 @@ use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use prometheus::IntCounter;
 use tokio::net::TcpStream;
 use tracing::{debug, info};
 
 use super::descriptors::DescriptorPlace;
 use super::idle::TICK;
+use super::plane::Context;
 use super::session;
 use super::worker::{LiveSession, Worker};
 use crate::config;
+use crate::memory::{EpochSeconds, ListenerMemory, Room};
 use crate::metrics::Metrics;
 use crate::metrics::handles::{DcMetrics, ListenerMetrics};
 use crate::net;
 use crate::routing::topology::ListenerRoute;
-use crate::routing::{DcId, Refusal, Topology};
+use crate::routing::{ClientAddr, DcId, Refusal, Topology};
 use crate::sessions::{ListenerSessions, SessionPermit};
 
 /// Between log lines about refusals of one listener.
@@ -41,6 +44,8 @@ pub(super) struct Settings {
     pub(super) route: Option<ListenerRoute>,
     /// Its counters.
     pub(super) metrics: ListenerMetrics,
+    /// What it remembers of its clients, if anything.
+    pub(super) sticky: Option<Remembering>,
     sessions: Arc<ListenerSessions>,
     /// The counters of its DCs, for one topology: a DC that leaves takes its series along.
     dcs: RefCell<Option<DcCache>>,
@@ -75,12 +80,40 @@ impl Drop for Accepted {
     }
 }
 
+/// The memory of a listener, and the counter of those who had to make room in it.
+pub(super) struct Remembering {
+    memory: Arc<ListenerMemory>,
+    evicted: IntCounter,
+}
+
+impl Remembering {
+    fn resolve(context: &Context, listener: &str) -> Option<Self> {
+        let memory = context.memory.of_listener(listener)?;
+        let evicted = context.metrics.sticky_evicted_total.with_label_values(&[listener]);
+        Some(Self { memory, evicted })
+    }
+
+    /// The DC that this client was given when it last came.
+    pub(super) fn recall(&self, client: ClientAddr, now: EpochSeconds) -> Option<DcId> {
+        self.memory.recall(client, now)
+    }
+
+    /// This client is connected to this DC.
+    pub(super) fn remember(&self, client: ClientAddr, dc: DcId, now: EpochSeconds) {
+        match self.memory.remember(client, dc, now) {
+            Room::Found => {}
+            Room::Made => self.evicted.inc(),
+        }
+    }
+}
+
 impl Settings {
     fn new(worker: &Worker, config: Arc<config::Listener>) -> Rc<Self> {
         let context = &worker.shared.context;
         Rc::new(Self {
             route: context.snapshots.load().topology.route(&config.name).cloned(),
             metrics: ListenerMetrics::resolve(&context.metrics, &config.name),
+            sticky: Remembering::resolve(context, &config.name),
             sessions: context.sessions.of_listener(&config.name),
             dcs: RefCell::new(None),
             config,

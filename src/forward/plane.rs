@@ -18,6 +18,7 @@ use super::pipes::PipeBudget;
 use super::worker::{self, Command};
 use crate::config::{self, Memory};
 use crate::control::{PassiveEvidence, SnapshotReader};
+use crate::memory::StickyMemory;
 use crate::metrics::Metrics;
 use crate::net;
 use crate::routing::Origin;
@@ -33,6 +34,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Knows who is here.
     pub sessions: Arc<Sessions>,
+    /// Knows who was here.
+    pub memory: Arc<StickyMemory>,
 }
 
 /// What the workers share.
@@ -199,6 +202,13 @@ impl DataPlane {
             addresses.entry(Arc::clone(&open.listener)).or_default().push(open.bound);
         }
         addresses
+    }
+
+    /// What listeners remember. It has to follow a new configuration before that is applied:
+    /// listeners look up once what is theirs.
+    #[must_use]
+    pub fn memory(&self) -> Arc<StickyMemory> {
+        Arc::clone(&self.shared.context.memory)
     }
 
     /// Tells whether the workers turn.

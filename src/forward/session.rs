@@ -1,6 +1,7 @@
 //! The life of a connection.
 
 use std::rc::Rc;
+use std::time::SystemTime;
 
 use super::account::SessionGuard;
 use super::connect::{ConnectError, connect_upstream};
@@ -8,6 +9,7 @@ use super::listener::{Accepted, Listener};
 use super::proxy_header::{self, Announced, HeaderError};
 use super::relay::Relay;
 use super::worker::Worker;
+use crate::memory::EpochSeconds;
 use crate::routing::{Client, ClientAddr, Ending, GiveUp, Refusal, rank};
 
 /// Serves one accepted client to its end.
@@ -34,8 +36,8 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, mut accept
     }
 }
 
-/// Client address -> locate -> rank -> connect. The session is boxed, or it would be in the future
-/// twice: where it is returned, and where it is kept.
+/// Client address -> locate -> recall -> rank -> connect -> remember. The session is boxed, or it
+/// would be in the future twice: where it is returned, and where it is kept.
 async fn open(
     worker: &Worker,
     listener: &Listener,
@@ -44,8 +46,9 @@ async fn open(
     let settings = listener.settings();
     let addr = client_address(accepted, &settings.config.proxy_protocol).await?;
     let snapshot = worker.shared.context.snapshots.load_full();
-    let client = Client::new(addr, snapshot.locate.locate(addr));
+    let mut client = Client::new(addr, snapshot.locate.locate(addr));
     worker.shared.located(client.location.origin);
+    client.remembered = settings.sticky.as_ref().and_then(|it| it.recall(addr, now()));
     let route = snapshot.topology.route(&settings.config.name).or(settings.route.as_ref());
     let route = route.ok_or(Refused::NoRoute)?;
     let ranking = rank(&snapshot, route, &client);
@@ -57,7 +60,17 @@ async fn open(
     }
     let connected =
         connect_upstream(worker, &snapshot, &ranking, &client, &settings.config).await?;
+    if let Some(sticky) = &settings.sticky
+        && ranking.remembers(connected.attempt.dc)
+    {
+        sticky.remember(addr, snapshot.topology.dc(connected.attempt.dc).id, now());
+    }
     Ok(Box::new(SessionGuard::open(worker, &settings, &snapshot, &ranking, connected)))
+}
+
+/// Memory has to survive a restart, and goes by the time of day.
+fn now() -> EpochSeconds {
+    SystemTime::now().into()
 }
 
 async fn client_address(

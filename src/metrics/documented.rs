@@ -42,6 +42,8 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         failover_total,
         refused_total,
         policy_audited_total,
+        sticky_clients,
+        sticky_evicted_total,
         dc_up,
         access_point_up,
         access_point_rtt_seconds,
@@ -58,7 +60,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         listen_overflows_total,
         build_info,
     } = Metrics::new("edge-1");
-    let all: [&dyn Collector; 27] = [
+    let all: [&dyn Collector; 29] = [
         &sessions_active,
         &sessions_total,
         &session_seconds,
@@ -71,6 +73,8 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         &failover_total,
         &refused_total,
         &policy_audited_total,
+        &sticky_clients,
+        &sticky_evicted_total,
         &dc_up,
         &access_point_up,
         &access_point_rtt_seconds,

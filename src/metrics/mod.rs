@@ -58,6 +58,10 @@ pub struct Metrics {
     pub refused_total: IntCounterVec,
     /// Bound sessions served although policy would refuse them: `listener`.
     pub policy_audited_total: IntCounterVec,
+    /// Clients that a sticky listener remembers: `listener`.
+    pub sticky_clients: IntGaugeVec,
+    /// Clients that a sticky listener forgot for want of room: `listener`.
+    pub sticky_evicted_total: IntCounterVec,
     /// 1 while a DC is Up: `dc`.
     pub dc_up: IntGaugeVec,
     /// 1 while an access point is usable: `dc`, `access_point`.
@@ -149,6 +153,16 @@ impl Metrics {
             policy_audited_total: new.counters(
                 "policy_audited_total",
                 "Sessions of bound listeners that policy would refuse, and that were only counted.",
+                &["listener"],
+            ),
+            sticky_clients: new.gauges(
+                "sticky_clients",
+                "Clients of which a listener remembers the DC.",
+                &["listener"],
+            ),
+            sticky_evicted_total: new.counters(
+                "sticky_evicted_total",
+                "Clients forgotten before their time to make room for others.",
                 &["listener"],
             ),
             dc_up: new.gauges("dc_up", "1 while a DC is Up.", &["dc"]),

@@ -1,8 +1,10 @@
 //! What a snapshot and the process say, written into gauges when somebody scrapes.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Metrics, kernel};
+use super::{Metrics, Removable, kernel};
 use crate::routing::{DcIndex, Health, Snapshot};
 
 impl Metrics {
@@ -32,6 +34,17 @@ impl Metrics {
         self.listen_overflows_total.set(kernel::listen_overflows());
     }
 
+    /// Brings the gauge of remembered clients up to date: all listeners that remember any.
+    pub fn observe_memory(&self, clients: &BTreeMap<Arc<str>, usize>) {
+        let is_known = |name: &str| clients.keys().any(|it| **it == *name);
+        let gauges: &dyn Removable = &self.sticky_clients;
+        gauges.remove(&|labels| !labels.iter().any(|(_, name)| is_known(name)));
+        for (listener, clients) in clients {
+            let clients = i64::try_from(*clients).unwrap_or(i64::MAX);
+            self.sticky_clients.with_label_values(&[listener]).set(clients);
+        }
+    }
+
     fn forget_gone(&self, snapshot: &Snapshot, now: Instant) {
         let topology = &snapshot.topology;
         let dcs = topology.dcs().iter().map(|dc| dc.id.to_string());
@@ -52,6 +65,22 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listener_that_remembers_nobody_any_more_has_no_gauge() {
+        let metrics = Metrics::new("edge-1");
+        let observe = |listeners: &[(&str, usize)]| {
+            let clients = listeners.iter().map(|(name, clients)| ((*name).into(), *clients));
+            metrics.observe_memory(&clients.collect());
+            let text = metrics.render();
+            let lines = text.lines().filter(|line| line.starts_with("nearpoint_sticky_clients"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let line =
+            |name, clients| format!("nearpoint_sticky_clients{{listener=\"{name}\"}} {clients}");
+        assert_eq!(observe(&[("a", 1), ("b", 2)]), [line("a", 1), line("b", 2)]);
+        assert_eq!(observe(&[("b", 0)]), [line("b", 0)]);
+    }
 
     #[test]
     fn the_process_knows_its_descriptors() {

@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
+use super::blocking;
 use super::databases::{geoip_fact, locator};
 use super::first::Running;
 use super::look::Shapes;
@@ -171,6 +172,9 @@ impl Reloader {
             Ok(snapshot) => snapshot,
             Err(error) => return refused(&error),
         };
+        let memory = self.plane.memory();
+        let routes = snapshot.topology.routes().clone();
+        blocking(move || memory.follow(&routes, SystemTime::now().into())).await;
         self.plane.apply(prepared);
         let now = Instant::now();
         // Nobody may scrape, and what has left must not stay for ever.

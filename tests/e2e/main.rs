@@ -12,3 +12,4 @@ mod metrics;
 mod places;
 mod reload;
 mod shutdown;
+mod sticky;

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use nearpoint::stub::Fault;
 
 use crate::places::{clients, ip};
+use crate::sticky::STICKY;
 use crate::support::client::{Client, End, refusal_of, who_answers};
 use crate::support::lab::{AMSTERDAM, BLIND, DCS, Lab};
 use crate::support::scrape::Scrape;
@@ -24,6 +25,8 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("routed_total", "counter", &["dc", "why"]),
     ("failover_total", "counter", &["from", "to"]),
     ("refused_total", "counter", &["listener", "reason"]),
+    ("sticky_clients", "gauge", &["listener"]),
+    ("sticky_evicted_total", "counter", &["listener"]),
     ("dc_up", "gauge", &["dc"]),
     ("access_point_up", "gauge", &["access_point", "dc"]),
     ("access_point_rtt_seconds", "gauge", &["access_point", "dc"]),
@@ -108,7 +111,7 @@ async fn the_text_is_what_promtool_takes() {
 /// Sessions to all DCs, a dead access point, a dead DC, a bad header, a reload.
 async fn scrape_after_a_little_of_everything() -> Scrape {
     let lab = Lab::new(2);
-    lab.configure(&[("health", BLIND)]);
+    lab.configure(&[("health", BLIND), ("listeners", STICKY)]);
     let edge = lab.start().await;
     for client in clients(20) {
         who_answers(edge.clients(), client).await.expect("a session");

@@ -107,7 +107,9 @@ fn main_file(sections: &[(&str, &str)]) -> String {
         ("dcs", LOCATED),
         (
             "listeners",
-            "[{name: clients, bind: ['127.0.0.1:0'], proxy_protocol: {accept_from: [127.0.0.0/8]}}]",
+            // Clients of most tests are expected at home again once their DC is.
+            "[{name: clients, bind: ['127.0.0.1:0'], sticky: none, \
+             proxy_protocol: {accept_from: [127.0.0.0/8]}}]",
         ),
         ("policy", "{objective: distance}"),
         ("health", QUICK),

@@ -13,6 +13,7 @@ use crate::admin::fixture::{Live, all_up, three_dcs};
 use crate::admin::view::{ErrorView, ExplainView, Standing};
 use crate::admin::{ScrapeContext, serve};
 use crate::drain::{self, DrainTrigger, DrainWatch};
+use crate::memory::HashKey;
 use crate::routing::{AdminState, DcId};
 use tokio::sync::watch;
 
@@ -48,6 +49,7 @@ impl Lab {
         let context = context(&live, drained, beaten);
         let scrape = ScrapeContext {
             reader: live.reader.clone(),
+            memory: Arc::clone(&context.memory),
             metrics: Arc::clone(&context.metrics),
             facts: Arc::clone(&context.facts),
         };
@@ -72,6 +74,7 @@ fn context(
 ) -> AdminContext {
     AdminContext {
         reader: live.reader.clone(),
+        memory: Arc::new(StickyMemory::new(HashKey::new([0; 16]))),
         metrics: Arc::new(Metrics::new("edge-1")),
         facts: Arc::new(Facts::new("edge-1", 2, Instant::now())),
         allowed_hosts: vec!["localhost".into(), "127.0.0.1".into()],

@@ -1,5 +1,7 @@
 //! `/v1/status`: the daemon on one screen.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use humantime::format_rfc3339_seconds;
@@ -57,6 +59,8 @@ pub struct ListenerView {
     pub route: String,
     /// The DCs it may use; `null` for all.
     pub dcs: Option<Vec<u16>>,
+    /// Clients of which it remembers the DC; `null` when it is not sticky.
+    pub remembers: Option<usize>,
 }
 
 /// The last reload.
@@ -131,6 +135,15 @@ impl StatusView {
     }
 }
 
+impl StatusView {
+    /// Says of each listener how many clients it remembers.
+    pub fn set_remembered(&mut self, clients: &BTreeMap<Arc<str>, usize>) {
+        for listener in &mut self.listeners {
+            listener.remembers = clients.get(listener.name.as_str()).copied();
+        }
+    }
+}
+
 impl From<ReloadFact> for ReloadView {
     fn from(fact: ReloadFact) -> Self {
         Self {
@@ -169,6 +182,7 @@ fn listeners(snapshot: &Snapshot, changing: &Changing) -> Vec<ListenerView> {
             addresses: addresses.iter().map(ToString::to_string).collect(),
             route: route.route.to_string(),
             dcs: route.dcs.as_ref().map(|dcs| dcs.iter().map(|dc| dc.0).collect()),
+            remembers: None,
         }
     });
     views.collect()

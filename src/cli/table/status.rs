@@ -47,7 +47,7 @@ fn dcs(dcs: &[DcStatusView], look: Look) -> String {
 }
 
 fn listeners(listeners: &[ListenerView], look: Look) -> String {
-    let mut table = table(look, &["LISTENER", "ADDRESSES", "ROUTE", "DCS"]);
+    let mut table = table(look, &["LISTENER", "ADDRESSES", "ROUTE", "DCS", "REMEMBERS"]);
     for listener in listeners {
         let dcs = match &listener.dcs {
             None => "all".to_owned(),
@@ -57,7 +57,11 @@ fn listeners(listeners: &[ListenerView], look: Look) -> String {
             [] => NOTHING.to_owned(),
             addresses => addresses.join(" "),
         };
-        table.add_row(vec![&listener.name, &addresses, &listener.route, &dcs]);
+        let remembers = match listener.remembers {
+            None => NOTHING.to_owned(),
+            Some(clients) => plural(clients, "client", "clients"),
+        };
+        table.add_row(vec![&listener.name, &addresses, &listener.route, &dcs, &remembers]);
     }
     text(&table)
 }
@@ -162,6 +166,7 @@ mod tests {
                 addresses: vec!["0.0.0.0:443".into(), "[::]:443".into()],
                 route: "nearest".into(),
                 dcs: None,
+                remembers: Some(41),
             }],
             dcs: vec![
                 dc(1, "mia", Standing::Serving, "all access points up"),
@@ -215,8 +220,8 @@ edge-1 is ready: 2408 sessions, up 3h 12m 5s, 2 workers
   1  mia   serving  2/2      1204       12 ms  all access points up
   2  ams   down     0/2         0           -  no access point up; its clients go to other DCs
 
- LISTENER  ADDRESSES             ROUTE    DCS
- clients   0.0.0.0:443 [::]:443  nearest  all
+ LISTENER  ADDRESSES             ROUTE    DCS  REMEMBERS
+ clients   0.0.0.0:443 [::]:443  nearest  all  41 clients
 
 dc_options 9f86d081884c7d65, 1m 1s old; snapshot 42
 last reload 2026-11-01T12:00:00Z (file): REFUSED, the last good configuration stays

@@ -1,0 +1,34 @@
+//! What listeners remember of their clients: the DC that each was given, so that a client that made
+//! a key there finds it again. Shared by all workers, bounded for each listener, and kept over
+//! restarts where there is a directory for it.
+//!
+//! Nobody's address or prefix is kept, in memory or on disk: a client is the keyed hash of its
+//! listener, its family and its prefix ([`key`]). That protects what is kept from whoever reads it
+//! without the key. Who has the key file as well can try addresses, and all of IPv4 is quickly
+//! tried: the two files together are as confidential as a list of clients.
+//!
+//! [`listener`] is the look-up of a session start: one hash, one lock of one shard ([`recency`]), no
+//! name. [`sticky`] follows reloads. [`file`](mod@file) is what is written, [`store`] where, and
+//! [`keeper`] when; none of that runs on a thread of the data plane, and no lock is held while
+//! anything is written.
+//!
+//! Not here: what the memory means for a ranking ([`crate::routing`]), and who reads the clock: time
+//! comes in as an argument everywhere but in [`keeper`].
+
+mod file;
+mod keeper;
+mod key;
+mod listener;
+mod recency;
+mod state_dir;
+mod sticky;
+mod store;
+mod time;
+
+pub use keeper::{keep, open};
+pub use key::HashKey;
+pub use listener::{ListenerMemory, Room};
+pub use state_dir::{StateDir, StateDirError};
+pub use sticky::StickyMemory;
+pub use store::Store;
+pub use time::EpochSeconds;
