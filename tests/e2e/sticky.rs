@@ -51,7 +51,6 @@ async fn moved(lab: &Lab, kept: &str) -> (Edge, u16) {
 }
 
 #[tokio::test]
-#[ignore = "the ranking does not go by what is remembered yet"]
 async fn a_client_that_was_moved_by_an_outage_stays_when_it_is_over() {
     let lab = Lab::new(1);
     let (edge, refuge) = moved(&lab, NOT_KEPT).await;
@@ -62,7 +61,6 @@ async fn a_client_that_was_moved_by_an_outage_stays_when_it_is_over() {
 }
 
 #[tokio::test]
-#[ignore = "the ranking does not go by what is remembered yet"]
 async fn a_client_that_was_moved_stays_over_a_restart_where_memory_is_kept() {
     for (kept, stays) in [(KEPT, true), (NOT_KEPT, false)] {
         let lab = Lab::new(1);

@@ -33,19 +33,19 @@ pub struct TopologySpec {
 /// One DC of a [`TopologySpec`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct DcSpec {
-    /// See [`Dc::id`].
+    /// See [`Dc::id`](super::Dc::id).
     pub id: DcId,
-    /// See [`Dc::name`].
+    /// See [`Dc::name`](super::Dc::name).
     pub name: Arc<str>,
-    /// See [`Dc::location`].
+    /// See [`Dc::location`](super::Dc::location).
     pub location: Option<Coordinates>,
-    /// See [`Dc::site`]; `None` for what its coordinates say: DCs at one place share a site.
+    /// See [`Dc::site`](super::Dc::site); `None` for what its coordinates say: DCs at one place share a site.
     pub site: Option<Arc<str>>,
-    /// See [`Dc::weight`].
+    /// See [`Dc::weight`](super::Dc::weight).
     pub weight: u32,
-    /// See [`Dc::max_connecting`].
+    /// See [`Dc::max_connecting`](super::Dc::max_connecting).
     pub max_connecting: u32,
-    /// See [`Dc::health`].
+    /// See [`Dc::health`](super::Dc::health).
     pub health: HealthSettings,
     /// In any order; addresses are unique within the DC.
     pub access_points: Vec<AccessPointSpec>,
@@ -56,11 +56,11 @@ pub struct DcSpec {
 pub struct AccessPointSpec {
     /// Where it is dialled.
     pub address: SocketAddr,
-    /// See [`AccessPoint::flags`].
+    /// See [`AccessPoint::flags`](super::AccessPoint::flags).
     pub flags: AccessPointFlags,
-    /// See [`AccessPoint::weight`].
+    /// See [`AccessPoint::weight`](super::AccessPoint::weight).
     pub weight: u32,
-    /// See [`AccessPoint::offered_to`].
+    /// See [`AccessPoint::offered_to`](super::AccessPoint::offered_to).
     pub offered_to: Arc<[ClientMatch]>,
 }
 
