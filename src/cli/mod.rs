@@ -8,6 +8,7 @@ mod client;
 mod explain;
 mod output;
 mod run;
+mod schema;
 mod status;
 mod table;
 
@@ -37,6 +38,7 @@ pub fn execute(cli: Cli) -> ExitCode {
             None => explain::ask(&args),
         },
         Command::Status(args) => status::ask(&args),
+        Command::Schema { of } => schema::print(of),
         Command::Completions { shell } => completions(shell),
         Command::Demo(args) => show_demo(&args),
     }

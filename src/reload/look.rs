@@ -112,7 +112,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = |name: &str| directory.path().join(name);
         let sources =
-            Sources { main: path("main"), dc_options: path("list"), geoip: Some(path("geoip")) };
+            Sources { main: path("main"), included: Vec::new(), dc_options: path("list"), geoip: Some(path("geoip")) };
         for file in sources.paths() {
             fs::write(file, "content").expect("a file");
         }
