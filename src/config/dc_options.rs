@@ -20,7 +20,7 @@ use super::key_path::KeyPath;
 use super::node::Node;
 use super::rules::{NEEDS_ASNS, read_clients};
 use super::tree::{self, AccessPoint};
-use super::value::{Given, Flag, List, Secret};
+use super::value::{Flag, Given, List, Secret};
 
 /// The largest file that is read.
 pub(super) const LIMIT: usize = 16 << 20;

@@ -79,7 +79,7 @@ impl Draft {
                 edge: edge.location.map(|place| place.coordinates),
             },
             edge,
-            dc_options: tree.dc_options.from_base(base),
+            dc_options: tree.dc_options.beside(base),
             geoip,
             guards: (&tree.guards).into(),
             memory: Memory::new(&tree.memory, problems),

@@ -53,7 +53,7 @@ impl Edge {
             name: name.get(),
             location: location.value().and_then(|place| place.resolve()),
             workers: threads.map_or(Workers::Auto, Workers::Count),
-            state_dir: state_dir.value().map(|path| path.from_base(base)),
+            state_dir: state_dir.value().map(|path| path.beside(base)),
         }
     }
 }
@@ -90,9 +90,9 @@ impl Geoip {
         Self {
             database: match database.value() {
                 None => GeoipDatabase::Embedded,
-                Some(path) => GeoipDatabase::File(path.from_base(base)),
+                Some(path) => GeoipDatabase::File(path.beside(base)),
             },
-            asn_database: asn_database.value().map(|path| path.from_base(base)),
+            asn_database: asn_database.value().map(|path| path.beside(base)),
             overrides: placed(overrides, problems),
             default: default.value().and_then(|place| place.resolve()),
         }
@@ -108,7 +108,8 @@ fn placed(overrides: &Overrides, problems: &Findings) -> Vec<(IpNet, Place)> {
         match client_network(key) {
             Ok(network) if !seen.insert(network) => problems.add(&path(), "is given twice"),
             Ok(network) => {
-                placed.extend(place.and_then(|place| place.resolve()).map(|place| (network, place)));
+                placed
+                    .extend(place.and_then(|place| place.resolve()).map(|place| (network, place)));
             }
             Err(text) => problems.add(&path(), text),
         }

@@ -74,9 +74,11 @@ fn fill_in(tree: &mut Main) {
             Route::Mtproto(later) => match later {},
         }
     }
-    let overrides = tree.geoip.overrides.iter().filter_map(|(network, place)| {
-        Some((client_network(network).ok()?, place?))
-    });
+    let overrides = tree
+        .geoip
+        .overrides
+        .iter()
+        .filter_map(|(network, place)| Some((client_network(network).ok()?, place?)));
     let mut overrides: Vec<_> = overrides.collect();
     overrides.sort_by_key(|(network, _)| *network);
     let written = overrides.into_iter().map(|(network, place)| (network.to_string(), place));

@@ -102,10 +102,7 @@ impl Findings {
     }
 
     /// Everything found, in the order of the files and lines; `locate` tells them.
-    pub(super) fn into_list<'f>(
-        self,
-        locate: impl Fn(&KeyPath) -> Located<'f>,
-    ) -> Vec<Finding> {
+    pub(super) fn into_list<'f>(self, locate: impl Fn(&KeyPath) -> Located<'f>) -> Vec<Finding> {
         let found = self.found.into_inner().into_iter();
         let mut list: Vec<(usize, Finding)> = found
             .map(|(path, text)| {

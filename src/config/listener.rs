@@ -178,8 +178,11 @@ impl From<&tree::Timeouts> for Timeouts {
 
 impl TcpOptions {
     fn new(tree: &tree::Tcp, path: &KeyPath, problems: &Findings) -> Self {
-        let tree::Tcp { backlog, keepalive: tree::Keepalive { idle, interval, count }, user_timeout } =
-            tree;
+        let tree::Tcp {
+            backlog,
+            keepalive: tree::Keepalive { idle, interval, count },
+            user_timeout,
+        } = tree;
         for (key, time) in [("idle", idle), ("interval", interval)] {
             if time.get().subsec_nanos() != 0 {
                 let path = path.key("keepalive").key(key);
@@ -188,11 +191,7 @@ impl TcpOptions {
         }
         Self {
             backlog: backlog.get(),
-            keepalive: Keepalive {
-                idle: idle.get(),
-                interval: interval.get(),
-                count: count.get(),
-            },
+            keepalive: Keepalive { idle: idle.get(), interval: interval.get(), count: count.get() },
             user_timeout: user_timeout.get(),
         }
     }

@@ -57,7 +57,7 @@ impl MainFiles {
         let list: List<FilePath> =
             de::read(node, path.clone(), &Findings::default()).unwrap_or_default();
         let base = base_of(main.path);
-        all.included = list.iter().map(|path| path.from_base(base)).collect();
+        all.included = list.iter().map(|path| path.beside(base)).collect();
         if all.included.len() > MOST_INCLUDED {
             let count = all.included.len();
             let text = format!("names {count} files; {MOST_INCLUDED} at most");

@@ -215,10 +215,7 @@ impl ListenerChanges {
 }
 
 impl Change {
-    fn between<T: Ord>(
-        old: impl IntoIterator<Item = T>,
-        new: impl IntoIterator<Item = T>,
-    ) -> Self {
+    fn between<T: Ord>(old: impl IntoIterator<Item = T>, new: impl IntoIterator<Item = T>) -> Self {
         let (old, new): (BTreeSet<T>, BTreeSet<T>) =
             (old.into_iter().collect(), new.into_iter().collect());
         Self { added: new.difference(&old).count(), removed: old.difference(&new).count() }

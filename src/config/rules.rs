@@ -180,7 +180,10 @@ fn note_unreachable(rules: &[Rule], paths: &[KeyPath], notes: &Findings) {
                 first.insert((kind, &rule.clients), path);
             }
             Some(before) => {
-                notes.add(path, format!("never counts: {before} has the same match, and comes first"));
+                notes.add(
+                    path,
+                    format!("never counts: {before} has the same match, and comes first"),
+                );
             }
         }
     }

@@ -12,9 +12,9 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
+use super::restart;
 use super::tree::{Document, Main};
 use super::value::LATER;
-use super::restart;
 
 /// The mark of keys that are read once.
 pub(super) const RESTART: &str = "x-needs-restart";

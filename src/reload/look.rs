@@ -111,8 +111,12 @@ mod tests {
     fn a_database_is_read_only_when_it_does_not_look_like_the_one_in_use() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = |name: &str| directory.path().join(name);
-        let sources =
-            Sources { main: path("main"), included: Vec::new(), dc_options: path("list"), geoip: Some(path("geoip")) };
+        let sources = Sources {
+            main: path("main"),
+            included: Vec::new(),
+            dc_options: path("list"),
+            geoip: Some(path("geoip")),
+        };
         for file in sources.paths() {
             fs::write(file, "content").expect("a file");
         }

@@ -10,7 +10,8 @@ fn read_text(text: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
     let (problems, notes) = (Findings::default(), Findings::default());
     let listed = read(&document.root, false, (&problems, &notes));
     let told = |findings: Findings| {
-        let list = findings.into_list(|path| Located::within("f".as_ref(), &document, path)).into_iter();
+        let list =
+            findings.into_list(|path| Located::within("f".as_ref(), &document, path)).into_iter();
         list.map(|finding| format!("{}: {}", finding.path, finding.text)).collect()
     };
     let listed = listed.iter().map(|listed| {

@@ -51,7 +51,12 @@ impl<'de> Deserializer<'de> for At<'de> {
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.node {
             Node::Bool(value) => visitor.visit_bool(*value),
-            _ => Err(self.is_not("`true` or `false`")),
+            Node::Null
+            | Node::Integer(_)
+            | Node::Float(_)
+            | Node::Text(_)
+            | Node::List(_)
+            | Node::Map(_) => Err(self.is_not("`true` or `false`")),
         }
     }
 
@@ -63,7 +68,9 @@ impl<'de> Deserializer<'de> for At<'de> {
         match self.node {
             Node::Null => visitor.visit_seq(Elements::new(&self, &[])),
             Node::List(list) => visitor.visit_seq(Elements::new(&self, list)),
-            _ => Err(self.is_not("a list")),
+            Node::Bool(_) | Node::Integer(_) | Node::Float(_) | Node::Text(_) | Node::Map(_) => {
+                Err(self.is_not("a list"))
+            }
         }
     }
 
@@ -71,7 +78,9 @@ impl<'de> Deserializer<'de> for At<'de> {
         match self.node {
             Node::Null => visitor.visit_map(Entries::new(&self, &[], &[])),
             Node::Map(entries) => visitor.visit_map(Entries::new(&self, entries, &[])),
-            _ => Err(self.is_not("a mapping")),
+            Node::Bool(_) | Node::Integer(_) | Node::Float(_) | Node::Text(_) | Node::List(_) => {
+                Err(self.is_not("a mapping"))
+            }
         }
     }
 
@@ -87,9 +96,8 @@ impl<'de> Deserializer<'de> for At<'de> {
                 self.check_keys(entries, keys);
                 visitor.visit_map(Entries::new(&self, entries, keys))
             }
-            _ => Err(self.is_not(&Self::expected(&visitor, "struct ", || {
-                "a mapping of keys".to_owned()
-            }))),
+            _ => Err(self
+                .is_not(&Self::expected(&visitor, "struct ", || "a mapping of keys".to_owned()))),
         }
     }
 

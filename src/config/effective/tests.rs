@@ -40,7 +40,8 @@ fn defaults_are_filled_in_and_written_in_one_way() {
 #[test]
 fn what_means_the_same_is_the_same() {
     let list = "- {id: 2, ip: 192.0.2.1, port: 443}";
-    let other = "listeners:\n- {name: a, bind: ['127.0.0.1:1', '[::1]:2'], route: {dc: 2}, dcs: all}
+    let other =
+        "listeners:\n- {name: a, bind: ['127.0.0.1:1', '[::1]:2'], route: {dc: 2}, dcs: all}
 dcs: [{id: 2, name: dc2, health: {fall: 9, interval: 1m}}]
 health: {interval: 1m, rise: 2}\nlog:
 geoip: {overrides: {127.0.0.1/32: {country: NL}}}";

@@ -9,7 +9,8 @@ use crate::config::restart;
 
 /// Each key that differs.
 pub(super) fn difference(old: &Value, new: &Value) -> Vec<KeyChange> {
-    let mut comparison = Comparison { binds: [bound_host(old), bound_host(new)], changes: Vec::new() };
+    let mut comparison =
+        Comparison { binds: [bound_host(old), bound_host(new)], changes: Vec::new() };
     comparison.compare("", Some(old), Some(new));
     comparison.changes
 }

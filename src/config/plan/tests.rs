@@ -74,7 +74,9 @@ fn keys_that_wait_for_a_restart_are_named() {
         shutdown: {grace: 1s, deadline: 9s}";
     let plan = ReloadPlan::new(&config(A, "", &list(&[1])), &config(A, changes, &list(&[1])));
     assert_eq!(plan.needs_restart, restart::KEYS);
-    assert!(plan.to_string().starts_with("needs a restart: edge.name, edge.workers, edge.state_dir, m"));
+    assert!(
+        plan.to_string().starts_with("needs a restart: edge.name, edge.workers, edge.state_dir, m")
+    );
     let json = serde_json::to_value(&plan).expect("a plan is plain data");
     assert_eq!(json["listeners"]["unchanged"][0], "a");
     let live =

@@ -18,7 +18,10 @@ fn assert_current(name: &str, wanted: &str) {
         fs::write(&path, wanted).expect("written");
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == wanted, "{name} is out of date; NEARPOINT_REWRITE=1 in the environment writes it");
+    assert!(
+        found == wanted,
+        "{name} is out of date; NEARPOINT_REWRITE=1 in the environment writes it"
+    );
 }
 
 fn pretty(schema: &Value) -> String {
@@ -92,7 +95,10 @@ fn the_schema_takes_and_refuses_what_the_parser_does() {
         (json!({"policy": {"rules": [{"match": {}, "deny": true}]}}), false),
         (json!({"policy": {"rules": [{"deny": true}]}}), false),
         (json!({"policy": {"rules": [{"match": {"eu": true}, "deny": false}]}}), false),
-        (json!({"policy": {"rules": [{"match": {"eu": true}, "deny": true, "allow": true}]}}), false),
+        (
+            json!({"policy": {"rules": [{"match": {"eu": true}, "deny": true, "allow": true}]}}),
+            false,
+        ),
         (json!({"policy": {"rules": [{"match": {"country": []}, "deny": true}]}}), false),
         (json!({"policy": {"rules": [{"match": {"country": "DE"}, "restrict": [2, 2]}]}}), false),
         (json!({"policy": {"rules": [{"match": {"country": "DE"}, "restrict": [2]}]}}), true),
@@ -120,9 +126,31 @@ fn parse_value(main: &Value, list: &Value) -> Result<(), String> {
 /// A value that a key might have, good or bad.
 fn any_value() -> impl Strategy<Value = Value> {
     let words = prop::sample::select(vec![
-        "none", "all", "auto", "embedded", "tcp", "nearest", "main", "refuse", "NL", "nl", "3s",
-        "10m", "64KiB", "1GiB", "10%", "192.0.2.1", "10.0.0.0/8", "127.0.0.1:7", "[::1]:9", "AS7",
-        "allow", "off", "latency", "", "x y",
+        "none",
+        "all",
+        "auto",
+        "embedded",
+        "tcp",
+        "nearest",
+        "main",
+        "refuse",
+        "NL",
+        "nl",
+        "3s",
+        "10m",
+        "64KiB",
+        "1GiB",
+        "10%",
+        "192.0.2.1",
+        "10.0.0.0/8",
+        "127.0.0.1:7",
+        "[::1]:9",
+        "AS7",
+        "allow",
+        "off",
+        "latency",
+        "",
+        "x y",
     ]);
     let leaf = prop_oneof![
         4 => words.prop_map(Value::from),

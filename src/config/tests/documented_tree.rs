@@ -182,13 +182,11 @@ fn with(path: &str, value: &str) -> String {
 fn said_of_keys(main: &str) -> Vec<(String, String)> {
     let parsed = parse_both(main.as_bytes(), b"[{id: 2, ip: 192.0.2.1, port: 443}]");
     let problems = parsed.map_or_else(|error| error.problems, |_| Vec::new());
-    let of_keys = problems
-        .into_iter()
-        .filter(|problem| {
-            problem.text == NOT_YET
-                || problem.text.ends_with(&format!(": {NOT_YET}"))
-                || problem.text.starts_with("unknown key")
-        });
+    let of_keys = problems.into_iter().filter(|problem| {
+        problem.text == NOT_YET
+            || problem.text.ends_with(&format!(": {NOT_YET}"))
+            || problem.text.starts_with("unknown key")
+    });
     of_keys.map(|problem| (problem.path.replace("[0]", "[]"), problem.text)).collect()
 }
 

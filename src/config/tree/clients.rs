@@ -4,9 +4,7 @@ use schemars::JsonSchema;
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 
-use crate::config::value::{
-    AsNumber, ClientNetwork, Continent, Country, Degrees, Given, Many,
-};
+use crate::config::value::{AsNumber, ClientNetwork, Continent, Country, Degrees, Given, Many};
 use crate::routing::{self, Coordinates, country};
 
 /// A place on earth: `{country: NL}`, or `{lat: 52.37, lon: 4.90}`.

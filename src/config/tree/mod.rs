@@ -27,13 +27,15 @@ pub(super) use dc_options::{AccessPoint, Document, Protocol as ListedProtocol};
 pub(super) use dcs::{Dc, WEIGHT};
 pub(super) use geoip::{Geoip, Overrides};
 pub(super) use health::{DcHealth, Health, Probe};
-pub(super) use listeners::{Keepalive, Limits, Listener, ProxyProtocol, Route, Sticky, Tcp, Timeouts, WhenDown};
+pub(super) use listeners::{
+    Keepalive, Limits, Listener, ProxyProtocol, Route, Sticky, Tcp, Timeouts, WhenDown,
+};
 pub(super) use policy::{Policy, Rule};
 pub(super) use process::{Admin, Edge, Guards, Log, Memory, Metrics, Shutdown};
 pub use process::{EmptyDc, LogFormat, LogLevel};
 pub(super) use sessions::{Connect, Failback, OnDown, Overflow};
 
-use super::value::{FilePath, List, OrNone, Later};
+use super::value::{FilePath, Later, List, OrNone};
 
 /// The configuration of an edge. Its sections may be spread over several files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -25,7 +25,8 @@ impl Scalar for Country {
     fn parse(node: &Node) -> Parsed<Self> {
         let given = text(node)?;
         let is_mixed = given != given.to_ascii_uppercase() && given != given.to_ascii_lowercase();
-        let code = CountryCode::new(given).filter(|code| !is_mixed && country::find(*code).is_some());
+        let code =
+            CountryCode::new(given).filter(|code| !is_mixed && country::find(*code).is_some());
         code.map(Self).ok_or_else(|| {
             format!("{} is not a country; two letters of ISO 3166-1, such as NL", shown(given))
         })
@@ -60,9 +61,9 @@ impl Continent {
 impl Scalar for Continent {
     fn parse(node: &Node) -> Parsed<Self> {
         let given = text(node)?;
-        place::Continent::new(given).map(Self).ok_or_else(|| {
-            format!("{} is not a continent: {}", shown(given), CONTINENTS.join(" "))
-        })
+        place::Continent::new(given)
+            .map(Self)
+            .ok_or_else(|| format!("{} is not a continent: {}", shown(given), CONTINENTS.join(" ")))
     }
 
     fn written(&self) -> impl Serialize {

@@ -16,7 +16,8 @@ pub(super) type Parsed<T> = Result<T, String>;
 pub(super) const TIME_UNITS: &[(&str, u64)] =
     &[("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-pub(super) const SIZE_UNITS: &[(&str, u64)] = &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+pub(super) const SIZE_UNITS: &[(&str, u64)] =
+    &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
 /// Text as it is told back: quoted, with control characters escaped, cut after 60 characters.
 pub(in crate::config) fn shown(text: &str) -> String {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use schemars::{Schema, json_schema};
 use serde::Serialize;
 
-use super::parse::{Parsed, SIZE_UNITS, TIME_UNITS, outside, pattern, quantity, spoken, spoken_size};
+use super::parse::{
+    Parsed, SIZE_UNITS, TIME_UNITS, outside, pattern, quantity, spoken, spoken_size,
+};
 use super::{Scalar, scalar};
 use crate::config::node::Node;
 

@@ -69,7 +69,7 @@ impl FilePath {
         Self(path.into())
     }
 
-    pub(crate) fn from_base(&self, base: &Path) -> PathBuf {
+    pub(crate) fn beside(&self, base: &Path) -> PathBuf {
         base.join(&self.0)
     }
 }

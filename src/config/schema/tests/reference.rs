@@ -30,7 +30,8 @@ const ENTRY: &str = "dc_options[]";
 /// The whole page.
 pub(super) fn reference(config: &Value, dc_options: &Value) -> String {
     let mut page = HEAD.to_owned();
-    Writer { root: config, page: &mut page, seen: BTreeSet::new() }.section("The main file", config);
+    Writer { root: config, page: &mut page, seen: BTreeSet::new() }
+        .section("The main file", config);
     let entry = &dc_options["$defs"]["AccessPoint"];
     page.push_str(LIST);
     Writer { root: dc_options, page: &mut page, seen: BTreeSet::new() }.section(ENTRY, entry);
@@ -96,7 +97,11 @@ impl<'s> Writer<'s, '_> {
             return format!("`{}`", plain(word));
         }
         if let Some(words) = schema["enum"].as_array() {
-            return words.iter().map(|word| format!("`{}`", plain(word))).collect::<Vec<_>>().join(", ");
+            return words
+                .iter()
+                .map(|word| format!("`{}`", plain(word)))
+                .collect::<Vec<_>>()
+                .join(", ");
         }
         let alternatives = schema["oneOf"].as_array().or(schema["anyOf"].as_array());
         if let Some(alternatives) = alternatives.filter(|_| schema.get("properties").is_none()) {
@@ -115,12 +120,14 @@ impl<'s> Writer<'s, '_> {
                     Some(items) => format!("list of: {}", self.kind(items, &mut elements)),
                     None => "`[]`".to_owned(),
                 };
-                sections.extend(elements.into_iter().map(|(it, schema)| (format!("[]{it}"), schema)));
+                sections
+                    .extend(elements.into_iter().map(|(it, schema)| (format!("[]{it}"), schema)));
                 kind
             }
             Some("object") => {
                 let keys = schema["properties"].as_object().expect("a mapping");
-                let is_variant = schema["required"].as_array().is_some_and(|it| it.len() == keys.len());
+                let is_variant =
+                    schema["required"].as_array().is_some_and(|it| it.len() == keys.len());
                 match is_variant {
                     true => {
                         let keys = keys.iter().map(|(key, value)| {
