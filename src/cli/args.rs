@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::client::AdminUrl;
@@ -58,6 +58,15 @@ pub enum Command {
     /// Looks into databases, asks no daemon: those of --config, or the files that are named, or the
     /// embedded one.
     Geoip(GeoipArgs),
+    /// Print the JSON Schema (2020-12) of a file of the configuration.
+    ///
+    /// Editors check and complete with it: a file that begins with a line
+    /// `# yaml-language-server: $schema=nearpoint.schema.json` names it.
+    Schema {
+        /// Of this file.
+        #[arg(default_value = "config")]
+        of: SchemaOf,
+    },
     /// Print a completion script.
     ///
     /// For bash: nearpoint completions bash > /etc/bash_completion.d/nearpoint
@@ -70,6 +79,15 @@ pub enum Command {
     /// Distances are pretended, everything else is the real daemon. Exits with 1 if a new session
     /// failed.
     Demo(DemoArgs),
+}
+
+/// A file of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// The main file, and files that it includes.
+    Config,
+    /// The list of access points.
+    DcOptions,
 }
 
 /// Arguments of `check`.

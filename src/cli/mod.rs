@@ -9,6 +9,7 @@ mod explain;
 mod geoip;
 mod output;
 mod run;
+mod schema;
 mod status;
 mod table;
 
@@ -39,6 +40,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         },
         Command::Status(args) => status::ask(&args),
         Command::Geoip(args) => geoip::look_up(&args),
+        Command::Schema { of } => schema::print(of),
         Command::Completions { shell } => completions(shell),
         Command::Demo(args) => show_demo(&args),
     }

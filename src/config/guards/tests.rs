@@ -99,6 +99,6 @@ fn retiring_access_points_have_left_already() {
     let (old, new) = (config("", &[(1, 4)]), config("", &[(1, 3)]));
     let gone = old.topology.access_points()[3].clone();
     let serving = new.topology.with_retiring(&[gone]);
-    let strict = Guards { max_removed: 0, ..Guards::default() };
+    let strict = Guards { max_removed: 0, empty_dc: EmptyDc::Refuse };
     assert_eq!(check(&serving, &new.topology, &strict), Ok(()));
 }
