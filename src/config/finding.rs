@@ -48,7 +48,7 @@ pub struct ConfigError {
     /// The files whose repair may help; `None` when the main file could not be read far enough to
     /// name the others.
     #[serde(skip)]
-    pub sources: Option<Sources>,
+    pub sources: Option<Box<Sources>>,
 }
 
 impl fmt::Display for ConfigError {

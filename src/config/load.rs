@@ -80,7 +80,7 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
     match read_at_most(&list, dc_options::LIMIT) {
         Ok(bytes) => main.complete(File { path: &list, bytes: &bytes }),
         Err(error) => {
-            let sources = Some(main.sources());
+            let sources = Some(Box::new(main.sources()));
             let mut problems = main.into_problems();
             problems.push(unreadable(&list, error.to_string()));
             Err(ConfigError { problems, sources })
@@ -167,7 +167,7 @@ impl Main {
             Err(mut error) => {
                 let mut problems = self.into_problems();
                 problems.append(&mut error.problems);
-                return Err(ConfigError { problems, sources: Some(sources) });
+                return Err(ConfigError { problems, sources: Some(Box::new(sources)) });
             }
         };
         let within_list = |path: &KeyPath| Located::within(file.path, &list, path);
@@ -182,7 +182,7 @@ impl Main {
         if !is_good {
             let mut problems = self.into_problems();
             problems.append(&mut list_problems.into_list(within_list));
-            return Err(ConfigError { problems, sources: Some(sources) });
+            return Err(ConfigError { problems, sources: Some(Box::new(sources)) });
         }
         let Self { path: _, files, problems: _, notes, draft } = self;
         let config = into_config(draft, options, revision(file.bytes), (&notes, &list_notes));
