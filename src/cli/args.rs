@@ -18,6 +18,8 @@ command line.
 Examples:
   nearpoint demo                              the picture of it, on loopback
   nearpoint check nearpoint.yaml              every problem of a configuration at once
+  nearpoint check nearpoint.yaml --against-running
+                                              and what a reload would change
   nearpoint run nearpoint.yaml                the daemon; SIGHUP reloads, SIGTERM drains
   nearpoint status                            what the daemon here does now
   nearpoint explain 203.0.113.7               where this client would go, and why
@@ -45,6 +47,9 @@ pub enum Command {
         config: PathBuf,
     },
     /// Report every problem of a configuration; exit with 64 if there is one.
+    ///
+    /// With --against-running it also says what a reload of the running daemon would change: what
+    /// takes effect at once, what waits for a restart, and what guards would refuse (exit code 1).
     Check(CheckArgs),
     /// Say where clients would go, and why.
     ///
@@ -95,6 +100,12 @@ pub enum SchemaOf {
 pub struct CheckArgs {
     /// The configuration.
     pub config: PathBuf,
+    /// Compare it with what the running daemon goes by.
+    #[arg(long)]
+    pub against_running: bool,
+    /// The daemon that is asked.
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -8,6 +8,7 @@ mod client;
 mod explain;
 mod geoip;
 mod output;
+mod preview;
 mod run;
 mod schema;
 mod status;

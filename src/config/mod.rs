@@ -92,6 +92,15 @@ impl Config {
     pub fn effective(&self) -> Value {
         self.effective.to_value()
     }
+
+    /// What of this configuration is in force in a process that was `started` with another: the
+    /// effective one, with the keys that wait for a restart as they were.
+    #[must_use]
+    pub fn in_force(&self, started: &Self) -> Value {
+        let mut configuration = self.effective();
+        restart::keep(&started.effective(), &mut configuration);
+        configuration
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The keys that are read once, when the process starts.
 
+use serde_json::Value;
+
 /// A new value of these waits for a restart; so does one of any key below them.
 pub(super) const KEYS: &[&str] = &[
     "edge.name",
@@ -16,6 +18,17 @@ pub(super) const KEYS: &[&str] = &[
     "shutdown.grace",
     "shutdown.deadline",
 ];
+
+/// Puts what a process was started with back into a later configuration: what is in force of it.
+pub(super) fn keep(started: &Value, running: &mut Value) {
+    for key in KEYS {
+        let pointer = format!("/{}", key.replace('.', "/"));
+        if let (Some(kept), Some(slot)) = (started.pointer(&pointer), running.pointer_mut(&pointer))
+        {
+            *slot = kept.clone();
+        }
+    }
+}
 
 /// The key of [`KEYS`] that the value at `path` belongs to.
 pub(super) fn key_of(path: &str) -> Option<&'static str> {
