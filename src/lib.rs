@@ -22,6 +22,8 @@
 //! | probe, evidence | an active check; what a probe or a session showed of an access point |
 //! | health | what evidence adds up to: Unknown, Up, Suspect, Down |
 //! | admin state | what the operator wants, whatever the health: Ready, Drain, Maint |
+//! | rule, verdict | what policy says about clients; what all of it comes to for one client |
+//! | remembered | the DC that a listener gave a client before, on a `sticky` listener |
 //! | route | what a listener does with a client: `nearest`, or one DC |
 //! | ranking | the DCs in the order in which one client would use them |
 //! | candidate, exclusion | a DC of the ranking that may be dialled; why another may not |
@@ -62,13 +64,15 @@
 //!    that carry an IPv4 address are that address.
 //! 3. One snapshot is loaded ([`control::SnapshotReader::load_full`]). All that follows is decided
 //!    by it, whatever is published meanwhile.
-//! 4. Where is it? [`routing::Locate::locate`], which [`geoip::Locator`] implements.
-//! 5. Which DCs, in which order? [`routing::rank()`]: exclusions, costs, groups of DCs that are
-//!    equally near, rendezvous hashing within a group.
+//! 4. Where is it, and has it been here? [`routing::Locate::locate`], which [`geoip::Locator`]
+//!    implements, and [`memory::ListenerMemory::recall`].
+//! 5. Which DCs, in which order? [`routing::rank()`]: the verdict of policy, exclusions, what is
+//!    remembered, costs, groups of DCs that are equally near, rendezvous hashing within a group.
 //! 6. Connect: `forward/connect.rs` dials ([`net::dial()`]) what [`routing::AttemptPlan`] says, and
 //!    tells it what came of each dial. Failures are left as evidence
 //!    ([`control::PassiveEvidence::failed_connect`]).
-//! 7. Account: the session keeps the counters of its DC and access point, and lets the snapshot go
+//! 7. Account: the listener remembers the DC that the client was given
+//!    ([`memory::ListenerMemory::remember`]), the session keeps the counters of its DC and access point, and lets the snapshot go
 //!    (`forward/account.rs`).
 //! 8. Relay: two flows, one for each direction (`forward/relay.rs`, `forward/flow.rs`). A flow
 //!    copies through the buffer of its worker, moves to a pipe when it is bulk ([`net::Pipe`]), and
