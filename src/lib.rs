@@ -141,6 +141,12 @@
 //! **Invariant: health belongs to an identity, not to a place in a list.** A reload that keeps an
 //! access point keeps what is known of it.
 //!
+//! **Invariant: refusing wins.** A client that rules restrict to some DCs gets none of the others, not
+//! in failover and not in fail-open.
+//!
+//! **Invariant: nobody's address is kept.** What is remembered of clients, in memory and on disk, are
+//! hashes with a key that is made at random.
+//!
 //! **Invariant: failures of this edge are nobody's evidence.** No descriptor, no port, no route:
 //! counted as `local`, never held against an access point.
 //!
