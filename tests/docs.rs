@@ -87,10 +87,28 @@ fn the_alerts_are_yaml_and_every_metric_that_is_named_is_documented() {
             );
         }
     }
-    for block in Document::read("docs/operations.md").blocks("yaml") {
-        let rules: serde_yaml::Value = serde_yaml::from_str(&block).expect("YAML");
-        let rules = rules["groups"][0]["rules"].as_sequence().expect("a list of rules");
-        assert!(rules.iter().all(|rule| rule["alert"].is_string() && rule["expr"].is_string()));
+    let blocks = Document::read("docs/operations.md").blocks("yaml");
+    let alerts = blocks.iter().find(|block| block.starts_with("groups:")).expect("alerts");
+    let rules: serde_yaml::Value = serde_yaml::from_str(alerts).expect("YAML");
+    let rules = rules["groups"][0]["rules"].as_sequence().expect("a list of rules");
+    assert!(rules.iter().all(|rule| rule["alert"].is_string() && rule["expr"].is_string()));
+}
+
+#[test]
+fn sections_that_the_documents_show_are_configuration() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = [2, 4, 5].map(|dc| format!("- {{id: {dc}, ip: 192.0.2.{dc}, port: 443}}\n"));
+    fs::write(folder.path().join("dc_options.yaml"), list.concat()).expect("written");
+    let blocks = Document::read("docs/operations.md").blocks("yaml");
+    let sections: Vec<_> = blocks.iter().filter(|block| !block.starts_with("groups:")).collect();
+    assert!(!sections.is_empty());
+    for section in sections {
+        let main = folder.path().join("nearpoint.yaml");
+        let listeners = "listeners: [{name: clients, bind: ['127.0.0.1:443']}]";
+        fs::write(&main, format!("{section}\n{listeners}\n")).expect("written");
+        if let Err(error) = config::load(&main) {
+            panic!("{error}");
+        }
     }
 }
 

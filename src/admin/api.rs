@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use hyper::{Method, Request, StatusCode};
 
-use super::facts::Facts;
+use super::facts::{ConfigurationFact, Facts};
 use super::host::{self, HostError};
 use super::query::{Query, QueryError};
 use super::readiness;
@@ -87,6 +87,12 @@ impl AdminContext {
                 view.set_remembered(&self.memory.clients());
                 reply::json(StatusCode::OK, &view)
             }
+            ApiRoute::Configuration => match self.facts.changing().configuration {
+                Some(ConfigurationFact { started, running }) => {
+                    reply::json(StatusCode::OK, &running.in_force(&started))
+                }
+                None => reply::error(StatusCode::SERVICE_UNAVAILABLE, "the daemon is starting"),
+            },
             ApiRoute::Dcs => reply::json(StatusCode::OK, &DcsView::new(snapshot, &self.metrics)),
             ApiRoute::Explain => {
                 let ip = query.value("ip").ok_or(BadRequest::NoAddress)?;
@@ -125,12 +131,14 @@ enum ApiRoute {
     Live,
     Ready,
     Status,
+    Configuration,
     Dcs,
     Explain,
 }
 
 impl ApiRoute {
-    const ALL: [Self; 5] = [Self::Live, Self::Ready, Self::Status, Self::Dcs, Self::Explain];
+    const ALL: [Self; 6] =
+        [Self::Live, Self::Ready, Self::Status, Self::Configuration, Self::Dcs, Self::Explain];
 
     fn find(path: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|route| route.path() == path)
@@ -141,6 +149,7 @@ impl ApiRoute {
             Self::Live => "/livez",
             Self::Ready => "/readyz",
             Self::Status => "/v1/status",
+            Self::Configuration => "/v1/configuration",
             Self::Dcs => "/v1/dcs",
             Self::Explain => "/v1/explain",
         }
@@ -148,7 +157,7 @@ impl ApiRoute {
 
     fn parameters(self) -> &'static [&'static str] {
         match self {
-            Self::Live | Self::Ready | Self::Status | Self::Dcs => &[],
+            Self::Live | Self::Ready | Self::Status | Self::Configuration | Self::Dcs => &[],
             Self::Explain => &["ip", "listener"],
         }
     }

@@ -2,8 +2,10 @@
 //! reload went. Written by whoever starts and reloads the daemon, read at each request.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
+
+use crate::config::Config;
 
 /// Problems kept of one refused reload; a broken list has one per line.
 const PROBLEMS: usize = 100;
@@ -29,6 +31,17 @@ pub struct Changing {
     pub last_reload: Option<ReloadFact>,
     /// What locates clients; `None` when nothing does.
     pub geoip: Option<GeoipFact>,
+    /// What the daemon goes by; `None` before it does.
+    pub configuration: Option<ConfigurationFact>,
+}
+
+/// The configuration that a daemon goes by.
+#[derive(Clone, Debug)]
+pub struct ConfigurationFact {
+    /// What it was started with: some keys are read once.
+    pub started: Arc<Config>,
+    /// What was accepted last.
+    pub running: Arc<Config>,
 }
 
 /// One listener.
@@ -124,6 +137,7 @@ impl Facts {
                 dc_options_accepted: now,
                 last_reload: None,
                 geoip: None,
+                configuration: None,
             }),
         }
     }
@@ -141,6 +155,11 @@ impl Facts {
     /// What locates clients, from now on.
     pub fn set_geoip(&self, geoip: Option<GeoipFact>) {
         self.lock().geoip = geoip;
+    }
+
+    /// What the daemon goes by, from now on.
+    pub fn set_configuration(&self, configuration: ConfigurationFact) {
+        self.lock().configuration = Some(configuration);
     }
 
     /// A reload was accepted or refused. Of many problems the first hundred are kept, and a line

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::client::AdminUrl;
@@ -18,6 +18,8 @@ command line.
 Examples:
   nearpoint demo                              the picture of it, on loopback
   nearpoint check nearpoint.yaml              every problem of a configuration at once
+  nearpoint check nearpoint.yaml --against-running
+                                              and what a reload would change
   nearpoint run nearpoint.yaml                the daemon; SIGHUP reloads, SIGTERM drains
   nearpoint status                            what the daemon here does now
   nearpoint explain 203.0.113.7               where this client would go, and why
@@ -45,6 +47,9 @@ pub enum Command {
         config: PathBuf,
     },
     /// Report every problem of a configuration; exit with 64 if there is one.
+    ///
+    /// With --against-running it also says what a reload of the running daemon would change: what
+    /// takes effect at once, what waits for a restart, and what guards would refuse (exit code 1).
     Check(CheckArgs),
     /// Say where clients would go, and why.
     ///
@@ -62,6 +67,15 @@ pub enum Command {
     /// Looks into databases, asks no daemon: those of --config, or the files that are named, or the
     /// embedded one.
     Geoip(GeoipArgs),
+    /// Print the JSON Schema (2020-12) of a file of the configuration.
+    ///
+    /// Editors check and complete with it: a file that begins with a line
+    /// `# yaml-language-server: $schema=nearpoint.schema.json` names it.
+    Schema {
+        /// Of this file.
+        #[arg(default_value = "config")]
+        of: SchemaOf,
+    },
     /// Print a completion script.
     ///
     /// For bash: nearpoint completions bash > /etc/bash_completion.d/nearpoint
@@ -76,11 +90,26 @@ pub enum Command {
     Demo(DemoArgs),
 }
 
+/// A file of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// The main file, and files that it includes.
+    Config,
+    /// The list of access points.
+    DcOptions,
+}
+
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     /// The configuration.
     pub config: PathBuf,
+    /// Compare it with what the running daemon goes by.
+    #[arg(long)]
+    pub against_running: bool,
+    /// The daemon that is asked.
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -7,14 +7,15 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::args::CheckArgs;
-use super::{BAD_CONFIG, output};
+use super::preview::{self, Preview};
+use super::{BAD_CONFIG, FAILED, output};
 use crate::admin::facts::GeoipFact;
-use crate::config::Geoip;
+use crate::config::{Config, Geoip};
 use crate::geoip::Databases;
 use crate::{config, reload};
 
 /// The answer of `nearpoint check --json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct CheckView {
     /// The file that was checked.
     pub config: String,
@@ -24,36 +25,59 @@ pub(super) struct CheckView {
     pub problems: Vec<String>,
     /// What was noticed and changes nothing.
     pub notes: Vec<String>,
+    /// What a reload would change; of a valid configuration, when that was asked for.
+    pub against_running: Option<Preview>,
 }
 
 /// Reads the configuration and its databases as the daemon would, and prints what was found; ends
 /// with 64 if there is a problem.
 pub(super) fn check(args: &CheckArgs) -> ExitCode {
-    let view = CheckView::of(&args.config);
+    let (mut view, config) = CheckView::of(&args.config);
+    if args.against_running
+        && let Some(config) = config
+    {
+        match preview::of(&config, &args.daemon.admin) {
+            Ok(preview) => view.against_running = Some(preview),
+            Err(error) => return output::fail(&error.to_string(), FAILED),
+        }
+    }
     let printed = match args.json {
         true => output::print_json(&view),
         false => output::print(&text(&view)),
     };
-    match view.valid {
-        true => printed,
-        false => ExitCode::from(BAD_CONFIG),
+    let is_refused = |preview: &Preview| preview.refused_by_guards.is_some();
+    match (view.valid, view.against_running.as_ref().is_some_and(is_refused)) {
+        (false, _) => ExitCode::from(BAD_CONFIG),
+        (true, true) => ExitCode::from(FAILED),
+        (true, false) => printed,
     }
 }
 
 impl CheckView {
-    fn of(config: &Path) -> Self {
-        let (geoip, mut problems, mut notes) = match config::load(config) {
-            Ok(loaded) => (Some(loaded.config.geoip), Vec::new(), texts(&loaded.notes)),
-            Err(error) => (config::readable_geoip(config), texts(&error.problems), Vec::new()),
+    /// What there is to say of the configuration, and the configuration if it is valid.
+    fn of(path: &Path) -> (Self, Option<Config>) {
+        let (mut problems, mut notes) = (Vec::new(), Vec::new());
+        let config = match config::load(path) {
+            Ok(loaded) => {
+                notes = texts(&loaded.notes);
+                Some(loaded.config)
+            }
+            Err(error) => {
+                problems = texts(&error.problems);
+                None
+            }
         };
-        if let Some(geoip) = &geoip {
+        let geoip = config.as_ref().map(|config| config.geoip.clone());
+        if let Some(geoip) = &geoip.or_else(|| config::readable_geoip(path)) {
             match reload::open_databases(geoip) {
                 Ok(databases) => notes.extend(stale(geoip, &databases)),
                 Err(errors) => problems.extend(texts(&errors.0)),
             }
         }
         let valid = problems.is_empty();
-        Self { config: config.display().to_string(), valid, problems, notes }
+        let named = path.display().to_string();
+        let view = Self { config: named, valid, problems, notes, against_running: None };
+        (view, config.filter(|_| valid))
     }
 }
 
@@ -77,6 +101,7 @@ fn text(view: &CheckView) -> String {
     }];
     lines.extend(view.problems.iter().map(|problem| format!("  {problem}")));
     lines.extend(view.notes.iter().map(|note| format!("note: {note}")));
+    lines.extend(view.against_running.iter().map(preview::text));
     lines.join("\n")
 }
 
@@ -91,6 +116,7 @@ mod tests {
             valid: true,
             problems: Vec::new(),
             notes: vec!["dc_options: 2 duplicates merged".into()],
+            against_running: None,
         };
         assert_eq!(text(&view), "nearpoint.yaml is valid\nnote: dc_options: 2 duplicates merged");
         view.problems = vec!["dcs[0].id: 0 is no DC".into(), "listeners: none".into()];
@@ -116,7 +142,8 @@ mod tests {
             ("xyzzy: 1", vec!["xyzzy: unknown key"]),
         ] {
             std::fs::write(&main, format!("{listeners}\n{keys}"))?;
-            let view = CheckView::of(&main);
+            let (view, config) = CheckView::of(&main);
+            assert!(config.is_none());
             assert!(!view.valid);
             assert_eq!(view.problems.len(), expected.len(), "{:?}", view.problems);
             for (problem, part) in view.problems.iter().zip(expected) {

@@ -8,7 +8,9 @@ mod client;
 mod explain;
 mod geoip;
 mod output;
+mod preview;
 mod run;
+mod schema;
 mod status;
 mod table;
 
@@ -39,6 +41,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         },
         Command::Status(args) => status::ask(&args),
         Command::Geoip(args) => geoip::look_up(&args),
+        Command::Schema { of } => schema::print(of),
         Command::Completions { shell } => completions(shell),
         Command::Demo(args) => show_demo(&args),
     }

@@ -3,47 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::routing::topology::{
-    ConnectLimits, DcSpec, HealthSettings, ListenerRoute, Revision, Route, TopologySpec,
-};
-use crate::routing::{Coordinates, DcId, Policy, Topology};
+use crate::routing::topology::{DcSpec, ListenerRoute, Revision, Route, TopologySpec};
+use crate::routing::{DcId, Topology};
 
 use super::daemon::{Admin, Bind, Metrics};
 use super::dc_options::Listed;
-use super::dcs::{DcDraft, default_name, unlisted};
+use super::dcs::{default_name, unlisted};
+use super::draft::RoutingDraft;
 use super::finding::Findings;
 use super::key_path::KeyPath;
 use super::listener::ListenerDraft;
-
-/// What the main file says about routing.
-pub(super) struct RoutingDraft {
-    pub(super) dcs: Vec<DcDraft>,
-    pub(super) listeners: Vec<ListenerDraft>,
-    pub(super) policy: Policy,
-    pub(super) connect: ConnectLimits,
-    /// Of DCs that say nothing else.
-    pub(super) health: HealthSettings,
-    pub(super) startup_grace: Duration,
-    pub(super) edge: Option<Coordinates>,
-}
 
 /// Checks that no id and no name is given twice.
 pub(super) fn check_unique(draft: &RoutingDraft, problems: &Findings) {
     let mut ids = BTreeMap::new();
     let mut names = BTreeMap::new();
     for dc in &draft.dcs {
-        let Some(id) = dc.id else { continue };
+        let id = dc.id;
         if let Some(first) = ids.insert(id, &dc.path) {
             problems.add(&dc.path.key("id"), format!("{id} is already the id of {first}"));
             continue;
         }
-        let name = dc.name(id);
-        if let Some(first) = names.insert(name.clone(), &dc.path) {
+        let name = &*dc.name;
+        if let Some(first) = names.insert(name, &dc.path) {
             let text = format!("`{name}` is already the name of {first}");
             problems.add(&dc.path.key("name"), text);
-        } else if is_default_name_of_another(&name, id) {
+        } else if is_default_name_of_another(name, id) {
             let text = format!("`{name}` is how another DC is called when it has no name");
             problems.add(&dc.path.key("name"), text);
         }
@@ -127,10 +113,10 @@ fn clash(address: SocketAddr, other: SocketAddr, first: &KeyPath) -> String {
     }
 }
 
-/// Checks that listeners name DCs that exist: in `dcs`, or in `dc_options`.
+/// Checks that listeners and rules name DCs that exist: in `dcs`, or in `dc_options`.
 pub(super) fn check_routes(draft: &RoutingDraft, options: &[Listed], problems: &Findings) {
-    let described = draft.dcs.iter().filter_map(|dc| dc.id);
-    let known: BTreeSet<DcId> = described.chain(options.iter().map(|(id, _)| *id)).collect();
+    let described = draft.dcs.iter().map(|dc| dc.id);
+    let known: BTreeSet<DcId> = described.chain(options.iter().map(|it| it.dc)).collect();
     for ListenerDraft { path, route, .. } in &draft.listeners {
         if let Route::Dc(id) = route.route {
             if !known.contains(&id) {
@@ -145,6 +131,9 @@ pub(super) fn check_routes(draft: &RoutingDraft, options: &[Listed], problems: &
             problems.add(&path.key("dcs"), unknown_dc(*id));
         }
     }
+    for (id, path) in draft.policy.named_dcs().filter(|(id, _)| !known.contains(id)) {
+        problems.add(&path, unknown_dc(id));
+    }
 }
 
 fn unknown_dc(id: DcId) -> String {
@@ -154,21 +143,19 @@ fn unknown_dc(id: DcId) -> String {
 /// Builds the topology of drafts without problems. DCs that only one of the files knows are noted.
 pub(super) fn assemble(
     draft: RoutingDraft,
-    options: Vec<Listed>,
+    options: &[Listed],
     revision: Revision,
     (notes, options_notes): (&Findings, &Findings),
 ) -> Topology {
     let mut dcs: BTreeMap<DcId, DcSpec> = BTreeMap::new();
     let mut paths = BTreeMap::new();
     for dc in &draft.dcs {
-        if let Some(id) = dc.id {
-            dcs.insert(id, dc.spec(id));
-            paths.insert(id, &dc.path);
-        }
+        dcs.insert(dc.id, dc.spec());
+        paths.insert(dc.id, &dc.path);
     }
-    for (id, access_point) in options {
-        let dc = dcs.entry(id).or_insert_with(|| unlisted(id, draft.health));
-        dc.access_points.push(access_point);
+    for option in options {
+        let dc = dcs.entry(option.dc).or_insert_with(|| unlisted(option.dc, draft.health));
+        dc.access_points.push(option.spec());
     }
     for (id, dc) in &dcs {
         match paths.get(id) {
@@ -188,7 +175,7 @@ pub(super) fn assemble(
         revision,
         dcs: dcs.into_values().collect(),
         routes,
-        policy: draft.policy,
+        policy: draft.policy.policy,
         connect: draft.connect,
         edge: draft.edge,
         startup_grace: draft.startup_grace,

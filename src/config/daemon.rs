@@ -1,14 +1,14 @@
 //! `guards`, `memory`, `shutdown`, `admin`, `metrics`, `log`: the process around the data plane.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::node::Node;
-use super::reader::{Cursor, Section};
-use super::values::{
-    Parsed, duration, percent, shown, size, socket_address, spoken, spoken_size, text, word,
-};
+use super::finding::Findings;
+use super::key_path::KeyPath;
+use super::tree;
+pub use super::tree::{EmptyDc, LogFormat, LogLevel};
+use super::value::{Host, NotYet, spoken, spoken_size};
 
 /// What a reload may not do unless forced. Scope: every source of configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,29 +20,10 @@ pub struct Guards {
     pub empty_dc: EmptyDc,
 }
 
-/// Whether a reload may leave a DC without access points.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EmptyDc {
-    /// The reload is refused.
-    Refuse,
-    /// The reload goes ahead.
-    Allow,
-}
-
-impl Default for Guards {
-    fn default() -> Self {
-        Self { max_removed: 50, empty_dc: EmptyDc::Refuse }
-    }
-}
-
-impl Guards {
-    pub(super) fn read(cursor: &Cursor<'_>) -> Self {
-        let default = Self::default();
-        let empty_dc = word(&[("refuse", EmptyDc::Refuse), ("allow", EmptyDc::Allow)]);
-        cursor.section(|keys| Self {
-            max_removed: keys.or("max_removed", default.max_removed, percent),
-            empty_dc: keys.or("empty_dc", default.empty_dc, empty_dc),
-        })
+impl From<&tree::Guards> for Guards {
+    fn from(tree: &tree::Guards) -> Self {
+        let tree::Guards { max_removed, max_moved: NotYet, empty_dc } = tree;
+        Self { max_removed: max_removed.get(), empty_dc: *empty_dc }
     }
 }
 
@@ -57,27 +38,16 @@ pub struct Memory {
     pub pipe_size: u64,
 }
 
-impl Default for Memory {
-    fn default() -> Self {
-        Self { pending: 256 << 20, pipes: 48 << 20, pipe_size: 256 << 10 }
-    }
-}
-
 impl Memory {
-    pub(super) fn read(cursor: &Cursor<'_>) -> Self {
-        let default = Self::default();
-        cursor.section(|keys| {
-            let pending = keys.or("pending", default.pending, size(64 << 10..=1 << 40));
-            let pipes = keys.key("pipes");
-            // Below 64 KiB a pipe costs more calls than a copy.
-            let pipe_size = keys.or("pipe_size", default.pipe_size, size(64 << 10..=16 << 20));
-            let all = pipes.read(size(0..=1 << 40)).unwrap_or(default.pipes);
-            if all != 0 && all < pipe_size {
-                let (all, one) = (spoken_size(all), spoken_size(pipe_size));
-                pipes.problem(format!("{all} does not hold one pipe of {one}"));
-            }
-            Self { pending, pipes: all, pipe_size }
-        })
+    pub(super) fn new(tree: &tree::Memory, problems: &Findings) -> Self {
+        let tree::Memory { pending, pipes, pipe_size } = tree;
+        let (all, one) = (pipes.bytes(), pipe_size.bytes());
+        if all != 0 && all < one {
+            let path = KeyPath::default().key("memory").key("pipes");
+            let (all, one) = (spoken_size(all), spoken_size(one));
+            problems.add(&path, format!("{all} does not hold one pipe of {one}"));
+        }
+        Self { pending: pending.bytes(), pipes: all, pipe_size: one }
     }
 }
 
@@ -90,26 +60,15 @@ pub struct Shutdown {
     pub deadline: Duration,
 }
 
-impl Default for Shutdown {
-    fn default() -> Self {
-        Self { grace: Duration::from_secs(2), deadline: Duration::from_secs(30) }
-    }
-}
-
 impl Shutdown {
-    pub(super) fn read(cursor: &Cursor<'_>) -> Self {
-        let default = Self::default();
-        let within_a_day = duration(Duration::ZERO..=Duration::from_secs(86_400));
-        cursor.section(|keys| {
-            let grace = keys.or("grace", default.grace, &within_a_day);
-            let key = keys.key("deadline");
-            let deadline = key.read(&within_a_day).unwrap_or(default.deadline);
-            if deadline < grace {
-                let (short, long) = (spoken(deadline), spoken(grace));
-                key.problem(format!("{short} is shorter than `shutdown.grace`, {long}"));
-            }
-            Self { grace, deadline }
-        })
+    pub(super) fn new(tree: &tree::Shutdown, problems: &Findings) -> Self {
+        let (grace, deadline) = (tree.grace.get(), tree.deadline.get());
+        if deadline < grace {
+            let path = KeyPath::default().key("shutdown").key("deadline");
+            let (short, long) = (spoken(deadline), spoken(grace));
+            problems.add(&path, format!("{short} is shorter than `shutdown.grace`, {long}"));
+        }
+        Self { grace, deadline }
     }
 }
 
@@ -140,86 +99,30 @@ pub enum Bind {
     Off,
 }
 
-impl Default for Admin {
-    fn default() -> Self {
-        Self { bind: loopback(9900), allowed_hosts: vec!["localhost".into(), "127.0.0.1".into()] }
+impl Bind {
+    fn new(address: Option<SocketAddr>) -> Self {
+        address.map_or(Self::Off, Self::Tcp)
     }
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        Self { bind: loopback(9901) }
-    }
-}
-
-impl Admin {
-    pub(super) fn read(cursor: &Cursor<'_>) -> Self {
-        let default = Self::default();
-        cursor.section(|keys| {
-            let bind = read_bind(keys, default.bind);
-            if let Bind::Tcp(address) = bind
-                && !address.ip().is_loopback()
-            {
-                keys.key("bind").problem(format!(
-                    "{address} is outside loopback, which needs tokens: not in this version"
-                ));
+impl From<&tree::Admin> for Admin {
+    fn from(tree: &tree::Admin) -> Self {
+        let tree::Admin { bind, tokens_file: _, tls: _, allowed_hosts } = tree;
+        let address = bind.value().map(|address| address.get());
+        let mut hosts: Vec<Arc<str>> = allowed_hosts.iter().map(Host::get).collect();
+        if let Some(address) = address {
+            let own: Arc<str> = address.ip().to_string().into();
+            if !hosts.contains(&own) {
+                hosts.push(own);
             }
-            let hosts = keys.key("allowed_hosts");
-            let mut allowed_hosts = match hosts.node() {
-                Some(_) => hosts.list(host),
-                None => default.allowed_hosts,
-            };
-            if let Bind::Tcp(address) = bind {
-                let own: Arc<str> = address.ip().to_string().into();
-                if !allowed_hosts.contains(&own) {
-                    allowed_hosts.push(own);
-                }
-            }
-            Self { bind, allowed_hosts }
-        })
-    }
-
-    /// Whether other hosts are answered than before, beside those that `bind` brings.
-    pub(super) fn answers_other_hosts(&self, before: &Self) -> bool {
-        let is_own = |host: &str| {
-            [self.bind, before.bind].into_iter().any(|bind| match bind {
-                Bind::Tcp(address) => address.ip().to_string() == host,
-                Bind::Off => false,
-            })
-        };
-        let others = |hosts: &[Arc<str>]| -> Vec<Arc<str>> {
-            hosts.iter().filter(|host| !is_own(host)).cloned().collect()
-        };
-        others(&self.allowed_hosts) != others(&before.allowed_hosts)
+        }
+        Self { bind: Bind::new(address), allowed_hosts: hosts }
     }
 }
 
-impl Metrics {
-    pub(super) fn read(cursor: &Cursor<'_>) -> Self {
-        let default = Self::default();
-        cursor.section(|keys| Self { bind: read_bind(keys, default.bind) })
-    }
-}
-
-fn read_bind(keys: &mut Section<'_>, default: Bind) -> Bind {
-    let cursor = keys.key("bind");
-    match cursor.is_word("none") {
-        true => Bind::Off,
-        false => cursor.read(socket_address).map_or(default, Bind::Tcp),
-    }
-}
-
-fn loopback(port: u16) -> Bind {
-    Bind::Tcp((Ipv4Addr::LOCALHOST, port).into())
-}
-
-fn host(node: &Node) -> Parsed<Arc<str>> {
-    let host = text(node)?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
-    let has_port = host.parse::<SocketAddr>().is_ok() || host.matches(':').count() == 1;
-    match host.chars().all(fits) && !has_port {
-        true => Ok(host.to_ascii_lowercase().into()),
-        false => Err(format!("{} is not a host without a port", shown(host))),
+impl From<&tree::Metrics> for Metrics {
+    fn from(tree: &tree::Metrics) -> Self {
+        Self { bind: Bind::new(tree.bind.value().map(|address| address.get())) }
     }
 }
 
@@ -232,33 +135,16 @@ pub struct Log {
     pub format: LogFormat,
 }
 
-/// Severity, from rare to frequent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Something failed.
-    Error,
-    /// Somebody should look.
-    Warn,
-    /// States change.
-    Info,
-    /// Single clients and sessions.
-    Debug,
-    /// Single packets.
-    Trace,
+impl From<&tree::Log> for Log {
+    fn from(tree: &tree::Log) -> Self {
+        Self { level: tree.level, format: tree.format }
+    }
 }
 
-/// The shape of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object on each line.
-    Json,
-}
-
+/// How a program logs that has no configuration.
 impl Default for Log {
     fn default() -> Self {
-        Self { level: LogLevel::Info, format: LogFormat::Text }
+        Self::from(&tree::Log::default())
     }
 }
 
@@ -273,23 +159,5 @@ impl LogLevel {
             Self::Debug => "debug",
             Self::Trace => "trace",
         }
-    }
-}
-
-impl Log {
-    pub(super) fn read(cursor: &Cursor<'_>) -> Self {
-        let default = Self::default();
-        let level = word(&[
-            ("error", LogLevel::Error),
-            ("warn", LogLevel::Warn),
-            ("info", LogLevel::Info),
-            ("debug", LogLevel::Debug),
-            ("trace", LogLevel::Trace),
-        ]);
-        let format = word(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
-        cursor.section(|keys| Self {
-            level: keys.or("level", default.level, level),
-            format: keys.or("format", default.format, format),
-        })
     }
 }

@@ -1,25 +1,26 @@
-//! `dc_options`: the list of access points, in the shapes that dumps of Telegram's
-//! `help.getConfig` have and that people write.
+//! `dc_options`: the list of access points as it was written, to one entry for each of them.
 //!
 //! A bare list of entries or an object with `dc_options: [...]`, whose other fields are ignored. An
 //! entry has its flags as truth values or as the integer `flags` of the TL constructor
 //! `dcOption#18b7a10d`.
 
+mod listed;
 mod merge;
-mod secret;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use crate::routing::DcId;
-use crate::routing::topology::{AccessPointFlags, AccessPointSpec};
+use crate::routing::topology::AccessPointFlags;
 
-use super::dcs::{MOST_WEIGHT, WEIGHT, dc_id};
+pub(super) use listed::Listed;
+
+use super::de;
 use super::finding::Findings;
 use super::key_path::KeyPath;
 use super::node::Node;
-use super::reader::{Cursor, Section};
-use super::values::{Parsed, count, flag, integer, plain, shown, text, word};
+use super::rules::{NEEDS_ASNS, read_clients};
+use super::tree::{self, AccessPoint};
+use super::value::{Flag, Given, List, Secret};
 
 /// The largest file that is read.
 pub(super) const LIMIT: usize = 16 << 20;
@@ -35,136 +36,130 @@ struct DcOption {
     flags: AccessPointFlags,
     /// `None` when the entry does not say.
     weight: Option<u32>,
+    secret: Option<Secret>,
+    /// Whom it is offered to; everybody when `None`.
+    offered_to: Option<listed::Offer>,
 }
-
-/// An access point and the DC it belongs to.
-pub(super) type Listed = (DcId, AccessPointSpec);
 
 /// The access points of a document, each (DC, address) once, by DC and address. Entries that repeat
-/// one are merged and noted.
-pub(super) fn read(root: &Node, problems: &Findings, notes: &Findings) -> Vec<Listed> {
-    let Some(list) = find_list(root, problems) else {
-        problems.add(&KeyPath::default(), format!("has no `{LIST}`"));
-        return Vec::new();
+/// one are merged and noted. `knows_asns` says whether clients can be matched by autonomous system.
+pub(super) fn read(
+    root: &Node,
+    knows_asns: bool,
+    (problems, notes): (&Findings, &Findings),
+) -> Vec<Listed> {
+    let (list, path) = match (root, root.entry(LIST)) {
+        (Node::Map(_), Some(list)) => (list, KeyPath::default().key(LIST)),
+        (Node::Map(_), None) => {
+            problems.add(&KeyPath::default(), format!("has no `{LIST}`"));
+            return Vec::new();
+        }
+        (bare, _) => (bare, KeyPath::root(LIST)),
     };
-    if list.is_empty_list() {
-        list.problem("has no entries");
+    if list.is_empty() && !matches!(list, Node::Map(_)) {
+        problems.add(&path, "has no entries");
     }
-    let options = list.items().filter_map(|entry| read_entry(&entry, notes));
-    let merged = merge::merge(options, notes).into_iter().map(|option| {
-        let access_point = AccessPointSpec {
-            address: option.address,
-            flags: option.flags,
-            weight: option.weight.unwrap_or(WEIGHT),
-            offered_to: Arc::default(),
-        };
-        (option.dc, access_point)
+    let entries: List<AccessPoint> = de::read(list, path.clone(), problems).unwrap_or_default();
+    let options = entries.into_indexed().filter_map(|(index, entry)| {
+        let path = path.index(index);
+        if !knows_asns && entry.offered_to.get().is_some_and(|clients| !clients.asn.is_absent()) {
+            problems.add(&path.key("for").key("asn"), NEEDS_ASNS);
+        }
+        read_entry(&entry, path, list.element(index), (problems, notes))
     });
-    merged.collect()
+    merge::merge(options, notes)
 }
 
-/// The list itself; `None` for an object without one. Paths read the same in both shapes.
-fn find_list<'a>(root: &'a Node, problems: &'a Findings) -> Option<Cursor<'a>> {
-    let Node::Map(entries) = root else {
-        return Some(Cursor::root(root, KeyPath::root(LIST), problems));
-    };
-    let (_, list) = entries.iter().find(|(key, _)| key == LIST)?;
-    Some(Cursor::root(list, KeyPath::default().key(LIST), problems))
-}
-
-fn read_entry(cursor: &Cursor<'_>, notes: &Findings) -> Option<DcOption> {
-    cursor.section(|keys| {
-        keys.or("_", (), word(&[("dcOption", ()), ("DcOption", ())]));
-        let dc = keys.required("id", dc_id);
-        let ip = read_ip(keys);
-        let port = keys.required("port", port);
-        let flags = read_flags(keys, ip, notes);
-        keys.key("secret").read(secret::check);
-        let weight = keys.key("weight").read(count(1..=MOST_WEIGHT));
-        keys.key("protocols").list(word(&[("tcp", ())]));
-        Some(DcOption {
-            path: keys.path().clone(),
-            dc: dc?,
-            address: SocketAddr::new(ip?, port?),
-            flags,
-            weight,
-        })
+/// The entry, with what it needs; `None` when something of that is missing, which is told, or was bad.
+fn read_entry(
+    entry: &AccessPoint,
+    path: KeyPath,
+    node: Option<&Node>,
+    (problems, notes): (&Findings, &Findings),
+) -> Option<DcOption> {
+    for protocol in entry.protocols.iter() {
+        match protocol {
+            tree::ListedProtocol::Tcp => {}
+            tree::ListedProtocol::Udp(later) => match *later {},
+        }
+    }
+    if entry.id.is_absent() {
+        problems.need(&path, node, "id");
+    }
+    let ip = read_ip(entry, &path, node, problems);
+    if entry.port.is_absent() {
+        problems.need(&path, node, "port");
+    }
+    let flags = read_flags(entry, ip, &path, notes);
+    let offered_to = entry.offered_to.get().and_then(|clients| {
+        let node = node.and_then(|node| node.entry("for"));
+        let matching = read_clients(clients, &path.key("for"), node, problems)?;
+        Some(listed::Offer { written: clients.clone(), matching })
+    });
+    Some(DcOption {
+        dc: entry.id.get()?.get(),
+        address: SocketAddr::new(ip?, entry.port.get()?.get()),
+        flags,
+        weight: entry.weight.get().map(|weight| weight.get()),
+        secret: entry.secret.get().and_then(|secret| secret.get()).cloned(),
+        offered_to,
+        path,
     })
 }
 
 /// `ip_address`, or `ip` for short.
-fn read_ip(keys: &mut Section<'_>) -> Option<IpAddr> {
-    let long = keys.key("ip_address");
-    let short = keys.key("ip");
-    match (long.node(), short.node()) {
-        (Some(_), Some(_)) => {
-            short.problem("repeats `ip_address`");
+fn read_ip(
+    entry: &AccessPoint,
+    path: &KeyPath,
+    node: Option<&Node>,
+    problems: &Findings,
+) -> Option<IpAddr> {
+    let given = |key| node.is_some_and(|node| node.entry(key).is_some());
+    match (given("ip_address"), given("ip")) {
+        (true, true) => {
+            problems.add(&path.key("ip"), "repeats `ip_address`");
             None
         }
-        (Some(_), None) => long.read(ip),
-        (None, Some(_)) => short.read(ip),
-        (None, None) => {
-            keys.problem("needs `ip_address`");
+        (false, false) => {
+            problems.add(path, "needs `ip_address`");
             None
         }
+        (true, false) | (false, true) => {
+            entry.ip_address.get().or(entry.ip.get()).map(|ip| ip.get())
+        }
     }
-}
-
-fn ip(node: &Node) -> Parsed<IpAddr> {
-    let given = text(node)?;
-    let ip: IpAddr = given.parse().map_err(|_| format!("{} is not an IP address", shown(given)))?;
-    plain(ip)?;
-    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
-    match ip.is_unspecified() || ip.is_multicast() || broadcast {
-        true => Err(format!("{ip} is not the address of a machine")),
-        false => Ok(ip),
-    }
-}
-
-fn port(node: &Node) -> Parsed<u16> {
-    let number = integer(node)?;
-    let port = u16::try_from(number).ok().filter(|port| *port != 0);
-    port.ok_or_else(|| format!("{number} is not a port"))
 }
 
 /// The flags, as truth values or by their bits in TL. The address says of which family it is; an
 /// `ipv6` that says otherwise is noted: no push should fail over what decides nothing.
-fn read_flags(keys: &mut Section<'_>, ip: Option<IpAddr>, notes: &Findings) -> AccessPointFlags {
-    let bits = keys.key("flags").read(flag_bits);
-    let mut given = |key, bit: u32| {
-        let named = keys.key(key).read(|node| match node {
-            Node::Null => Ok(None),
-            node => flag(node).map(Some),
-        });
-        let by_bit = bits.map(|bits| bits & (1 << bit) != 0);
-        named.flatten().into_iter().chain(by_bit).reduce(|a, b| a || b)
+fn read_flags(
+    entry: &AccessPoint,
+    ip: Option<IpAddr>,
+    path: &KeyPath,
+    notes: &Findings,
+) -> AccessPointFlags {
+    let given = |named: &Given<Flag>, bit: u32| {
+        let named = named.get().and_then(|flag| flag.get());
+        let by_bit = entry.flags.get().map(|bits| bits.has(bit));
+        named.into_iter().chain(by_bit).reduce(|a, b| a || b)
     };
-    let ipv6 = given("ipv6", 0);
-    let flags = AccessPointFlags {
-        media_only: given("media_only", 1).unwrap_or_default(),
-        tcpo_only: given("tcpo_only", 2).unwrap_or_default(),
-        cdn: given("cdn", 3).unwrap_or_default(),
-        static_address: given("static", 4).unwrap_or_default(),
-        this_port_only: given("this_port_only", 5).unwrap_or_default(),
-    };
-    if let (Some(ip), Some(ipv6)) = (ip, ipv6)
+    if let (Some(ip), Some(ipv6)) = (ip, given(&entry.ipv6, 0))
         && ip.is_ipv6() != ipv6
     {
         let text = match ipv6 {
             true => format!("is flagged `ipv6`, but {ip} is IPv4; the address counts"),
             false => format!("{ip} is IPv6, but the flag `ipv6` is off; the address counts"),
         };
-        notes.add(keys.path(), text);
+        notes.add(path, text);
     }
-    flags
-}
-
-fn flag_bits(node: &Node) -> Parsed<u32> {
-    let number = integer(node)?;
-    // TL calls it `#`, 32 bits, which some dump as a signed number.
-    let unsigned = u32::try_from(number).ok();
-    let signed = i32::try_from(number).map(i32::cast_unsigned).ok();
-    unsigned.or(signed).ok_or_else(|| format!("{number} has more than 32 bits of flags"))
+    let is = |named, bit| given(named, bit).unwrap_or_default();
+    AccessPointFlags {
+        media_only: is(&entry.media_only, 1),
+        tcpo_only: is(&entry.tcpo_only, 2),
+        cdn: is(&entry.cdn, 3),
+        static_address: is(&entry.static_address, 4),
+        this_port_only: is(&entry.this_port_only, 5),
+    }
 }
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ const LINE_BUDGET: usize = 8 << 20;
 const DEEPEST_BRACKETS: usize = 512;
 
 /// A parsed document that still knows its text.
-pub(super) struct Document<'t> {
-    text: &'t str,
+pub(super) struct Document {
+    text: String,
     format: Format,
     /// Its content.
     pub(super) root: Node,
@@ -40,21 +40,21 @@ enum Format {
     Json,
 }
 
-impl<'t> Document<'t> {
+impl Document {
     /// Parses at most `limit` bytes. What looks like JSON is tried as JSON first: it knows escapes
     /// that YAML does not (surrogate pairs, which dumps of a `config` contain).
-    pub(super) fn parse(bytes: &'t [u8], limit: usize) -> Result<Self, SyntaxError> {
+    pub(super) fn parse(bytes: &[u8], limit: usize) -> Result<Self, SyntaxError> {
         if bytes.len() > limit {
             return Err(SyntaxError {
                 line: None,
                 text: format!("is larger than {} MiB", limit >> 20),
             });
         }
-        let text = std::str::from_utf8(bytes).map_err(|error| SyntaxError {
-            line: Some(1 + count_lines(&bytes[..error.valid_up_to()])),
+        let without_mark = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        let text = std::str::from_utf8(without_mark).map_err(|error| SyntaxError {
+            line: Some(1 + count_lines(&without_mark[..error.valid_up_to()])),
             text: "is not UTF-8 text".to_owned(),
         })?;
-        let text = text.trim_start_matches('\u{feff}');
         let read = |format: Format| {
             let budget = Cell::new(4 * text.len() + 1024);
             format.read(text, NodeSeed { budget: &budget })
@@ -66,7 +66,8 @@ impl<'t> Document<'t> {
             },
             false => (Format::Yaml, read(Format::Yaml)?),
         };
-        Ok(Self { text, format, root, line_budget: Cell::new(LINE_BUDGET.max(text.len())) })
+        let line_budget = Cell::new(LINE_BUDGET.max(text.len()));
+        Ok(Self { text: text.to_owned(), format, root, line_budget })
     }
 
     /// The line of a node, from 1; none for the document as a whole. The parsers tell positions in errors only, so they are asked to
@@ -78,7 +79,7 @@ impl<'t> Document<'t> {
         }
         let left = self.line_budget.get().checked_sub(self.text.len())?;
         self.line_budget.set(left);
-        self.format.read(self.text, Walk { steps: &steps }).err()?.line
+        self.format.read(&self.text, Walk { steps: &steps }).err()?.line
     }
 }
 

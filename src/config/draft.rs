@@ -1,22 +1,26 @@
-//! The main file, read key by key.
+//! The main file, read, and checked as far as it can be alone.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::routing::topology::Revision;
+use crate::routing::Coordinates;
+use crate::routing::topology::{ConnectLimits, HealthSettings};
 
-use super::Config;
-use super::assemble::{RoutingDraft, assemble, check_binds, check_unique};
+use super::assemble::{check_binds, check_unique};
 use super::daemon::{Admin, Guards, Log, Memory, Metrics, Shutdown};
-use super::dc_options::Listed;
-use super::dcs::{DcDraft, read_connect, read_global_health, read_policy};
+use super::dcs::{DcDraft, connect_limits, global_health};
 use super::edge::{Edge, Geoip};
 use super::finding::Findings;
+use super::key_path::KeyPath;
 use super::listener::ListenerDraft;
-use super::reader::Cursor;
-use super::values::text;
+use super::node::Node;
+use super::rules::{NEEDS_ASNS, PolicyDraft};
+use super::{de, tree};
 
 /// What the main file says. Where it had problems the defaults stand.
 pub(super) struct Draft {
+    /// As it was written, with the defaults filled in.
+    pub(super) tree: tree::Main,
     pub(super) edge: Edge,
     pub(super) dc_options: PathBuf,
     pub(super) geoip: Geoip,
@@ -29,69 +33,64 @@ pub(super) struct Draft {
     pub(super) log: Log,
 }
 
+/// What the main file says about routing.
+pub(super) struct RoutingDraft {
+    pub(super) dcs: Vec<DcDraft>,
+    pub(super) listeners: Vec<ListenerDraft>,
+    pub(super) policy: PolicyDraft,
+    pub(super) connect: ConnectLimits,
+    /// Of DCs that say nothing else.
+    pub(super) health: HealthSettings,
+    pub(super) startup_grace: Duration,
+    pub(super) edge: Option<Coordinates>,
+}
+
 impl Draft {
     /// `base` is where relative paths begin.
-    pub(super) fn read(root: &Cursor<'_>, base: &Path) -> Self {
-        root.section(|keys| {
-            let edge = Edge::read(&keys.key("edge"), base);
-            let list = keys.key("dc_options").read(|node| text(node).map(PathBuf::from));
-            let geoip = Geoip::read(&keys.key("geoip"), base);
-            let (health, startup_grace) = read_global_health(&keys.key("health"));
-            let dcs = keys.key("dcs").items();
-            let dcs = dcs.map(|dc| DcDraft::read(&dc, &health)).collect();
-            let listeners = keys.key("listeners");
-            if listeners.is_empty_list() {
-                keys.problem("needs `listeners`, a list of at least one");
-            }
-            Self {
-                routing: RoutingDraft {
-                    dcs,
-                    listeners: listeners.items().map(|one| ListenerDraft::read(&one)).collect(),
-                    policy: read_policy(&keys.key("policy")),
-                    connect: read_connect(&keys.key("connect")),
-                    health,
-                    startup_grace,
-                    edge: edge.location.map(|place| place.coordinates),
-                },
-                edge,
-                dc_options: base.join(list.unwrap_or_else(|| "dc_options.yaml".into())),
-                geoip,
-                guards: Guards::read(&keys.key("guards")),
-                memory: Memory::read(&keys.key("memory")),
-                shutdown: Shutdown::read(&keys.key("shutdown")),
-                admin: Admin::read(&keys.key("admin")),
-                metrics: Metrics::read(&keys.key("metrics")),
-                log: Log::read(&keys.key("log")),
-            }
-        })
-    }
-
-    /// Checks what only the whole file shows.
-    pub(super) fn check(&self, problems: &Findings) {
-        check_unique(&self.routing, problems);
-        check_binds(&self.routing.listeners, &self.admin, &self.metrics, problems);
-    }
-
-    /// The configuration, if there were no problems.
-    pub(super) fn into_config(
-        self,
-        options: Vec<Listed>,
-        revision: Revision,
-        notes: (&Findings, &Findings),
-    ) -> Config {
-        let listeners = self.routing.listeners.iter();
-        Config {
-            edge: self.edge,
-            dc_options: self.dc_options,
-            geoip: self.geoip,
-            listeners: listeners.map(|draft| draft.listener.clone()).collect(),
-            topology: assemble(self.routing, options, revision, notes),
-            guards: self.guards,
-            memory: self.memory,
-            shutdown: self.shutdown,
-            admin: self.admin,
-            metrics: self.metrics,
-            log: self.log,
+    pub(super) fn read(root: &Node, base: &Path, told: (&Findings, &Findings)) -> Self {
+        let (problems, _) = told;
+        let tree: tree::Main = de::read(root, KeyPath::default(), problems).unwrap_or_default();
+        let edge = Edge::new(&tree.edge, base);
+        let geoip = Geoip::new(&tree.geoip, base, problems);
+        let element = |key: &'static str, index| {
+            let path = KeyPath::default().key(key).index(index);
+            (path, root.entry(key).and_then(|list| list.element(index)))
+        };
+        let dcs = tree.dcs.indexed().filter_map(|(index, dc)| {
+            let (path, node) = element("dcs", index);
+            DcDraft::new(dc, &tree.health, path, node, problems)
+        });
+        let listeners = tree.listeners.indexed().map(|(index, listener)| {
+            let (path, node) = element("listeners", index);
+            ListenerDraft::new(listener, path, node, told)
+        });
+        let policy = PolicyDraft::new(&tree.policy, root.entry("policy"), told);
+        if geoip.asn_database.is_none() {
+            policy.asn_matches().for_each(|path| problems.add(&path, NEEDS_ASNS));
         }
+        let draft = Self {
+            routing: RoutingDraft {
+                dcs: dcs.collect(),
+                listeners: listeners.collect(),
+                policy,
+                connect: connect_limits(&tree.connect, problems),
+                health: global_health(&tree.health, problems),
+                startup_grace: tree.health.startup_grace.get(),
+                edge: edge.location.map(|place| place.coordinates),
+            },
+            edge,
+            dc_options: tree.dc_options.beside(base),
+            geoip,
+            guards: (&tree.guards).into(),
+            memory: Memory::new(&tree.memory, problems),
+            shutdown: Shutdown::new(&tree.shutdown, problems),
+            admin: (&tree.admin).into(),
+            metrics: (&tree.metrics).into(),
+            log: (&tree.log).into(),
+            tree,
+        };
+        check_unique(&draft.routing, problems);
+        check_binds(&draft.routing.listeners, &draft.admin, &draft.metrics, problems);
+        draft
     }
 }

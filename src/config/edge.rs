@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::routing::{ClientAddr, Place};
+use crate::routing::Place;
 
-use super::node::Node;
-use super::place;
-use super::reader::Cursor;
-use super::values::{Parsed, count, name, network, text};
+use super::finding::Findings;
+use super::key_path::KeyPath;
+use super::tree::{self, Overrides};
+use super::value::client_network;
 
 /// This edge. Scope: the process.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,38 +40,21 @@ pub enum Workers {
 
 impl Default for Edge {
     fn default() -> Self {
-        Self { name: "edge".into(), location: None, workers: Workers::default(), state_dir: None }
+        Self::new(&tree::Edge::default(), Path::new(""))
     }
 }
 
 impl Edge {
     /// `base` is where relative paths begin.
-    pub(super) fn read(cursor: &Cursor<'_>, base: &Path) -> Self {
-        let default = Self::default();
-        cursor.section(|keys| Self {
-            name: keys.or("name", default.name, name),
-            location: place::read(&keys.key("location")),
-            workers: keys.or("workers", default.workers, workers),
-            state_dir: keys
-                .key("state_dir")
-                .read_unless_none(|node| text(node).map(|path| base.join(path))),
-        })
-    }
-}
-
-fn workers(node: &Node) -> Parsed<Workers> {
-    match node {
-        Node::Text(word) if word == "auto" => Ok(Workers::Auto),
-        Node::Integer(_) => {
-            let threads = count(1..=1024)(node)?;
-            Ok(NonZeroU32::new(threads).map_or(Workers::Auto, Workers::Count))
+    pub(super) fn new(tree: &tree::Edge, base: &Path) -> Self {
+        let tree::Edge { name, location, workers, state_dir } = tree;
+        let threads = workers.value().and_then(|threads| NonZeroU32::new(threads.get()));
+        Self {
+            name: name.get(),
+            location: location.value().and_then(|place| place.resolve()),
+            workers: threads.map_or(Workers::Auto, Workers::Count),
+            state_dir: state_dir.value().map(|path| path.beside(base)),
         }
-        Node::Null
-        | Node::Bool(_)
-        | Node::Float(_)
-        | Node::Text(_)
-        | Node::List(_)
-        | Node::Map(_) => Err("is not `auto` or a number of threads".to_owned()),
     }
 }
 
@@ -102,49 +85,35 @@ pub enum GeoipDatabase {
 
 impl Geoip {
     /// `base` is where relative paths begin.
-    pub(super) fn read(cursor: &Cursor<'_>, base: &Path) -> Self {
-        let default = Self::default();
-        let database = |node: &Node| {
-            text(node).map(|path| match path {
-                "embedded" => GeoipDatabase::Embedded,
-                path => GeoipDatabase::File(base.join(path)),
-            })
-        };
-        cursor.section(|keys| Self {
-            database: keys.or("database", default.database, database),
-            asn_database: keys
-                .key("asn_database")
-                .read_unless_none(|node| text(node).map(|path| base.join(path))),
-            overrides: read_overrides(&keys.key("overrides")),
-            default: place::read(&keys.key("default")),
-        })
-    }
-}
-
-fn read_overrides(cursor: &Cursor<'_>) -> Vec<(IpNet, Place)> {
-    let mut seen = BTreeSet::new();
-    let mut overrides = Vec::new();
-    for (key, entry) in cursor.entries() {
-        match network(key) {
-            Ok(network) if !seen.insert(network) => entry.problem("is given twice"),
-            Ok(network) if carries_v4(network) => entry.problem(format!(
-                "{network} matches nobody: its addresses carry IPv4 addresses, and clients are \
-                 looked up by those; name the IPv4 network"
-            )),
-            Ok(network) if entry.is_word("none") => {
-                entry.problem(format!("{network} needs a place"));
-            }
-            Ok(network) => overrides.extend(place::read(&entry).map(|place| (network, place))),
-            Err(text) => entry.problem(text),
+    pub(super) fn new(tree: &tree::Geoip, base: &Path, problems: &Findings) -> Self {
+        let tree::Geoip { database, asn_database, overrides, default } = tree;
+        Self {
+            database: match database.value() {
+                None => GeoipDatabase::Embedded,
+                Some(path) => GeoipDatabase::File(path.beside(base)),
+            },
+            asn_database: asn_database.value().map(|path| path.beside(base)),
+            overrides: placed(overrides, problems),
+            default: default.value().and_then(|place| place.resolve()),
         }
     }
-    overrides.sort_by_key(|(network, _)| *network);
-    overrides
 }
 
-/// Whether all of an IPv6 network lies where addresses are IPv4 ones in other clothes: NAT64, 6to4,
-/// Teredo.
-fn carries_v4(network: IpNet) -> bool {
-    let carries = |ip| ClientAddr::new(ip).ip() != ip;
-    carries(network.network()) && carries(network.broadcast())
+/// The overrides in the order of the networks, each once.
+fn placed(overrides: &Overrides, problems: &Findings) -> Vec<(IpNet, Place)> {
+    let mut seen = BTreeSet::new();
+    let mut placed = Vec::new();
+    for (key, place) in overrides.iter() {
+        let path = || KeyPath::default().key("geoip").key("overrides").key(key.to_owned());
+        match client_network(key) {
+            Ok(network) if !seen.insert(network) => problems.add(&path(), "is given twice"),
+            Ok(network) => {
+                placed
+                    .extend(place.and_then(|place| place.resolve()).map(|place| (network, place)));
+            }
+            Err(text) => problems.add(&path(), text),
+        }
+    }
+    placed.sort_by_key(|(network, _)| *network);
+    placed
 }

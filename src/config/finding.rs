@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::document::Document;
 use super::key_path::KeyPath;
 use super::load::Sources;
+use super::node::Node;
 
 /// The most findings of one kind told about one file; a damaged file of 10,000 entries has as many.
 const MOST: usize = 100;
@@ -47,7 +48,7 @@ pub struct ConfigError {
     /// The files whose repair may help; `None` when the main file could not be read far enough to
     /// name the others.
     #[serde(skip)]
-    pub sources: Option<Sources>,
+    pub sources: Option<Box<Sources>>,
 }
 
 impl fmt::Display for ConfigError {
@@ -78,6 +79,13 @@ impl Findings {
         self.found.borrow_mut().push((path.clone(), text.into()));
     }
 
+    /// Takes note of a key that the mapping at `path` lacks. One that is there and bad has been told.
+    pub(super) fn need(&self, path: &KeyPath, mapping: Option<&Node>, key: &str) {
+        if mapping.and_then(|mapping| mapping.entry(key)).is_none() {
+            self.add(path, format!("needs `{key}`"));
+        }
+    }
+
     /// Whether there is nothing to tell.
     pub(super) fn is_empty(&self) -> bool {
         self.found.borrow().is_empty()
@@ -93,23 +101,43 @@ impl Findings {
         self.more.set(self.more.get() + 1);
     }
 
-    /// Everything found, in the order of the lines.
-    pub(super) fn into_list(self, file: &Path, document: &Document<'_>) -> Vec<Finding> {
-        let finding =
-            |line, path: String, text| Finding { file: file.to_owned(), line, path, text };
+    /// Everything found, in the order of the files and lines; `locate` tells them.
+    pub(super) fn into_list<'f>(self, locate: impl Fn(&KeyPath) -> Located<'f>) -> Vec<Finding> {
         let found = self.found.into_inner().into_iter();
-        let mut list: Vec<Finding> = found
-            .map(|(path, text)| finding(document.line_of(&path), path.to_string(), text))
+        let mut list: Vec<(usize, Finding)> = found
+            .map(|(path, text)| {
+                let Located { order, file, line } = locate(&path);
+                let path = path.to_string();
+                (order, Finding { file: file.to_owned(), line, path, text })
+            })
             .collect();
         // Without a line: the file as a whole comes first, what lies beyond the budget last.
-        list.sort_by_key(|finding| match finding.line {
-            None if finding.path.is_empty() => 0,
-            line => line.unwrap_or(usize::MAX),
+        list.sort_by_key(|(order, finding)| match finding.line {
+            None if finding.path.is_empty() => (*order, 0),
+            line => (*order, line.unwrap_or(usize::MAX)),
         });
+        let mut list: Vec<Finding> = list.into_iter().map(|(_, finding)| finding).collect();
         if self.more.get() > 0 {
             let text = format!("and {} more of this kind", self.more.get());
-            list.push(finding(None, String::new(), text));
+            let file = locate(&KeyPath::default()).file.to_owned();
+            list.push(Finding { file, line: None, path: String::new(), text });
         }
         list
+    }
+}
+
+/// Where in which file something is.
+pub(super) struct Located<'f> {
+    /// Of the file, among those that are told together.
+    pub(super) order: usize,
+    pub(super) file: &'f Path,
+    /// From 1, where the text allows.
+    pub(super) line: Option<usize>,
+}
+
+impl<'f> Located<'f> {
+    /// In a document that is alone.
+    pub(super) fn within(file: &'f Path, document: &Document, path: &KeyPath) -> Self {
+        Self { order: 0, file, line: document.line_of(path) }
     }
 }

@@ -1,9 +1,12 @@
 //! What a reload may not do by accident: empty a DC, leave it none that serves ordinary sessions, or
 //! lose most of the access points.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::routing::topology::AccessPointFlags;
 use crate::routing::{AccessPointId, DcId, Topology};
@@ -57,11 +60,56 @@ impl fmt::Display for GuardRefusal {
 
 impl std::error::Error for GuardRefusal {}
 
-/// Compares what serves with what is about to. Retiring access points have left already.
+/// The access points of a configuration, and whether each serves ordinary sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing(BTreeMap<AccessPointId, bool>);
+
+impl Listing {
+    /// Of a topology. Those that retire have left already.
+    #[must_use]
+    pub fn of(topology: &Topology) -> Self {
+        let all = topology.access_points().iter();
+        let present = all.filter(|access_point| !access_point.retiring);
+        Self(present.map(|it| (it.id, it.flags.serves_main())).collect())
+    }
+
+    /// Of an effective configuration, as [`Config::effective`](super::Config::effective) or a running
+    /// daemon tells it; `None` for anything else.
+    #[must_use]
+    pub fn of_effective(configuration: &Value) -> Option<Self> {
+        let list = configuration["dc_options"].as_array()?.iter();
+        let entries = list.map(|entry| {
+            let address = SocketAddr::new(
+                entry["ip_address"].as_str()?.parse().ok()?,
+                u16::try_from(entry["port"].as_u64()?).ok()?,
+            );
+            let dc = DcId(u16::try_from(entry["id"].as_u64()?).ok()?);
+            let flag = |name: &str| entry[name].as_bool().unwrap_or_default();
+            let flags = AccessPointFlags {
+                media_only: flag("media_only"),
+                cdn: flag("cdn"),
+                ..AccessPointFlags::default()
+            };
+            Some((AccessPointId { dc, address }, flags.serves_main()))
+        });
+        entries.collect::<Option<_>>().map(Self)
+    }
+
+    /// The DCs that have any access point, and whether one of them serves ordinary sessions.
+    fn dcs(&self) -> BTreeMap<DcId, bool> {
+        let mut dcs = BTreeMap::new();
+        for (id, serves_main) in &self.0 {
+            *dcs.entry(id.dc).or_default() |= serves_main;
+        }
+        dcs
+    }
+}
+
+/// Compares what serves with what is about to.
 ///
 /// # Errors
 /// With everything that `guards` forbid.
-pub fn check(old: &Topology, new: &Topology, guards: &Guards) -> Result<(), GuardRefusal> {
+pub fn check(old: &Listing, new: &Listing, guards: &Guards) -> Result<(), GuardRefusal> {
     let (emptied, without_main) = match guards.empty_dc {
         EmptyDc::Refuse => emptied(old, new),
         EmptyDc::Allow => Default::default(),
@@ -75,40 +123,24 @@ pub fn check(old: &Topology, new: &Topology, guards: &Guards) -> Result<(), Guar
 }
 
 /// The DCs that would have no access point left, and those that would have none of class main.
-fn emptied(old: &Topology, new: &Topology) -> (Vec<u16>, Vec<u16>) {
+fn emptied(old: &Listing, new: &Listing) -> (Vec<u16>, Vec<u16>) {
     let (mut emptied, mut without_main) = (Vec::new(), Vec::new());
-    for id in old.dcs().iter().map(|dc| dc.id) {
-        if any_of(old, id, |_| true) && !any_of(new, id, |_| true) {
-            emptied.push(id.0);
-        } else if any_of(old, id, AccessPointFlags::serves_main)
-            && !any_of(new, id, AccessPointFlags::serves_main)
-        {
-            without_main.push(id.0);
+    let after = new.dcs();
+    for (id, serves_main) in old.dcs() {
+        match after.get(&id) {
+            None => emptied.push(id.0),
+            Some(false) if serves_main => without_main.push(id.0),
+            Some(_) => {}
         }
     }
     (emptied, without_main)
 }
 
-/// Whether any access point of the DC that has not left is such.
-fn any_of(topology: &Topology, dc: DcId, such: impl Fn(AccessPointFlags) -> bool) -> bool {
-    let dc = topology.find_dc(dc);
-    dc.is_some_and(|dc| {
-        let mut members = topology.access_points_of(dc);
-        members.any(|(_, member)| !member.retiring && such(member.flags))
-    })
-}
-
-fn removal(old: &Topology, new: &Topology, max_percent: u8) -> Option<Removal> {
-    let of = present(old).count();
-    let removed = present(old).filter(|id| new.find_access_point(*id).is_none()).count();
+fn removal(old: &Listing, new: &Listing, max_percent: u8) -> Option<Removal> {
+    let of = old.0.len();
+    let removed = old.0.keys().filter(|id| !new.0.contains_key(id)).count();
     let too_many = removed * 100 > of * usize::from(max_percent);
     too_many.then_some(Removal { removed, of, max_percent })
-}
-
-/// The access points that have not left.
-fn present(topology: &Topology) -> impl Iterator<Item = AccessPointId> {
-    let all = topology.access_points().iter();
-    all.filter(|access_point| !access_point.retiring).map(|access_point| access_point.id)
 }
 
 #[cfg(test)]

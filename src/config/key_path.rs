@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
-use super::values::shown;
+use super::value::shown;
 
 /// A way from the root of a document to one of its nodes. Shares its beginning with its siblings, so
 /// that a step costs one allocation however deep it is.
@@ -53,18 +53,6 @@ impl KeyPath {
         steps
     }
 
-    /// The path without its indexes, `dcs[].location.lat`: what all elements have in common.
-    pub(super) fn pattern(&self) -> String {
-        let mut pattern = self.label.to_owned();
-        for step in self.steps() {
-            match step {
-                Step::Key(key) => push_key(&mut pattern, &key),
-                Step::Index(_) => pattern.push_str("[]"),
-            }
-        }
-        pattern
-    }
-
     fn step(&self, step: Step) -> Self {
         Self { label: self.label, last: Some(Rc::new(Link { before: self.last.clone(), step })) }
     }
@@ -105,7 +93,6 @@ mod tests {
         let root = KeyPath::default();
         let lat = root.key("dcs").index(2).key("location").key("lat");
         assert_eq!(lat.to_string(), "dcs[2].location.lat");
-        assert_eq!(lat.pattern(), "dcs[].location.lat");
         assert_eq!(root.to_string(), "");
         let network = root.key("geoip").key("overrides").key("10.0.0.0/8");
         assert_eq!(network.to_string(), r#"geoip.overrides["10.0.0.0/8"]"#);

@@ -11,17 +11,10 @@ use crate::routing::sticky::WhenDown;
 use crate::routing::topology::{ListenerRoute, Route};
 use crate::routing::{DcId, Sticky};
 
-use super::dcs::dc_id;
+use super::finding::Findings;
 use super::key_path::KeyPath;
-use super::reader::Cursor;
-use super::values::{count, duration, name, network, socket_address, text, word};
-
-const HOUR: Duration = Duration::from_secs(3600);
-const MONTH: Duration = Duration::from_secs(30 * 86_400);
-const TENTH: Duration = Duration::from_millis(100);
-const SECOND: Duration = Duration::from_secs(1);
-/// The kernel's MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL.
-const LONGEST_KEEPALIVE: Duration = Duration::from_secs(32_767);
+use super::node::Node;
+use super::{tree, value};
 
 /// What clients connect to. How it routes them is in the topology, under its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,40 +82,6 @@ pub struct Keepalive {
     pub count: u32,
 }
 
-impl Default for ProxyProtocol {
-    fn default() -> Self {
-        Self { accept_from: Vec::new(), timeout: Duration::from_secs(3) }
-    }
-}
-
-impl Default for ListenerLimits {
-    fn default() -> Self {
-        Self { sessions: 100_000 }
-    }
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self { idle: Duration::from_secs(600), half_close: Duration::from_secs(30) }
-    }
-}
-
-impl Default for TcpOptions {
-    fn default() -> Self {
-        Self {
-            backlog: 4096,
-            keepalive: Keepalive::default(),
-            user_timeout: Duration::from_secs(60),
-        }
-    }
-}
-
-impl Default for Keepalive {
-    fn default() -> Self {
-        Self { idle: Duration::from_secs(60), interval: Duration::from_secs(15), count: 3 }
-    }
-}
-
 /// A listener as it was read, with its route, before anybody knows which DCs there are.
 pub(super) struct ListenerDraft {
     pub(super) path: KeyPath,
@@ -131,134 +90,109 @@ pub(super) struct ListenerDraft {
 }
 
 impl ListenerDraft {
-    pub(super) fn read(cursor: &Cursor<'_>) -> Self {
-        cursor.section(|keys| {
-            let name = keys.required("name", name);
-            let bind = keys.key("bind");
-            if bind.is_empty_list() {
-                keys.problem("needs `bind`, a list of at least one address");
-            }
-            keys.or("protocol", (), word(&[("tcp", ())]));
-            let listener = Listener {
-                name: name.unwrap_or_default(),
-                bind: bind.list(socket_address),
-                proxy_protocol: ProxyProtocol::read(&keys.key("proxy_protocol")),
-                limits: ListenerLimits::read(&keys.key("limits")),
-                timeouts: Timeouts::read(&keys.key("timeouts")),
-                tcp: TcpOptions::read(&keys.key("tcp")),
-            };
-            Self {
-                path: keys.path().clone(),
-                listener,
-                route: ListenerRoute {
-                    route: read_route(&keys.key("route")),
-                    dcs: read_dcs(&keys.key("dcs")),
-                    sticky: read_sticky(&keys.key("sticky")),
-                },
-            }
-        })
-    }
-}
-
-fn read_route(cursor: &Cursor<'_>) -> Route {
-    const SHAPES: &str = "is not `nearest` or `{dc: N}`";
-    if cursor.node().is_none() || cursor.is_word("nearest") {
-        return Route::Nearest;
-    }
-    if !cursor.is_mapping() {
-        cursor.problem(SHAPES);
-        return Route::Nearest;
-    }
-    cursor.section(|keys| {
-        if keys.is_empty() {
-            keys.problem(SHAPES);
+    /// `node` is what was written of it.
+    pub(super) fn new(
+        tree: &tree::Listener,
+        path: KeyPath,
+        node: Option<&Node>,
+        (problems, notes): (&Findings, &Findings),
+    ) -> Self {
+        if tree.name.is_absent() {
+            problems.need(&path, node, "name");
         }
-        let dc = keys.key("dc").read(dc_id);
-        dc.map_or(Route::Nearest, Route::Dc)
-    })
-}
-
-fn read_dcs(cursor: &Cursor<'_>) -> Option<BTreeSet<DcId>> {
-    if cursor.node().is_none() || cursor.is_word("all") {
-        return None;
-    }
-    if cursor.is_empty_list() {
-        cursor.problem("names no DC; `all` allows every one");
-    }
-    Some(cursor.list(dc_id).into_iter().collect())
-}
-
-fn read_sticky(cursor: &Cursor<'_>) -> Option<Sticky> {
-    let default = Sticky::default();
-    if cursor.is_word("none") {
-        return None;
-    }
-    let when_down = word(&[("move", WhenDown::Move), ("refuse", WhenDown::Refuse)]);
-    Some(cursor.section(|keys| Sticky {
-        ttl: keys.or("ttl", default.ttl, duration(SECOND..=12 * MONTH)),
-        clients: keys.or("clients", default.clients, count(1..=100_000_000)),
-        when_down: keys.or("when_down", default.when_down, when_down),
-    }))
-}
-
-impl ProxyProtocol {
-    fn read(cursor: &Cursor<'_>) -> Self {
-        let default = Self::default();
-        cursor.section(|keys| {
-            let networks = keys.key("accept_from");
-            Self {
-                accept_from: networks.list(|node| text(node).and_then(network)),
-                timeout: keys.or("timeout", default.timeout, duration(TENTH..=HOUR)),
+        let bind = node.and_then(|node| node.entry("bind"));
+        if bind.is_none_or(Node::is_empty) {
+            problems.add(&path, "needs `bind`, a list of at least one address");
+        }
+        let listener = Listener {
+            name: tree.name.get().map(value::Name::get).unwrap_or_default(),
+            bind: tree.bind.iter().map(|address| address.get()).collect(),
+            proxy_protocol: (&tree.proxy_protocol).into(),
+            limits: (&tree.limits).into(),
+            timeouts: (&tree.timeouts).into(),
+            tcp: TcpOptions::new(&tree.tcp, &path.key("tcp"), problems),
+        };
+        let (route, sticky) = match tree.route {
+            tree::Route::Nearest => (Route::Nearest, tree.sticky.0.value().map(Sticky::from)),
+            tree::Route::Dc(id) => {
+                if node.is_some_and(|node| node.entry("sticky").is_some()) {
+                    let text = "means nothing here: `route` fixes the DC of every client";
+                    notes.add(&path.key("sticky"), text);
+                }
+                (Route::Dc(id.get()), None)
             }
-        })
+            tree::Route::Mtproto(later) => match later {},
+        };
+        let dcs = allowed(tree, &path, node, problems);
+        Self { path, listener, route: ListenerRoute { route, dcs, sticky } }
     }
 }
 
-impl ListenerLimits {
-    fn read(cursor: &Cursor<'_>) -> Self {
-        let default = Self::default();
-        cursor.section(|keys| Self {
-            sessions: keys.or("sessions", default.sessions, count(1..=10_000_000)),
-        })
+fn allowed(
+    tree: &tree::Listener,
+    path: &KeyPath,
+    node: Option<&Node>,
+    problems: &Findings,
+) -> Option<BTreeSet<DcId>> {
+    let list = tree.dcs.value()?;
+    let given = node.and_then(|node| node.entry("dcs"));
+    if given.is_some_and(Node::is_empty) {
+        problems.add(&path.key("dcs"), "names no DC; `all` allows every one");
+    }
+    Some(list.iter().map(|id| id.get()).collect())
+}
+
+impl From<&tree::Sticky> for Sticky {
+    fn from(tree: &tree::Sticky) -> Self {
+        Self {
+            ttl: tree.ttl.get(),
+            clients: tree.clients.get(),
+            when_down: match tree.when_down {
+                tree::WhenDown::Move => WhenDown::Move,
+                tree::WhenDown::Refuse => WhenDown::Refuse,
+            },
+        }
     }
 }
 
-impl Timeouts {
-    fn read(cursor: &Cursor<'_>) -> Self {
-        let default = Self::default();
-        cursor.section(|keys| Self {
-            idle: keys.or("idle", default.idle, duration(TENTH..=MONTH)),
-            half_close: keys.or("half_close", default.half_close, duration(TENTH..=MONTH)),
-        })
+impl From<&tree::ProxyProtocol> for ProxyProtocol {
+    fn from(tree: &tree::ProxyProtocol) -> Self {
+        Self {
+            accept_from: tree.accept_from.iter().map(|network| network.get()).collect(),
+            timeout: tree.timeout.get(),
+        }
+    }
+}
+
+impl From<&tree::Limits> for ListenerLimits {
+    fn from(tree: &tree::Limits) -> Self {
+        Self { sessions: tree.sessions.get() }
+    }
+}
+
+impl From<&tree::Timeouts> for Timeouts {
+    fn from(tree: &tree::Timeouts) -> Self {
+        Self { idle: tree.idle.get(), half_close: tree.half_close.get() }
     }
 }
 
 impl TcpOptions {
-    fn read(cursor: &Cursor<'_>) -> Self {
-        let default = Self::default();
-        cursor.section(|keys| Self {
-            backlog: keys.or("backlog", default.backlog, count(1..=65_535)),
-            keepalive: Keepalive::read(&keys.key("keepalive")),
-            user_timeout: keys.or("user_timeout", default.user_timeout, duration(SECOND..=HOUR)),
-        })
-    }
-}
-
-impl Keepalive {
-    fn read(cursor: &Cursor<'_>) -> Self {
-        let default = Self::default();
-        let seconds = |node: &_| {
-            let time = duration(SECOND..=LONGEST_KEEPALIVE)(node)?;
-            match time.subsec_nanos() {
-                0 => Ok(time),
-                _ => Err("keepalive counts whole seconds".to_owned()),
+    fn new(tree: &tree::Tcp, path: &KeyPath, problems: &Findings) -> Self {
+        let tree::Tcp {
+            backlog,
+            keepalive: tree::Keepalive { idle, interval, count },
+            user_timeout,
+        } = tree;
+        for (key, time) in [("idle", idle), ("interval", interval)] {
+            if time.get().subsec_nanos() != 0 {
+                let path = path.key("keepalive").key(key);
+                problems.add(&path, "keepalive counts whole seconds");
             }
-        };
-        cursor.section(|keys| Self {
-            idle: keys.or("idle", default.idle, seconds),
-            interval: keys.or("interval", default.interval, seconds),
-            // The kernel's MAX_TCP_KEEPCNT.
-            count: keys.or("count", default.count, count(1..=127)),
-        })
+        }
+        Self {
+            backlog: backlog.get(),
+            keepalive: Keepalive { idle: idle.get(), interval: interval.get(), count: count.get() },
+            user_timeout: user_timeout.get(),
+        }
     }
 }

@@ -1,26 +1,22 @@
 //! Files -> configuration.
 
-use std::fmt;
-use std::fs;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use crate::routing::topology::Revision;
 
-use super::assemble::check_routes;
-use super::document::Document;
+use super::assemble::{assemble, check_routes};
 use super::draft::Draft;
 use super::edge::{Geoip, GeoipDatabase};
-use super::finding::{ConfigError, Finding, Findings};
+use super::effective::Effective;
+use super::finding::{ConfigError, Finding, Findings, Located};
 use super::key_path::KeyPath;
+use super::main_files::{self, MainFiles, base_of};
 use super::node::Node;
-use super::reader::Cursor;
-use super::{Config, dc_options};
-
-/// The largest main file that is read.
-const MAIN_LIMIT: usize = 1 << 20;
+use super::read::{File, open, read_at_most};
+use super::{Config, dc_options, de};
 
 /// A configuration that may run.
 #[derive(Clone, Debug)]
@@ -38,6 +34,8 @@ pub struct Loaded {
 pub struct Sources {
     /// The main file.
     pub main: PathBuf,
+    /// The files that the main file includes.
+    pub included: Vec<PathBuf>,
     /// The list of access points.
     pub dc_options: PathBuf,
     /// The GeoIP database, unless it is the embedded one.
@@ -50,8 +48,9 @@ impl Sources {
     /// All of them, each once.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         let both = [self.main.as_path(), self.dc_options.as_path()];
+        let included = self.included.iter().map(PathBuf::as_path);
         let asn = self.asn.as_deref().filter(|asn| self.geoip.as_deref() != Some(*asn));
-        both.into_iter().chain(self.geoip.as_deref()).chain(asn)
+        both.into_iter().chain(included).chain(self.geoip.as_deref()).chain(asn)
     }
 
     /// Whether this is the file of a database, which may be large.
@@ -61,39 +60,29 @@ impl Sources {
     }
 }
 
-/// The content of a file and the name it is told about by.
-#[derive(Clone, Copy, Debug)]
-pub struct File<'a> {
-    /// Its path; relative paths within a main file begin beside it.
-    pub path: &'a Path,
-    /// Its content.
-    pub bytes: &'a [u8],
-}
-
-/// Reads the main file and the list of access points that it names.
+/// Reads the main file, what it includes, and the list of access points that it names.
 ///
 /// # Errors
-/// With all problems of both files; also when one cannot be read.
+/// With all problems of all files; also when one cannot be read.
 pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
-    let unreadable = |file: &Path, error: Unreadable| Finding {
+    let unreadable = |file: &Path, text: String| Finding {
         file: file.to_owned(),
         line: None,
         path: String::new(),
-        text: error.to_string(),
+        text,
     };
-    let bytes = read_at_most(path, MAIN_LIMIT)
-        .map_err(|error| ConfigError { problems: vec![unreadable(path, error)], sources: None })?;
+    let bytes = read_at_most(path, main_files::LIMIT).map_err(|error| ConfigError {
+        problems: vec![unreadable(path, error.to_string())],
+        sources: None,
+    })?;
     let main = Main::read(File { path, bytes: &bytes })?;
-    match read_at_most(&main.draft.dc_options, dc_options::LIMIT) {
-        Ok(bytes) => {
-            let list = main.draft.dc_options.clone();
-            main.complete(File { path: &list, bytes: &bytes })
-        }
+    let list = main.draft.dc_options.clone();
+    match read_at_most(&list, dc_options::LIMIT) {
+        Ok(bytes) => main.complete(File { path: &list, bytes: &bytes }),
         Err(error) => {
-            let sources = Some(main.sources());
-            let problem = unreadable(&main.draft.dc_options, error);
-            let mut problems = main.problems.into_list(path, &main.document);
-            problems.push(problem);
+            let sources = Some(Box::new(main.sources()));
+            let mut problems = main.into_problems();
+            problems.push(unreadable(&list, error.to_string()));
             Err(ConfigError { problems, sources })
         }
     }
@@ -103,92 +92,58 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
 /// problems of the rest: so that a bad database can be told beside them.
 #[must_use]
 pub fn readable_geoip(path: &Path) -> Option<Geoip> {
-    let bytes = read_at_most(path, MAIN_LIMIT).ok()?;
-    let document = Document::parse(&bytes, MAIN_LIMIT).ok()?;
+    let bytes = read_at_most(path, main_files::LIMIT).ok()?;
+    let files = MainFiles::read(File { path, bytes: &bytes }).ok()?;
     let problems = Findings::default();
-    let Node::Map(entries) = &document.root else { return None };
-    let (_, node) = entries.iter().find(|(key, _)| key == "geoip")?;
-    let section = Cursor::root(node, KeyPath::default().key("geoip"), &problems);
-    let geoip = Geoip::read(&section, base_of(path));
+    let section = files.root.entry("geoip")?;
+    let tree = de::read(section, KeyPath::default().key("geoip"), &problems)?;
+    let geoip = Geoip::new(&tree, base_of(path), &problems);
     problems.is_empty().then_some(geoip)
 }
 
-/// Where relative paths of the main file begin.
-fn base_of(main: &Path) -> &Path {
-    main.parent().unwrap_or(Path::new(""))
-}
-
 /// Makes a configuration of texts that have been read already: the main file, and the list of access
-/// points, whichever file that came from.
+/// points, whichever file that came from. What the main file includes is read from beside it.
 ///
 /// # Errors
-/// With all problems of both.
+/// With all problems of all of them.
 pub fn parse(main: File<'_>, dc_options: File<'_>) -> Result<Loaded, ConfigError> {
     Main::read(main)?.complete(dc_options)
 }
 
-/// Why a file has no content.
-enum Unreadable {
-    /// A directory, a pipe or a device.
-    NotAFile,
-    /// The system would not read it.
-    Failed(io::Error),
-}
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAFile => f.write_str("is not a file"),
-            Self::Failed(error) => write!(f, "cannot be read: {error}"),
-        }
-    }
-}
-
-/// One byte more than `limit` shows that a file is too large.
-fn read_at_most(path: &Path, limit: usize) -> Result<Vec<u8>, Unreadable> {
-    // Asked before opening, which would wait for the writer of a pipe.
-    if !fs::metadata(path).map_err(Unreadable::Failed)?.is_file() {
-        return Err(Unreadable::NotAFile);
-    }
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(Unreadable::Failed)?;
-    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(Unreadable::Failed)?;
-    Ok(bytes)
-}
-
-fn open<'t>(file: File<'t>, limit: usize) -> Result<Document<'t>, ConfigError> {
-    Document::parse(file.bytes, limit).map_err(|error| ConfigError {
-        problems: vec![Finding {
-            file: file.path.to_owned(),
-            line: error.line,
-            path: String::new(),
-            text: error.text,
-        }],
-        sources: None,
-    })
-}
-
 /// The main file, read; what it says of DCs waits for the list of access points.
-struct Main<'t> {
-    file: File<'t>,
-    document: Document<'t>,
+struct Main {
+    path: PathBuf,
+    files: MainFiles,
     problems: Findings,
+    notes: Findings,
     draft: Draft,
 }
 
-impl<'t> Main<'t> {
-    fn read(file: File<'t>) -> Result<Self, ConfigError> {
-        let document = open(file, MAIN_LIMIT)?;
-        let problems = Findings::default();
-        let root = Cursor::root(&document.root, KeyPath::default(), &problems);
-        let draft = Draft::read(&root, base_of(file.path));
-        draft.check(&problems);
-        Ok(Self { file, document, problems, draft })
+impl Main {
+    fn read(file: File<'_>) -> Result<Self, ConfigError> {
+        let files = MainFiles::read(file)?;
+        let (problems, notes) = (Findings::default(), Findings::default());
+        let draft = Draft::read(&files.root, base_of(file.path), (&problems, &notes));
+        let main = Self { path: file.path.to_owned(), files, problems, notes, draft };
+        // A file that could not be read may be the one that has them.
+        let listeners = main.files.root.entry("listeners");
+        let is_mapping = matches!(main.files.root, Node::Map(_) | Node::Null);
+        if is_mapping && main.is_whole() && listeners.is_none_or(Node::is_empty) {
+            let text = "needs `listeners`, a list of at least one";
+            main.problems.add(&KeyPath::default(), text);
+        }
+        Ok(main)
+    }
+
+    /// Whether all included files could be read, and fit together.
+    fn is_whole(&self) -> bool {
+        self.files.problems.is_empty()
     }
 
     fn sources(&self) -> Sources {
         Sources {
-            main: self.file.path.to_owned(),
+            main: self.path.clone(),
+            included: self.files.included.clone(),
             dc_options: self.draft.dc_options.clone(),
             geoip: match &self.draft.geoip.database {
                 GeoipDatabase::Embedded => None,
@@ -198,33 +153,66 @@ impl<'t> Main<'t> {
         }
     }
 
+    /// All problems of the main file and what it includes.
+    fn into_problems(mut self) -> Vec<Finding> {
+        let mut problems = std::mem::take(&mut self.files.problems);
+        problems.append(&mut self.problems.into_list(|path| self.files.locate(path)));
+        problems
+    }
+
     fn complete(self, file: File<'_>) -> Result<Loaded, ConfigError> {
         let sources = self.sources();
-        let Self { file: main, document, problems, draft } = self;
         let list = match open(file, dc_options::LIMIT) {
             Ok(list) => list,
             Err(mut error) => {
-                let mut all = problems.into_list(main.path, &document);
-                all.append(&mut error.problems);
-                return Err(ConfigError { problems: all, sources: Some(sources) });
+                let mut problems = self.into_problems();
+                problems.append(&mut error.problems);
+                return Err(ConfigError { problems, sources: Some(Box::new(sources)) });
             }
         };
-        let list_problems = Findings::default();
-        let (notes, list_notes) = (Findings::default(), Findings::default());
-        let options = dc_options::read(&list.root, &list_problems, &list_notes);
-        // Entries that could not be read may be the very ones that a listener names.
-        if list_problems.is_empty() {
-            check_routes(&draft.routing, &options, &problems);
+        let within_list = |path: &KeyPath| Located::within(file.path, &list, path);
+        let (list_problems, list_notes) = (Findings::default(), Findings::default());
+        let knows_asns = self.draft.geoip.asn_database.is_some();
+        let options = dc_options::read(&list.root, knows_asns, (&list_problems, &list_notes));
+        // What could not be read may be the very DCs that a listener names.
+        if list_problems.is_empty() && self.is_whole() {
+            check_routes(&self.draft.routing, &options, &self.problems);
         }
-        let mut all = problems.into_list(main.path, &document);
-        all.append(&mut list_problems.into_list(file.path, &list));
-        if !all.is_empty() {
-            return Err(ConfigError { problems: all, sources: Some(sources) });
+        let is_good = self.is_whole() && self.problems.is_empty() && list_problems.is_empty();
+        if !is_good {
+            let mut problems = self.into_problems();
+            problems.append(&mut list_problems.into_list(within_list));
+            return Err(ConfigError { problems, sources: Some(Box::new(sources)) });
         }
-        let config = draft.into_config(options, revision(file.bytes), (&notes, &list_notes));
-        let mut all = notes.into_list(main.path, &document);
-        all.append(&mut list_notes.into_list(file.path, &list));
+        let Self { path: _, files, problems: _, notes, draft } = self;
+        let config = into_config(draft, options, revision(file.bytes), (&notes, &list_notes));
+        let mut all = notes.into_list(|path| files.locate(path));
+        all.append(&mut list_notes.into_list(within_list));
         Ok(Loaded { config, notes: all, sources })
+    }
+}
+
+/// The configuration of a draft that had no problems.
+fn into_config(
+    draft: Draft,
+    options: Vec<dc_options::Listed>,
+    revision: Revision,
+    notes: (&Findings, &Findings),
+) -> Config {
+    let listeners = draft.routing.listeners.iter();
+    Config {
+        edge: draft.edge,
+        dc_options: draft.dc_options,
+        geoip: draft.geoip,
+        listeners: listeners.map(|draft| draft.listener.clone()).collect(),
+        topology: assemble(draft.routing, &options, revision, notes),
+        guards: draft.guards,
+        memory: draft.memory,
+        shutdown: draft.shutdown,
+        admin: draft.admin,
+        metrics: draft.metrics,
+        log: draft.log,
+        effective: Arc::new(Effective::new(draft.tree, options, revision)),
     }
 }
 

@@ -1,36 +1,48 @@
 //! YAML text -> valid [`Config`] -> [`ReloadPlan`].
 //!
-//! A configuration is two documents: the main file, and the list of access points (`dc_options`)
-//! that operations push often. Both are parsed into trees within bounds, then read key by key; all
-//! problems are told at once, each with its path and, where the text allows, its line. What comes
-//! out holds only valid values.
+//! A configuration is two documents: the main file, which may include others, and the list of access
+//! points (`dc_options`) that operations push often. Both are parsed into trees within bounds, and read
+//! into the types of `tree`, which mirror what is written and are the one place where a key is
+//! declared. All problems are told at once, each with its path and, where the text allows, its line.
+//! Then it is checked how values fit together, and what comes out holds only valid values.
+//!
+//! From the same types come the JSON Schema ([`schema`]), the reference in `docs/configuration.md`, and
+//! the effective configuration ([`Config::effective`]), of which two make a [`ReloadPlan`].
 //!
 //! Deliberately not here: watching files, publishing a configuration, opening the GeoIP database.
-//! Each section of the main file has its types, its defaults and its reading in one place; a key is
-//! declared by reading it.
 
 mod assemble;
 mod daemon;
 mod dc_options;
 mod dcs;
+mod de;
 mod document;
 mod draft;
 mod edge;
+mod effective;
 mod finding;
 pub mod guards;
 mod key_path;
 mod listener;
 mod load;
+mod main_files;
 mod node;
-mod not_yet;
-mod place;
 mod plan;
-mod reader;
-mod values;
+mod read;
+mod restart;
+mod rules;
+pub mod schema;
+mod tree;
+mod value;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use crate::routing::Topology;
+
+use effective::Effective;
 
 pub use daemon::{
     Admin, Bind, EmptyDc, Guards, Log, LogFormat, LogLevel, Memory, Metrics, Shutdown,
@@ -39,8 +51,9 @@ pub use edge::{Edge, Geoip, GeoipDatabase, Workers};
 pub use finding::{ConfigError, Finding};
 pub use guards::GuardRefusal;
 pub use listener::{Keepalive, Listener, ListenerLimits, ProxyProtocol, TcpOptions, Timeouts};
-pub use load::{File, Loaded, Sources, load, parse, readable_geoip};
-pub use plan::{Change, ListenerChanges, Name, ReloadPlan};
+pub use load::{Loaded, Sources, load, parse, readable_geoip};
+pub use plan::{Change, KeyChange, ListenerChanges, ReloadPlan};
+pub use read::File;
 
 /// A valid configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +81,26 @@ pub struct Config {
     pub metrics: Metrics,
     /// What is logged.
     pub log: Log,
+    effective: Arc<Effective>,
+}
+
+impl Config {
+    /// The whole tree with the defaults filled in, in a canonical form: lists whose order means nothing
+    /// are sorted, and secrets are `redacted:` and the beginning of their hash. Under `dc_options` is
+    /// the list itself, with `dc_options_file` and `dc_options_revision` beside it.
+    #[must_use]
+    pub fn effective(&self) -> Value {
+        self.effective.to_value()
+    }
+
+    /// What of this configuration is in force in a process that was `started` with another: the
+    /// effective one, with the keys that wait for a restart as they were.
+    #[must_use]
+    pub fn in_force(&self, started: &Self) -> Value {
+        let mut configuration = self.effective();
+        restart::keep(&started.effective(), &mut configuration);
+        configuration
+    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,44 @@ impl Node {
             Self::Map(_) => "a mapping",
         }
     }
+
+    /// The value of a key; `None` when it is not given, or this is no mapping.
+    pub(super) fn entry(&self, key: &str) -> Option<&Self> {
+        match self {
+            Self::Map(entries) => {
+                entries.iter().find(|(name, _)| name == key).map(|(_, node)| node)
+            }
+            Self::Null
+            | Self::Bool(_)
+            | Self::Integer(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::List(_) => None,
+        }
+    }
+
+    /// An element; `None` beyond the end, or when this is no list.
+    pub(super) fn element(&self, index: usize) -> Option<&Self> {
+        match self {
+            Self::List(list) => list.get(index),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Integer(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Map(_) => None,
+        }
+    }
+
+    /// Whether nothing stands here, or a list or a mapping of nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::List(list) => list.is_empty(),
+            Self::Map(entries) => entries.is_empty(),
+            Self::Bool(_) | Self::Integer(_) | Self::Float(_) | Self::Text(_) => false,
+        }
+    }
 }
 
 /// Builds a [`Node`] from any format. What it may build is bounded by a budget of nodes and bytes of

@@ -1,21 +1,26 @@
 //! What a reload would change: for logs, and for operators who ask before they reload.
 
+mod difference;
+
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::routing::Topology;
+use super::{Config, restart};
+use difference::{difference, identity};
 
-use super::Config;
-use super::listener::Listener;
+/// The most changed keys that are named in one line.
+const MOST_NAMED: usize = 5;
 
 /// The difference between a running configuration and a new one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReloadPlan {
+    /// Every key whose value differs, and every DC, listener and access point that comes or goes.
+    pub changes: Vec<KeyChange>,
     /// Keys whose new value waits for a restart.
-    pub needs_restart: Vec<&'static str>,
+    pub needs_restart: Vec<String>,
     /// What happens to listeners.
     pub listeners: ListenerChanges,
     /// DCs that come and go.
@@ -30,34 +35,38 @@ pub struct ReloadPlan {
     pub routing_changed: bool,
 }
 
-/// Listeners by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ListenerChanges {
-    /// Get sockets.
-    pub added: Vec<Name>,
-    /// Lose their sockets; sessions stay.
-    pub removed: Vec<Name>,
-    /// Listen at other addresses: sockets of new ones are opened, those of gone ones are closed, those
-    /// of addresses that stay are kept.
-    pub rebound: Vec<Name>,
-    /// Keep their sockets. New sessions go by the new settings, a new backlog holds at once.
-    pub adjusted: Vec<Name>,
-    /// Are not touched.
-    pub unchanged: Vec<Name>,
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyChange {
+    /// Where: `listeners[clients].limits.sessions`. DCs are named by id, listeners by name, access points
+    /// by DC and address.
+    pub path: String,
+    /// What is in force; `None` for what is new.
+    pub before: Option<Value>,
+    /// What would be; `None` for what goes.
+    pub after: Option<Value>,
+    /// Whether it waits for a restart.
+    pub restart: bool,
 }
 
-/// The name of a listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name(pub Arc<str>);
-
-impl Serialize for Name {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
+/// Listeners by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerChanges {
+    /// Get sockets.
+    pub added: Vec<String>,
+    /// Lose their sockets; sessions stay.
+    pub removed: Vec<String>,
+    /// Listen at other addresses: sockets of new ones are opened, those of gone ones are closed, those
+    /// of addresses that stay are kept.
+    pub rebound: Vec<String>,
+    /// Keep their sockets. New sessions go by the new settings, a new backlog holds at once.
+    pub adjusted: Vec<String>,
+    /// Are not touched.
+    pub unchanged: Vec<String>,
 }
 
 /// How many come and go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// New ones.
     pub added: usize,
@@ -65,48 +74,76 @@ pub struct Change {
     pub removed: usize,
 }
 
-type Differs = fn(&Config, &Config) -> bool;
-
-/// Keys that are read once.
-const RESTART: &[(&str, Differs)] = &[
-    ("edge.name", |a, b| a.edge.name != b.edge.name),
-    ("edge.workers", |a, b| a.edge.workers != b.edge.workers),
-    ("memory.pending", |a, b| a.memory.pending != b.memory.pending),
-    ("memory.pipes", |a, b| a.memory.pipes != b.memory.pipes),
-    ("memory.pipe_size", |a, b| a.memory.pipe_size != b.memory.pipe_size),
-    ("admin.bind", |a, b| a.admin.bind != b.admin.bind),
-    ("admin.allowed_hosts", |a, b| b.admin.answers_other_hosts(&a.admin)),
-    ("metrics.bind", |a, b| a.metrics.bind != b.metrics.bind),
-    ("log.level", |a, b| a.log.level != b.log.level),
-    ("log.format", |a, b| a.log.format != b.log.format),
-    ("shutdown.grace", |a, b| a.shutdown.grace != b.shutdown.grace),
-    ("shutdown.deadline", |a, b| a.shutdown.deadline != b.shutdown.deadline),
-];
-
 impl ReloadPlan {
     /// What it takes to go from `old` to `new`.
     #[must_use]
     pub fn new(old: &Config, new: &Config) -> Self {
+        let (before, after) = old.effective.apart(&new.effective);
+        // What both have is not in there, so that counting is for the topologies.
         Self {
-            needs_restart: Self::restart_keys(old, new),
-            listeners: ListenerChanges::new(old, new),
-            dcs: Change::between(ids_of_dcs(&old.topology), ids_of_dcs(&new.topology)),
-            access_points: Change::between(
-                ids_of_access_points(&old.topology),
-                ids_of_access_points(&new.topology),
+            dcs: Change::between(
+                old.topology.dcs().iter().map(|dc| dc.id),
+                new.topology.dcs().iter().map(|dc| dc.id),
             ),
-            dc_options_changed: old.topology.revision() != new.topology.revision(),
-            geoip_changed: old.geoip != new.geoip,
-            routing_changed: old.topology != new.topology,
+            access_points: Change::between(
+                old.topology.access_points().iter().map(|it| it.id),
+                new.topology.access_points().iter().map(|it| it.id),
+            ),
+            ..Self::between(&before, &after)
+        }
+    }
+
+    /// What it takes to go from one effective configuration to another, as [`Config::effective`] or a
+    /// running daemon tells them.
+    #[must_use]
+    pub fn between(old: &Value, new: &Value) -> Self {
+        let changes = difference(old, new);
+        let concerns = |sections: &[&str]| {
+            changes.iter().any(|change| sections.contains(&section_of(&change.path)))
+        };
+        let ids = |value: &Value| -> BTreeSet<String> {
+            let lists = ["dcs", "dc_options"].into_iter().filter_map(|key| value[key].as_array());
+            lists.flatten().map(|element| element["id"].to_string()).collect()
+        };
+        let access_points = |value: &Value| -> BTreeSet<String> {
+            let list = value["dc_options"].as_array().into_iter().flatten();
+            list.filter_map(|it| identity("dc_options", it)).collect()
+        };
+        let revision = |value: &Value| value["dc_options_revision"].clone();
+        Self {
+            needs_restart: waiting(&changes).into_iter().map(str::to_owned).collect(),
+            listeners: ListenerChanges::between(old, new),
+            dcs: Change::between(ids(old), ids(new)),
+            access_points: Change::between(access_points(old), access_points(new)),
+            dc_options_changed: revision(old) != revision(new),
+            geoip_changed: concerns(&["geoip"]),
+            routing_changed: concerns(ROUTING),
+            changes,
         }
     }
 
     /// The keys of `new` that wait for a restart in a daemon that was started with `started`.
     #[must_use]
     pub fn restart_keys(started: &Config, new: &Config) -> Vec<&'static str> {
-        let waiting = RESTART.iter().filter(|(_, differs)| differs(started, new));
-        waiting.map(|(key, _)| *key).collect()
+        let (before, after) = started.effective.apart(&new.effective);
+        waiting(&difference(&before, &after))
     }
+}
+
+/// Sections that sessions are routed by.
+const ROUTING: &[&str] =
+    &["edge", "dc_options", "dcs", "listeners", "connect", "policy", "health", "overflow"];
+
+/// `listeners` of `listeners[clients].limits`.
+fn section_of(path: &str) -> &str {
+    path.split(['.', '[']).next().unwrap_or(path)
+}
+
+/// The keys that wait for a restart, each once, in the order of the table.
+fn waiting(changes: &[KeyChange]) -> Vec<&'static str> {
+    let changed: BTreeSet<&str> =
+        changes.iter().filter_map(|change| restart::key_of(&change.path)).collect();
+    restart::KEYS.iter().filter(|key| changed.contains(**key)).copied().collect()
 }
 
 impl fmt::Display for ReloadPlan {
@@ -120,7 +157,6 @@ impl fmt::Display for ReloadPlan {
             ("adjusted", &listeners.adjusted),
         ] {
             if !names.is_empty() {
-                let names: Vec<&str> = names.iter().map(|name| &*name.0).collect();
                 parts.push(format!("listeners {what}: {}", names.join(", ")));
             }
         }
@@ -132,8 +168,15 @@ impl fmt::Display for ReloadPlan {
         if self.geoip_changed {
             parts.push("geoip changes".to_owned());
         }
-        if parts.is_empty() && self.routing_changed {
-            parts.push("routing changes".to_owned());
+        let keys: Vec<&str> = self.changes.iter().map(|change| change.path.as_str()).collect();
+        let at_once: Vec<&str> =
+            keys.into_iter().filter(|key| restart::key_of(key).is_none()).collect();
+        if parts.is_empty() && !at_once.is_empty() {
+            let named = at_once.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
+            parts.push(match at_once.len().saturating_sub(MOST_NAMED) {
+                0 => format!("changes: {named}"),
+                more => format!("changes: {named} and {more} more"),
+            });
         }
         if !self.needs_restart.is_empty() {
             parts.push(format!("needs a restart: {}", self.needs_restart.join(", ")));
@@ -146,57 +189,37 @@ impl fmt::Display for ReloadPlan {
 }
 
 impl ListenerChanges {
-    fn new(old: &Config, new: &Config) -> Self {
+    fn between(old: &Value, new: &Value) -> Self {
+        let listeners = |value: &Value| -> Vec<(String, Value)> {
+            let list = value["listeners"].as_array().into_iter().flatten();
+            list.filter_map(|it| Some((identity("listeners", it)?, it.clone()))).collect()
+        };
+        let (old, new) = (listeners(old), listeners(new));
+        let find = |list: &[(String, Value)], name: &str| {
+            list.iter().find(|(other, _)| other == name).map(|(_, listener)| listener.clone())
+        };
         let mut changes = Self::default();
-        for listener in &new.listeners {
-            let name = Name(listener.name.clone());
-            let route = |config: &Config| config.topology.route(&listener.name).cloned();
-            match find(old, &listener.name) {
-                None => changes.added.push(name),
-                Some(before) => {
-                    let (before, after) = (in_order(before), in_order(listener));
-                    if before.bind != after.bind {
-                        changes.rebound.push(name);
-                    } else if before != after || route(old) != route(new) {
-                        changes.adjusted.push(name);
-                    } else {
-                        changes.unchanged.push(name);
-                    }
-                }
-            }
+        for (name, listener) in &new {
+            let list = match find(&old, name) {
+                None => &mut changes.added,
+                Some(before) if before["bind"] != listener["bind"] => &mut changes.rebound,
+                Some(before) if before != *listener => &mut changes.adjusted,
+                Some(_) => &mut changes.unchanged,
+            };
+            list.push(name.clone());
         }
-        let gone = old.listeners.iter();
-        let gone = gone.filter(|listener| find(new, &listener.name).is_none());
-        changes.removed = gone.map(|listener| Name(listener.name.clone())).collect();
+        let gone = old.iter().filter(|(name, _)| find(&new, name).is_none());
+        changes.removed = gone.map(|(name, _)| name.clone()).collect();
         changes
     }
 }
 
 impl Change {
-    fn between<T: Ord>(old: BTreeSet<T>, new: BTreeSet<T>) -> Self {
+    fn between<T: Ord>(old: impl IntoIterator<Item = T>, new: impl IntoIterator<Item = T>) -> Self {
+        let (old, new): (BTreeSet<T>, BTreeSet<T>) =
+            (old.into_iter().collect(), new.into_iter().collect());
         Self { added: new.difference(&old).count(), removed: old.difference(&new).count() }
     }
-}
-
-/// The listener with its addresses sorted: their order means nothing.
-fn in_order(listener: &Listener) -> Listener {
-    let mut listener = listener.clone();
-    listener.bind.sort_unstable();
-    listener
-}
-
-fn find<'c>(config: &'c Config, name: &str) -> Option<&'c Listener> {
-    let mut listeners = config.listeners.iter();
-    listeners.find(|listener| *listener.name == *name)
-}
-
-fn ids_of_dcs(topology: &Topology) -> BTreeSet<crate::routing::DcId> {
-    topology.dcs().iter().map(|dc| dc.id).collect()
-}
-
-fn ids_of_access_points(topology: &Topology) -> BTreeSet<crate::routing::AccessPointId> {
-    let all = topology.access_points().iter();
-    all.map(|access_point| access_point.id).collect()
 }
 
 #[cfg(test)]

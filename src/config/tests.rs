@@ -37,10 +37,16 @@ fn problems(main: &str) -> Vec<String> {
     error.problems.into_iter().map(without_file).collect()
 }
 
+fn route_sticky(config: &Config) -> Option<crate::routing::Sticky> {
+    config.topology.route("clients").and_then(|route| route.sticky)
+}
+
 #[test]
 fn defaults_are_those_of_the_documented_tree() {
     let Loaded { config, notes, sources } = good(LISTENER);
     assert_eq!(config.edge, Edge::default());
+    assert_eq!(*config.topology.policy(), crate::routing::Policy::default());
+    assert_eq!(route_sticky(&config), Some(crate::routing::Sticky::default()));
     assert_eq!(config.edge.workers, Workers::Auto);
     assert_eq!(config.dc_options, Path::new("/etc/nearpoint/dc_options.yaml"));
     assert_eq!(config.geoip, Geoip::default());
@@ -146,6 +152,70 @@ log: {level: debug, format: json}
     assert_eq!(hosts, ["edge.example", "[::1]", "::1"]);
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.topology.policy().tie_margin, Millis(0.0));
+}
+
+#[test]
+fn rules_and_offers_arrive_in_routing() {
+    let main = format!(
+        "{LISTENER}geoip: {{asn_database: a.mmdb}}
+policy:
+  default: deny
+  enforce_on_bound: enforce
+  rules:
+  - {{match: {{cidr: [0.0.0.0/0, '2001:db8::/32'], country: de}}, restrict: [2]}}
+  - {{match: {{continent: [EU, AF], asn: [64500, AS7]}}, prefer: [2]}}
+  - {{match: {{eu: true, eea: false, unknown: false}}, allow: true}}
+  - {{match: {{unknown: true}}, deny: true}}
+"
+    );
+    let list = "[{id: 2, ip: 192.0.2.1, port: 1, for: {country: [NL, BE]}},
+        {id: 2, ip: 192.0.2.1, port: 1, for: {eu: true}}, {id: 2, ip: 192.0.2.2, port: 1, for: {eu: true}},
+        {id: 2, ip: 192.0.2.2, port: 1}]";
+    let loaded = parse_both(main.as_bytes(), list.as_bytes()).unwrap_or_else(|it| panic!("{it}"));
+    let topology = loaded.config.topology;
+    let policy = topology.policy();
+    let rules: Vec<String> = policy.rules.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        rules,
+        [
+            "restrict cidr 0.0.0.0/0, 2001:db8::/32 and country DE to DC 2",
+            "prefer DC 2 for continent AF, EU and asn AS7, AS64500",
+            "allow eu and not eea and not unknown",
+            "deny unknown",
+        ]
+    );
+    assert_eq!(policy.default, crate::routing::policy::Admission::Deny);
+    assert_eq!(policy.enforce_on_bound, crate::routing::policy::EnforceOnBound::Enforce);
+    let offers: Vec<Vec<String>> = topology
+        .access_points()
+        .iter()
+        .map(|it| it.offered_to.iter().map(ToString::to_string).collect())
+        .collect();
+    assert_eq!(offers, [vec!["country BE, NL".to_owned(), "eu".to_owned()], vec![]]);
+}
+
+#[test]
+fn a_rule_that_never_counts_and_sticky_of_a_bound_listener_are_noted() {
+    let main = "listeners: [{name: a, bind: ['127.0.0.1:1'], route: {dc: 2}, sticky: {ttl: 1d}}]
+dcs: [{id: 2}]
+policy: {rules: [{match: {country: DE}, deny: true}, {match: {country: DE}, allow: true},
+  {match: {country: [DE]}, deny: true}]}";
+    let loaded = good(main);
+    let told: Vec<String> =
+        loaded.notes.iter().map(|note| format!("{}: {}", note.path, note.text)).collect();
+    assert_eq!(
+        told,
+        [
+            "listeners[0].sticky: means nothing here: `route` fixes the DC of every client",
+            "policy.rules[2]: never counts: policy.rules[0] has the same match, and comes first",
+        ]
+    );
+    let sticky = |config: &Config, name| config.topology.route(name).and_then(|it| it.sticky);
+    assert_eq!(sticky(&loaded.config, "a"), None);
+    for (written, wanted) in [("sticky:", true), ("sticky: {}", true), ("sticky: none", false)] {
+        let main = format!("listeners:\n- name: a\n  bind: ['127.0.0.1:1']\n  {written}");
+        assert_eq!(sticky(&good(&main).config, "a").is_some(), wanted, "{written}");
+    }
 }
 
 #[test]

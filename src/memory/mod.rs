@@ -3,17 +3,17 @@
 //! restarts where there is a directory for it.
 //!
 //! Nobody's address or prefix is kept, in memory or on disk: a client is the keyed hash of its
-//! listener, its family and its prefix ([`key`]). That protects what is kept from whoever reads it
+//! listener, its family and its prefix (`key.rs`). That protects what is kept from whoever reads it
 //! without the key. Who has the key file as well can try addresses, and all of IPv4 is quickly
 //! tried: the two files together are as confidential as a list of clients.
 //!
-//! [`listener`] is the look-up of a session start: one hash, one lock of one shard ([`recency`]), no
-//! name. [`sticky`] follows reloads. [`file`](mod@file) is what is written, [`store`] where, and
-//! [`keeper`] when; none of that runs on a thread of the data plane, and no lock is held while
-//! anything is written.
+//! `listener.rs` is the look-up of a session start: one hash, one lock of one shard (`recency.rs`), no
+//! name. `sticky.rs` follows reloads. `file.rs` is what is written, `store.rs` where, and `keeper.rs`
+//! when; none of that runs on a thread of the data plane, and no lock is held while anything is
+//! written.
 //!
 //! Not here: what the memory means for a ranking ([`crate::routing`]), and who reads the clock: time
-//! comes in as an argument everywhere but in [`keeper`].
+//! comes in as an argument everywhere but in `keeper.rs`.
 
 mod file;
 mod keeper;

@@ -1,6 +1,7 @@
 //! Reads what a daemon starts with. Nothing is in force yet, so nobody waits for files to hold still.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::look::Shapes;
 use super::settle::{ContentError, InUse};
@@ -11,7 +12,7 @@ use crate::geoip::Databases;
 /// What is in force.
 pub struct Running {
     /// The configuration.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// The GeoIP databases.
     pub databases: Databases,
     /// The main file.
@@ -58,5 +59,6 @@ fn read(main: PathBuf) -> Result<First, ContentError> {
     let shapes = Shapes::of(&found.sources);
     let Loaded { config, notes, sources } = config::load(&main).map_err(ContentError::Config)?;
     let databases = open_databases(&config.geoip).map_err(ContentError::Geoip)?;
+    let config = Arc::new(config);
     Ok(First { running: Running { config, databases, main, sources, shapes }, notes })
 }

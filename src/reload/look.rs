@@ -112,6 +112,7 @@ mod tests {
         let path = |name: &str| directory.path().join(name);
         let sources = Sources {
             main: path("main"),
+            included: Vec::new(),
             dc_options: path("list"),
             geoip: Some(path("geoip")),
             asn: Some(path("asn")),

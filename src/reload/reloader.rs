@@ -14,8 +14,9 @@ use super::look::Shapes;
 use super::settle::{Content, SettleError, Settled, settle};
 use super::watcher;
 use crate::admin::Facts;
-use crate::admin::facts::{GeoipFact, ListenerFact, ReloadFact};
-use crate::config::{Config, Geoip, Loaded, ReloadPlan, guards};
+use crate::admin::facts::{ConfigurationFact, GeoipFact, ListenerFact, ReloadFact};
+use crate::config::guards::{self, Listing};
+use crate::config::{Config, Geoip, Loaded, ReloadPlan};
 use crate::control::CommandSender;
 use crate::drain::DrainWatch;
 use crate::forward::DataPlane;
@@ -68,7 +69,7 @@ impl Outcome {
 /// Owns what a reload changes.
 pub struct Reloader {
     /// What the daemon was started with: some keys wait for the next start.
-    started: Config,
+    started: Arc<Config>,
     running: Running,
     /// The files as they were last read, in force or refused: only another change is news.
     seen: Shapes,
@@ -91,7 +92,7 @@ impl Reloader {
         metrics: Arc<Metrics>,
         facts: Arc<Facts>,
     ) -> Self {
-        let (started, seen) = (running.config.clone(), running.shapes.clone());
+        let (started, seen) = (Arc::clone(&running.config), running.shapes.clone());
         let reloader = Self { started, running, seen, plane, commands, metrics, facts };
         let Running { config, databases, .. } = &reloader.running;
         warn_of_stale(&config.geoip, databases, None);
@@ -154,12 +155,13 @@ impl Reloader {
     /// Everything that can fail comes first; what follows takes effect as one snapshot.
     async fn accept(&mut self, content: Content, shapes: Shapes) -> Outcome {
         let Content { loaded: Loaded { config, notes, sources }, databases } = content;
-        if databases.are_same(&self.running.databases) && self.running.config == config {
+        if databases.are_same(&self.running.databases) && *self.running.config == config {
             return Outcome::Unchanged;
         }
         let plan = ReloadPlan::new(&self.running.config, &config);
-        let (old, new) = (&self.running.config.topology, &config.topology);
-        if let Err(refusal) = guards::check(old, new, &config.guards) {
+        let before = Listing::of(&self.running.config.topology);
+        let after = Listing::of(&config.topology);
+        if let Err(refusal) = guards::check(&before, &after, &config.guards) {
             return refused(&refusal);
         }
         let prepared = match self.plane.prepare(&config.listeners) {
@@ -187,7 +189,7 @@ impl Reloader {
         }
         info!(%plan, revision = %config.topology.revision(), "configuration in force");
         warn_of_stale(&config.geoip, &databases, Some(&self.running.databases));
-        let main = self.running.main.clone();
+        let (main, config) = (self.running.main.clone(), Arc::new(config));
         self.running = Running { main, config, sources, shapes, databases };
         self.tell_facts();
         Outcome::Accepted
@@ -239,6 +241,8 @@ impl Reloader {
         });
         self.facts.set_listeners(listeners.collect());
         let Running { config, databases, .. } = &self.running;
+        let (started, running) = (Arc::clone(&self.started), Arc::clone(config));
+        self.facts.set_configuration(ConfigurationFact { started, running });
         self.facts.set_geoip(Some(geoip_fact(&config.geoip, databases)));
         let built = &self.metrics.geoip_build_timestamp_seconds;
         for (kind, database) in databases.by_kind() {

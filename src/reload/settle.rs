@@ -128,7 +128,7 @@ async fn load(in_use: &Arc<InUse>) -> (Result<Loaded, ConfigError>, Option<Sourc
     let loaded = blocking(move || config::load(&in_use.main)).await;
     let sources = match &loaded {
         Ok(loaded) => Some(loaded.sources.clone()),
-        Err(error) => error.sources.clone(),
+        Err(error) => error.sources.as_deref().cloned(),
     };
     (loaded, sources)
 }

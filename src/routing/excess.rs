@@ -7,13 +7,11 @@
 use std::time::{Duration, Instant};
 
 use super::geo::Millis;
+use super::pauses::Pauses;
 
 /// How long it must last before it counts, and before it stops counting.
 const ENTER: Duration = Duration::from_secs(10);
 const LEAVE: Duration = Duration::from_secs(30);
-
-/// A longer pause between two samples does not count as lasting.
-const GAP: Duration = Duration::from_secs(10);
 
 const MINUTE: Duration = Duration::from_secs(60);
 const MINUTES: usize = 60;
@@ -26,7 +24,7 @@ pub struct ExcessTracker {
     minute_began: Option<Instant>,
     /// Since when the other side of the threshold has been seen without a break.
     turning_since: Option<Instant>,
-    last_sample: Option<Instant>,
+    pauses: Pauses,
     current: Option<Millis>,
 }
 
@@ -36,17 +34,23 @@ impl Default for ExcessTracker {
             best: [None; MINUTES],
             minute_began: None,
             turning_since: None,
-            last_sample: None,
+            pauses: Pauses::default(),
             current: None,
         }
     }
 }
 
 impl ExcessTracker {
-    /// Takes the round trip as it is now.
-    pub fn on_round_trip(&mut self, round_trip: Duration, tie_margin: Millis, now: Instant) {
+    /// Takes the round trip as it is now. Since a pause above `longest_pause` nothing has lasted.
+    pub fn on_round_trip(
+        &mut self,
+        round_trip: Duration,
+        tie_margin: Millis,
+        longest_pause: Duration,
+        now: Instant,
+    ) {
         self.turn_minutes(now);
-        self.skip_gap(now);
+        self.skip_pause(longest_pause, now);
         self.best[0] = Some(self.best[0].map_or(round_trip, |best| best.min(round_trip)));
         let best = self.best.iter().flatten().min().copied().unwrap_or(round_trip);
         let above = Millis::from(round_trip.saturating_sub(best));
@@ -75,12 +79,9 @@ impl ExcessTracker {
         self.current.unwrap_or(Millis(0.0))
     }
 
-    fn skip_gap(&mut self, now: Instant) {
-        let last = self.last_sample.replace(now).unwrap_or(now);
-        let gap = now.saturating_duration_since(last);
-        if gap > GAP {
-            self.turning_since = self.turning_since.map(|since| since + gap);
-        }
+    fn skip_pause(&mut self, longest: Duration, now: Instant) {
+        let unseen = self.pauses.on_sample(longest, now);
+        self.turning_since = self.turning_since.map(|since| since + unseen);
     }
 
     fn turn_minutes(&mut self, now: Instant) {
@@ -101,6 +102,7 @@ mod tests {
     use super::*;
 
     const MARGIN: Millis = Millis(5.0);
+    const PAUSE: Duration = Duration::from_secs(10);
 
     struct Lab {
         tracker: ExcessTracker,
@@ -117,7 +119,7 @@ mod tests {
         /// Feeds `ms` each second for so many seconds and returns the excess.
         fn feed(&mut self, ms: u64, seconds: u64) -> f64 {
             for _ in 0..seconds {
-                self.tracker.on_round_trip(Duration::from_millis(ms), MARGIN, self.now);
+                self.tracker.on_round_trip(Duration::from_millis(ms), MARGIN, PAUSE, self.now);
                 self.now += Duration::from_secs(1);
             }
             self.tracker.excess().0

@@ -17,6 +17,7 @@ pub mod health;
 pub mod ids;
 pub mod network;
 pub mod outcome;
+mod pauses;
 pub mod pick;
 pub mod place;
 pub mod policy;

@@ -9,12 +9,10 @@ use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
 use super::geo::Millis;
+use super::pauses::Pauses;
 
 /// How long the round trip must stay away.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A longer pause between two samples does not count as lasting.
-const GAP: Duration = Duration::from_secs(10);
 
 /// Watches the round trip of one access point.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,13 +20,19 @@ pub struct SettledRoundTrip {
     settled: Option<Duration>,
     /// On which side of `settled` the round trip is, and since when.
     away: Option<(Ordering, Instant)>,
-    last_sample: Option<Instant>,
+    pauses: Pauses,
 }
 
 impl SettledRoundTrip {
-    /// Takes the round trip as it is now.
-    pub fn on_round_trip(&mut self, round_trip: Duration, tie_margin: Millis, now: Instant) {
-        self.skip_gap(now);
+    /// Takes the round trip as it is now. Since a pause above `longest_pause` nothing has lasted.
+    pub fn on_round_trip(
+        &mut self,
+        round_trip: Duration,
+        tie_margin: Millis,
+        longest_pause: Duration,
+        now: Instant,
+    ) {
+        self.skip_pause(longest_pause, now);
         let settled = *self.settled.get_or_insert(round_trip);
         let distance = Millis::from(round_trip.abs_diff(settled));
         if distance.0 <= tie_margin.0 / 2.0 {
@@ -53,12 +57,9 @@ impl SettledRoundTrip {
         self.settled
     }
 
-    fn skip_gap(&mut self, now: Instant) {
-        let last = self.last_sample.replace(now).unwrap_or(now);
-        let gap = now.saturating_duration_since(last);
-        if gap > GAP {
-            self.away = self.away.map(|(side, since)| (side, since + gap));
-        }
+    fn skip_pause(&mut self, longest: Duration, now: Instant) {
+        let unseen = self.pauses.on_sample(longest, now);
+        self.away = self.away.map(|(side, since)| (side, since + unseen));
     }
 }
 
@@ -68,6 +69,7 @@ mod tests {
     use crate::routing::fixture::start;
 
     const MARGIN: Millis = Millis(5.0);
+    const PAUSE: Duration = Duration::from_secs(10);
 
     struct Lab {
         tracker: SettledRoundTrip,
@@ -82,7 +84,7 @@ mod tests {
         /// Feeds `ms` each second for so many seconds and returns where the round trip has settled.
         fn feed(&mut self, ms: u64, seconds: u64) -> u128 {
             for _ in 0..seconds {
-                self.tracker.on_round_trip(Duration::from_millis(ms), MARGIN, self.now);
+                self.tracker.on_round_trip(Duration::from_millis(ms), MARGIN, PAUSE, self.now);
                 self.now += Duration::from_secs(1);
             }
             self.tracker.settled().expect("fed at least once").as_millis()

@@ -10,6 +10,7 @@ mod geoip;
 mod hostile;
 mod metrics;
 mod places;
+mod preview;
 mod reload;
 mod shutdown;
 mod sticky;

@@ -25,6 +25,7 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("routed_total", "counter", &["dc", "why"]),
     ("failover_total", "counter", &["from", "to"]),
     ("refused_total", "counter", &["listener", "reason"]),
+    ("policy_audited_total", "counter", &["listener"]),
     ("sticky_clients", "gauge", &["listener"]),
     ("sticky_evicted_total", "counter", &["listener"]),
     ("dc_up", "gauge", &["dc"]),

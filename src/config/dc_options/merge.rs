@@ -6,30 +6,67 @@ use std::collections::btree_map::Entry;
 use crate::routing::AccessPointId;
 use crate::routing::topology::AccessPointFlags;
 
-use super::DcOption;
+use super::listed::Offer;
+use super::{DcOption, Listed};
 use crate::config::finding::Findings;
 
 /// Each (DC, address) once, by DC and address.
-pub(super) fn merge(options: impl Iterator<Item = DcOption>, notes: &Findings) -> Vec<DcOption> {
-    let mut merged: BTreeMap<AccessPointId, DcOption> = BTreeMap::new();
-    for option in options {
+pub(super) fn merge(options: impl Iterator<Item = DcOption>, notes: &Findings) -> Vec<Listed> {
+    let mut merged: BTreeMap<AccessPointId, (DcOption, Offers)> = BTreeMap::new();
+    for mut option in options {
         let id = AccessPointId { dc: option.dc, address: option.address };
+        let offer = option.offered_to.take();
         match merged.entry(id) {
             Entry::Vacant(free) => {
-                free.insert(option);
+                free.insert((option, Offers::new(offer)));
             }
             Entry::Occupied(mut taken) => {
-                let first = taken.get_mut();
+                let (first, offers) = taken.get_mut();
                 notes.add(
                     &option.path,
                     format!("DC {id} is listed before, at {}; merged", first.path),
                 );
                 first.flags = both(first.flags, option.flags);
                 first.weight = first.weight.or(option.weight);
+                first.secret = first.secret.take().or(option.secret);
+                offers.add(offer);
             }
         }
     }
-    merged.into_values().collect()
+    merged.into_values().map(|(option, offers)| Listed::new(option, offers.into_list())).collect()
+}
+
+/// Whom the entries of one access point offer it to.
+enum Offers {
+    Everybody,
+    Some(Vec<Offer>),
+}
+
+impl Offers {
+    fn new(offer: Option<Offer>) -> Self {
+        offer.map_or(Self::Everybody, |offer| Self::Some(vec![offer]))
+    }
+
+    /// An entry without `for` offers it to everybody, whatever the others say.
+    fn add(&mut self, offer: Option<Offer>) {
+        match (self, offer) {
+            (Self::Everybody, _) => {}
+            (this @ Self::Some(_), None) => *this = Self::Everybody,
+            (Self::Some(offers), Some(offer)) => {
+                if !offers.contains(&offer) {
+                    offers.push(offer);
+                }
+            }
+        }
+    }
+
+    /// Empty for everybody.
+    fn into_list(self) -> Vec<Offer> {
+        match self {
+            Self::Everybody => Vec::new(),
+            Self::Some(offers) => offers,
+        }
+    }
 }
 
 /// What widens the use of an access point needs one entry, what narrows it needs both: an address

@@ -1,18 +1,22 @@
 use super::*;
 use crate::config::document::Document;
+use crate::config::finding::Located;
+use crate::routing::topology::AccessPointSpec;
 
 /// The access points as text, the problems, the notes.
 fn read_text(text: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
     let document = Document::parse(text.as_bytes(), LIMIT)
         .unwrap_or_else(|error| panic!("{}: {text}", error.text));
     let (problems, notes) = (Findings::default(), Findings::default());
-    let listed = read(&document.root, &problems, &notes);
+    let listed = read(&document.root, false, (&problems, &notes));
     let told = |findings: Findings| {
-        let list = findings.into_list("f".as_ref(), &document).into_iter();
+        let list =
+            findings.into_list(|path| Located::within("f".as_ref(), &document, path)).into_iter();
         list.map(|finding| format!("{}: {}", finding.path, finding.text)).collect()
     };
-    let listed = listed.iter().map(|(dc, access_point)| {
-        let AccessPointSpec { address, flags, weight, offered_to: _ } = access_point;
+    let listed = listed.iter().map(|listed| {
+        let dc = listed.dc;
+        let AccessPointSpec { address, flags, weight, offered_to } = listed.spec();
         let mut text = format!("{dc} {address} {weight}");
         for (on, name) in [
             (flags.media_only, " media_only"),
@@ -22,6 +26,9 @@ fn read_text(text: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
             (flags.this_port_only, " this_port_only"),
         ] {
             text.push_str(if on { name } else { "" });
+        }
+        for clients in offered_to.iter() {
+            text.push_str(&format!(" for {clients}"));
         }
         text
     });
@@ -152,8 +159,20 @@ const BROKEN: &[(&str, &str)] = &[
         "dc_options[0].max_sessions: not in this version",
     ),
     (
-        "id: 1, ip: 192.0.2.1, port: 1, for: {country: [DE]}",
-        "dc_options[0].for: not in this version",
+        "id: 1, ip: 192.0.2.1, port: 1, for: {country: [ZZ]}",
+        "dc_options[0].for.country[0]: \"ZZ\" is not a country; two letters of ISO 3166-1, such as NL",
+    ),
+    (
+        "id: 1, ip: 192.0.2.1, port: 1, for: {}",
+        "dc_options[0].for: says nothing; everybody is `cidr: [0.0.0.0/0, \"::/0\"]`",
+    ),
+    (
+        "id: 1, ip: 192.0.2.1, port: 1, for: {asn: AS64500}",
+        "dc_options[0].for.asn: needs `geoip.asn_database`",
+    ),
+    (
+        "id: 1, ip: 192.0.2.1, port: 1, health: {fall: 2}",
+        "dc_options[0].health: not in this version",
     ),
     ("id: 1, ip: 192.0.2.1, port: 1, media: true", "dc_options[0].media: unknown key"),
     (

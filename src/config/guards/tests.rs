@@ -17,7 +17,7 @@ fn config(guards: &str, counts: &[(u16, usize)]) -> Config {
 
 fn refusal(guards: &str, old: &[(u16, usize)], new: &[(u16, usize)]) -> Option<String> {
     let (old, new) = (config(guards, old), config(guards, new));
-    let checked = check(&old.topology, &new.topology, &new.guards);
+    let checked = check(&Listing::of(&old.topology), &Listing::of(&new.topology), &new.guards);
     checked.err().map(|refusal| refusal.to_string())
 }
 
@@ -73,7 +73,7 @@ fn a_dc_that_would_serve_media_only_is_refused_although_it_keeps_its_addresses()
                 media_only or cdn (guards.empty_dc: refuse)";
     let refusal = |guards, old: &str, new: &str| {
         let (old, new) = (listed(guards, old), listed(guards, new));
-        let checked = check(&old.topology, &new.topology, &new.guards);
+        let checked = check(&Listing::of(&old.topology), &Listing::of(&new.topology), &new.guards);
         checked.err().map(|refusal| refusal.to_string())
     };
     for (old, new) in [
@@ -99,6 +99,19 @@ fn retiring_access_points_have_left_already() {
     let (old, new) = (config("", &[(1, 4)]), config("", &[(1, 3)]));
     let gone = old.topology.access_points()[3].clone();
     let serving = new.topology.with_retiring(&[gone]);
-    let strict = Guards { max_removed: 0, ..Guards::default() };
-    assert_eq!(check(&serving, &new.topology, &strict), Ok(()));
+    let strict = Guards { max_removed: 0, empty_dc: EmptyDc::Refuse };
+    assert_eq!(check(&Listing::of(&serving), &Listing::of(&new.topology), &strict), Ok(()));
+}
+
+#[test]
+fn what_a_daemon_tells_of_its_list_is_guarded_as_the_list_is() {
+    let list = "[{id: 2, ip: 192.0.2.1, port: 443}, {id: 2, ip: '2001:db8::1', port: 443, \
+                media_only: true}, {id: 203, ip: 192.0.2.3, port: 443, cdn: true}]";
+    let config = listed("", list);
+    let told = Listing::of_effective(&config.effective());
+    assert_eq!(told, Some(Listing::of(&config.topology)));
+    for broken in ["{}", r#"{"dc_options": [{}]}"#, r#"{"dc_options": [{"id": 2, "port": 1}]}"#] {
+        let value = serde_json::from_str(broken).expect("JSON");
+        assert_eq!(Listing::of_effective(&value), None, "{broken}");
+    }
 }

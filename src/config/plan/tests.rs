@@ -18,8 +18,8 @@ fn list(ports: &[u16]) -> String {
     entries.collect()
 }
 
-fn names(names: &[&str]) -> Vec<Name> {
-    names.iter().map(|name| Name((*name).into())).collect()
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 #[test]
@@ -68,14 +68,15 @@ fn access_points_are_counted_by_identity() {
 
 #[test]
 fn keys_that_wait_for_a_restart_are_named() {
-    let changes = "edge: {name: x, workers: 2}\nmemory: {pending: 1MiB, pipes: 1MiB, pipe_size: 64KiB}\n\
+    let changes = "edge: {name: x, workers: 2, state_dir: y}\nmemory: {pending: 1MiB, pipes: 1MiB, pipe_size: 64KiB}\n\
         admin: {bind: none, allowed_hosts: [x]}\nmetrics: {bind: none}\n\
         log: {level: warn, format: json}\n\
         shutdown: {grace: 1s, deadline: 9s}";
     let plan = ReloadPlan::new(&config(A, "", &list(&[1])), &config(A, changes, &list(&[1])));
-    let all: Vec<&str> = RESTART.iter().map(|(key, _)| *key).collect();
-    assert_eq!(plan.needs_restart, all);
-    assert!(plan.to_string().starts_with("needs a restart: edge.name, edge.workers, memory"));
+    assert_eq!(plan.needs_restart, restart::KEYS);
+    assert!(
+        plan.to_string().starts_with("needs a restart: edge.name, edge.workers, edge.state_dir, m")
+    );
     let json = serde_json::to_value(&plan).expect("a plan is plain data");
     assert_eq!(json["listeners"]["unchanged"][0], "a");
     let live =
@@ -94,4 +95,38 @@ fn another_admin_address_is_not_told_as_other_hosts() {
     assert_eq!(plan("bind: '[::1]:9900'", "bind: none"), ["admin.bind"]);
     assert_eq!(plan("", "allowed_hosts: [localhost, edge]"), ["admin.allowed_hosts"]);
     assert_eq!(plan("", "allowed_hosts: [localhost]"), [""; 0], "127.0.0.1 stays one of them");
+}
+
+#[test]
+fn every_changed_key_is_named_with_what_it_was_and_will_be() {
+    let old = config(
+        "{name: a, bind: ['127.0.0.1:1']}, {name: gone, bind: ['127.0.0.1:2']}",
+        "dcs: [{id: 2, location: {country: NL}}]\ngeoip: {overrides: {10.0.0.0/8: {country: NL}}}",
+        "- {id: 2, ip: 192.0.2.1, port: 1}\n- {id: 2, ip: 192.0.2.9, port: 1}",
+    );
+    let new = config(
+        "{name: a, bind: ['127.0.0.1:1'], limits: {sessions: 5}}",
+        "dcs: [{id: 2, location: {lat: 1, lon: 2}}, {id: 3}]\nedge: {name: x}",
+        "- {id: 2, ip: 192.0.2.1, port: 1, weight: 7}\n- {id: 2, ip: '2001:db8::1', port: 1}",
+    );
+    let plan = ReloadPlan::between(&old.effective(), &new.effective());
+    let change = |path: &str| {
+        let found = plan.changes.iter().find(|change| change.path == path);
+        found.unwrap_or_else(|| panic!("{path} is not in {:#?}", plan.changes))
+    };
+    let sessions = change("listeners[a].limits.sessions");
+    assert_eq!(sessions.before, Some(100_000.into()));
+    assert_eq!((&sessions.after, sessions.restart), (&Some(5.into()), false));
+    assert!(change("edge.name").restart);
+    assert_eq!(change("listeners[gone]").after, None);
+    assert_eq!(change("dcs[3]").before, None);
+    assert_eq!(change("dcs[2].location").before, Some(serde_json::json!({"country": "NL"})));
+    assert_eq!(change("geoip.overrides[10.0.0.0/8]").after, None);
+    assert_eq!(change("dc_options[2/192.0.2.1:1].weight").after, Some(7.into()));
+    assert_eq!(change("dc_options[2/192.0.2.9:1]").after, None);
+    assert_eq!(change("dc_options[2/[2001:db8::1]:1]").before, None);
+    assert_eq!(plan.changes.len(), 9, "{:#?}", plan.changes);
+    assert_eq!(ReloadPlan::new(&old, &new), plan, "long lists are compared more cheaply");
+    let told = serde_json::to_string(&plan).expect("a plan is plain data");
+    assert_eq!(serde_json::from_str::<ReloadPlan>(&told).expect("the same"), plan);
 }

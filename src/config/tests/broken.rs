@@ -11,7 +11,7 @@ const BROKEN: &[(&str, &str)] = &[
         "edge.name: \"a b\" is not a name: up to 64 letters, digits, `-`, `_` and `.`",
     ),
     ("edge: {workers: 0}", "edge.workers: 0 is outside 1..1024"),
-    ("edge: {workers: many}", "edge.workers: is not `auto` or a number of threads"),
+    ("edge: {workers: many}", "edge.workers: is text, not a number or `auto`"),
     (
         "edge: {location: {country: ZZ}}",
         "edge.location.country: \"ZZ\" is not a country; two letters of ISO 3166-1, such as NL",
@@ -59,7 +59,7 @@ const BROKEN: &[(&str, &str)] = &[
     ),
     (
         "geoip: {overrides: {10.0.0.0/8: none}}",
-        "geoip.overrides[\"10.0.0.0/8\"]: 10.0.0.0/8 needs a place",
+        "geoip.overrides[\"10.0.0.0/8\"]: is text, not a place: `{country: ..}` or `{lat: .., lon: ..}`",
     ),
     (
         "geoip: {overrides: {'2001:db8::/32': {country: NL}, '2001:DB8::/32': {country: NL}}}",
@@ -82,7 +82,7 @@ const BROKEN: &[(&str, &str)] = &[
     ),
     ("dcs: [{id: 2, weight: -1}]", "dcs[0].weight: -1 is outside 0..10000"),
     ("dcs: [{id: 2, max_connecting: 0}]", "dcs[0].max_connecting: 0 is outside 1..1000000"),
-    ("dcs: [{id: 2, replicas: [1]}]", "dcs[0].replicas: not in this version"),
+    ("dcs: [{id: 2, replicas: [1]}]", "dcs[0].replicas[0]: not in this version"),
     ("dcs: [{id: 2, health: {fall: 0}}]", "dcs[0].health.fall: 0 is outside 1..100"),
     ("dcs: [{id: 2, health: {startup_grace: 1s}}]", "dcs[0].health.startup_grace: unknown key"),
     (
@@ -113,13 +113,66 @@ const BROKEN: &[(&str, &str)] = &[
     ("connect: {deadline: 1s}", "connect.deadline: 1s is shorter than `connect.timeout`, 3s"),
     ("connect: {attempts: 0}", "connect.attempts: 0 is outside 1..64"),
     ("connect: {attempts: 2.5}", "connect.attempts: 2.5 is not a whole number"),
-    ("connect: {hedge: none}", "connect.hedge: not in this version"),
+    ("connect: {hedge: {min: 1ms}}", "connect.hedge: not in this version"),
     (
         "policy: {objective: nearest}",
         "policy.objective: \"nearest\" is not `distance` or `latency` or `balanced`",
     ),
     ("policy: {fail_open: maybe}", "policy.fail_open: is text, not `true` or `false`"),
-    ("policy: {rules: []}", "policy.rules: not in this version"),
+    ("policy: {bound_fail_open: true}", "policy.bound_fail_open: `true`: not in this version"),
+    ("policy: {rules: [{deny: true}]}", "policy.rules[0]: needs `match`"),
+    (
+        "policy: {rules: [{match: {eu: true}}]}",
+        "policy.rules[0]: needs one of `deny`, `restrict`, `allow` and `prefer`",
+    ),
+    (
+        "policy: {rules: [{match: {eu: true}, deny: true, prefer: [2]}]}",
+        "policy.rules[0]: has `deny` and `prefer`; a rule does one thing",
+    ),
+    (
+        "policy: {rules: [{match: {eu: true}, deny: false}]}",
+        "policy.rules[0].deny: is false; leave the key out",
+    ),
+    (
+        "policy: {rules: [{match: {}, deny: true}]}",
+        "policy.rules[0].match: says nothing; everybody is `cidr: [0.0.0.0/0, \"::/0\"]`",
+    ),
+    (
+        "policy: {rules: [{match: {contry: DE}, deny: true}]}",
+        "policy.rules[0].match.contry: unknown key; did you mean `country`?",
+    ),
+    (
+        "policy: {rules: [{match: {country: []}, deny: true}]}",
+        "policy.rules[0].match.country: is an empty list, which fits nobody",
+    ),
+    (
+        "policy: {rules: [{match: {continent: [EU, EUR]}, deny: true}]}",
+        "policy.rules[0].match.continent[1]: \"EUR\" is not a continent: AF AN AS EU NA OC SA",
+    ),
+    (
+        "policy: {rules: [{match: {cidr: '2002::/16'}, deny: true}]}",
+        "policy.rules[0].match.cidr: 2002::/16 matches nobody: its addresses carry IPv4 addresses, and clients are looked up by those; name the IPv4 network",
+    ),
+    (
+        "policy: {rules: [{match: {asn: 64500}, deny: true}]}",
+        "policy.rules[0].match.asn: needs `geoip.asn_database`",
+    ),
+    (
+        "geoip: {asn_database: a.mmdb}\npolicy: {rules: [{match: {asn: as7}, deny: true}]}",
+        "policy.rules[0].match.asn: \"as7\" is not an autonomous system, such as AS64500",
+    ),
+    (
+        "policy: {rules: [{match: {eu: true}, restrict: []}]}",
+        "policy.rules[0].restrict: names no DC",
+    ),
+    (
+        "policy: {rules: [{match: {eu: true}, restrict: [2, 2]}]}",
+        "policy.rules[0].restrict: names DC 2 twice",
+    ),
+    (
+        "policy: {rules: [{match: {eu: true}, prefer: [2, 9]}]}",
+        "policy.rules[0].prefer: there is no DC 9 in `dcs` or in dc_options",
+    ),
     ("health: {probe: {http: {path: /}}}", "health.probe.http: not in this version"),
     ("health: {probe: udp}", "health.probe: \"udp\" is not `tcp`"),
     ("health: {fast_interval: 3s}", "health.fast_interval: 3s is longer than `interval`, 2s"),
@@ -147,7 +200,7 @@ const BROKEN: &[(&str, &str)] = &[
         "admin.bind: 0.0.0.0:9900 is outside loopback, which needs tokens: not in this version",
     ),
     ("admin: {bind: 'unix:/run/admin.sock'}", "admin.bind: `unix:`: not in this version"),
-    ("admin: {tls: none}", "admin.tls: not in this version"),
+    ("admin: {tls: {cert: a}}", "admin.tls: not in this version"),
     (
         "admin: {allowed_hosts: ['localhost:9900']}",
         "admin.allowed_hosts[0]: \"localhost:9900\" is not a host without a port",
@@ -173,8 +226,8 @@ const BROKEN: &[(&str, &str)] = &[
         "log: {level: loud}",
         "log.level: \"loud\" is not `error` or `warn` or `info` or `debug` or `trace`",
     ),
-    ("access_log: none", "access_log: not in this version"),
-    ("include: [a.yaml]", "include: not in this version"),
+    ("access_log: {to: stdout}", "access_log: not in this version"),
+    ("include: a.yaml", "include: is text, not a list"),
     ("liseners: []", "liseners: unknown key; did you mean `listeners`?"),
     ("xyzzy: 1", "xyzzy: unknown key"),
 ];
@@ -242,7 +295,7 @@ const BROKEN_LISTENERS: &[(&str, &str)] = &[
     ),
     (
         "{name: a, bind: ['0.0.0.0:1'], route: closest}",
-        "listeners[0].route: is not `nearest` or `{dc: N}`",
+        "listeners[0].route: \"closest\" is not `nearest` or `{dc: N}`",
     ),
     (
         "{name: a, bind: ['0.0.0.0:1'], route: {}}",
@@ -260,8 +313,8 @@ const BROKEN_LISTENERS: &[(&str, &str)] = &[
         "{name: a, bind: ['0.0.0.0:1'], dcs: []}",
         "listeners[0].dcs: names no DC; `all` allows every one",
     ),
-    ("{name: a, bind: ['0.0.0.0:1'], dcs: some}", "listeners[0].dcs: is text, not a list"),
-    ("{name: a, bind: ['0.0.0.0:1'], class: none}", "listeners[0].class: not in this version"),
+    ("{name: a, bind: ['0.0.0.0:1'], dcs: some}", "listeners[0].dcs: is text, not a list or `all`"),
+    ("{name: a, bind: ['0.0.0.0:1'], class: none}", "listeners[0].class: \"none\" is not `main`"),
     (
         "{name: a, bind: ['0.0.0.0:1'], limits: {sessions_per_client: 4}}",
         "listeners[0].limits.sessions_per_client: not in this version",
@@ -271,7 +324,7 @@ const BROKEN_LISTENERS: &[(&str, &str)] = &[
         "listeners[0].limits.session: unknown key; did you mean `sessions`?",
     ),
     (
-        "{name: a, bind: ['0.0.0.0:1'], timeouts: {first_byte: none}}",
+        "{name: a, bind: ['0.0.0.0:1'], timeouts: {first_byte: 5s}}",
         "listeners[0].timeouts.first_byte: not in this version",
     ),
     (

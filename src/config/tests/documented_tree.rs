@@ -1,14 +1,15 @@
 //! The tree of all versions: a key that somebody read about is read, or refused by its name.
 
-use super::super::not_yet;
+use super::super::de::NOT_YET;
 use super::parse_both;
 
-/// A mapping, the keys of it that are read, and those that this version refuses; `[]` for an element
-/// of a list. Keys below a refused one are refused with it.
+/// A mapping, the keys of it that are read, and those that this version refuses whatever they say;
+/// `[]` for an element of a list. Keys below a refused one are refused with it.
 const TREE: &[(&str, &[&str], &[&str])] = &[
     (
         "",
         &[
+            "include",
             "edge",
             "dc_options",
             "geoip",
@@ -17,14 +18,18 @@ const TREE: &[(&str, &[&str], &[&str])] = &[
             "connect",
             "policy",
             "health",
+            "on_down",
+            "failback",
+            "overflow",
             "guards",
             "memory",
             "shutdown",
             "admin",
             "metrics",
+            "access_log",
             "log",
         ],
-        &["include", "on_down", "failback", "overflow", "access_log"],
+        &[],
     ),
     ("edge", &["name", "location", "workers", "state_dir"], &[]),
     ("edge.location", &["country", "lat", "lon"], &[]),
@@ -33,11 +38,23 @@ const TREE: &[(&str, &[&str], &[&str])] = &[
     ("geoip.default", &["country", "lat", "lon"], &[]),
     (
         "dcs[]",
-        &["id", "name", "location", "site", "weight", "max_connecting", "health"],
-        &["max_sessions", "replicas", "send_proxy", "source"],
+        &[
+            "id",
+            "name",
+            "location",
+            "site",
+            "weight",
+            "max_sessions",
+            "max_connecting",
+            "replicas",
+            "send_proxy",
+            "source",
+            "health",
+        ],
+        &[],
     ),
     ("dcs[].location", &["country", "lat", "lon"], &[]),
-    ("dcs[].source", &[], &["addresses", "mark", "interface"]),
+    ("dcs[].source", &["addresses", "mark", "interface"], &[]),
     ("dcs[].health", HEALTH, HEALTH_LATER),
     ("dcs[].health.probe", &[], &["http", "mtproto"]),
     (
@@ -47,30 +64,27 @@ const TREE: &[(&str, &[&str], &[&str])] = &[
             "bind",
             "protocol",
             "route",
+            "class",
             "dcs",
+            "dial",
+            "sticky",
             "proxy_protocol",
+            "advertise",
             "limits",
             "timeouts",
             "tcp",
         ],
-        &["class", "dial", "advertise", "udp"],
+        &["udp"],
     ),
     ("listeners[].route", &["dc"], &["mtproto"]),
-    (
-        "listeners[].route.mtproto",
-        &[],
-        &["secrets", "secrets_file", "trust_plain_dc", "unknown", "sniff_timeout"],
-    ),
     ("listeners[].sticky", &["ttl", "clients", "when_down"], &[]),
     ("listeners[].proxy_protocol", &["accept_from", "timeout"], &[]),
     (
         "listeners[].limits",
-        &["sessions"],
-        &["sessions_per_client", "new_per_second", "new_per_second_per_client"],
+        &["sessions", "sessions_per_client", "new_per_second", "new_per_second_per_client"],
+        &[],
     ),
-    ("listeners[].limits.new_per_second", &[], &["rate", "burst"]),
-    ("listeners[].limits.new_per_second_per_client", &[], &["rate", "burst"]),
-    ("listeners[].timeouts", &["idle", "half_close"], &["first_byte"]),
+    ("listeners[].timeouts", &["idle", "half_close", "first_byte"], &[]),
     ("listeners[].tcp", &["backlog", "keepalive", "user_timeout"], &[]),
     ("listeners[].tcp.keepalive", &["idle", "interval", "count"], &[]),
     (
@@ -78,55 +92,101 @@ const TREE: &[(&str, &[&str], &[&str])] = &[
         &[],
         &["idle", "unanswered_idle", "flows", "flows_per_client", "receive_buffer", "on_removed"],
     ),
-    ("connect", &["timeout", "deadline", "attempts"], &["hedge"]),
-    ("connect.hedge", &[], &["min", "factor", "budget"]),
+    ("connect", &["timeout", "deadline", "attempts", "hedge"], &[]),
     (
         "policy",
-        &["objective", "tie_margin", "fail_open"],
-        &["spill_margin", "bound_fail_open", "default", "rules", "enforce_on_bound"],
+        &[
+            "objective",
+            "tie_margin",
+            "fail_open",
+            "bound_fail_open",
+            "default",
+            "rules",
+            "enforce_on_bound",
+        ],
+        &["spill_margin"],
     ),
-    ("policy.rules[]", &[], &["match", "deny", "restrict", "allow", "prefer"]),
-    ("policy.rules[].match", &[], &["cidr", "country", "continent", "eu", "eea", "asn", "unknown"]),
+    ("policy.rules[]", &["match", "deny", "restrict", "allow", "prefer"], &[]),
+    ("policy.rules[].match", &["cidr", "country", "continent", "eu", "eea", "asn", "unknown"], &[]),
     ("health", HEALTH, HEALTH_LATER),
     ("health", &["startup_grace"], &[]),
     ("health.probe", &[], &["http", "mtproto"]),
-    ("health.probe.http", &[], &["path", "host", "port", "expect"]),
-    ("health.probe.mtproto", &[], &["transport", "fingerprints"]),
-    ("health.udp_probe", &[], &["send", "expect"]),
-    ("health.hold_down", &[], &["first", "max"]),
-    ("on_down", &[], &["sessions", "rate"]),
-    ("failback", &[], &["sessions", "rate"]),
+    ("on_down", &["sessions"], &["rate"]),
+    ("failback", &["sessions"], &["rate"]),
     ("guards", &["max_removed", "empty_dc"], &["max_moved"]),
     ("memory", &["pending", "pipes", "pipe_size"], &[]),
     ("shutdown", &["grace", "deadline"], &[]),
-    ("admin", &["bind", "allowed_hosts"], &["tokens_file", "tls"]),
-    ("admin.tls", &[], &["cert", "key", "client_ca"]),
+    ("admin", &["bind", "tokens_file", "tls", "allowed_hosts"], &[]),
     ("metrics", &["bind"], &[]),
-    ("access_log", &[], &["to", "format", "addresses", "sample"]),
     ("log", &["level", "format"], &[]),
 ];
 
-const HEALTH: &[&str] =
-    &["probe", "interval", "fast_interval", "down_interval", "timeout", "fall", "rise", "jitter"];
-const HEALTH_LATER: &[&str] = &["udp_probe", "max_in_flight", "hold_down", "slow_start"];
+const HEALTH: &[&str] = &[
+    "probe",
+    "udp_probe",
+    "interval",
+    "fast_interval",
+    "down_interval",
+    "timeout",
+    "fall",
+    "rise",
+    "jitter",
+];
+const HEALTH_LATER: &[&str] = &["max_in_flight", "hold_down", "slow_start"];
+
+/// Values that mean what this version does anyway, and others that later versions have.
+const VALUES: &[(&str, &str, &[&str])] = &[
+    ("dcs[].max_sessions", "none", &["5"]),
+    ("dcs[].replicas", "[]", &["[3]"]),
+    ("dcs[].send_proxy", "none", &["v1", "v2"]),
+    ("dcs[].source.addresses", "[]", &["[192.0.2.1]"]),
+    ("dcs[].source.mark", "none", &["7"]),
+    ("dcs[].source.interface", "none", &["eth1"]),
+    ("listeners[].protocol", "tcp", &["udp"]),
+    ("listeners[].route", "nearest", &["{mtproto: {secrets: []}}", "mtproto"]),
+    ("listeners[].class", "main", &["media", "cdn"]),
+    ("listeners[].dial", "on_accept", &["on_first_byte"]),
+    ("listeners[].advertise", "none", &["['192.0.2.1:443']"]),
+    ("listeners[].limits.sessions_per_client", "none", &["4"]),
+    ("listeners[].limits.new_per_second", "none", &["{rate: 5000, burst: 10000}"]),
+    ("listeners[].limits.new_per_second_per_client", "none", &["{rate: 5, burst: 10}"]),
+    ("listeners[].timeouts.first_byte", "none", &["5s"]),
+    ("connect.hedge", "none", &["{min: 200ms, factor: 2, budget: 10%}"]),
+    ("policy.bound_fail_open", "false", &["true"]),
+    ("health.probe", "tcp", &["{http: {path: /}}", "{mtproto: {transport: abridged}}"]),
+    ("health.udp_probe", "none", &["{send: 'hex:00ff', expect: any}"]),
+    ("on_down.sessions", "keep", &["close"]),
+    ("failback.sessions", "keep", &["move"]),
+    ("overflow", "refuse", &["nearest"]),
+    ("admin.tokens_file", "none", &["tokens"]),
+    ("admin.tls", "none", &["{cert: a, key: b}"]),
+    ("access_log", "none", &["{to: stdout, format: json}"]),
+];
 
 /// A main file with nothing but this key, empty.
 fn only(path: &str) -> String {
+    with(path, "null")
+}
+
+/// A main file with nothing but this key.
+fn with(path: &str, value: &str) -> String {
     let nest = |inner: String, key: &str| match (key.strip_suffix("[]"), key) {
         (Some(list), _) => format!("{{{list}: [{inner}]}}"),
         (None, "network") => format!("{{10.0.0.0/8: {inner}}}"),
         (None, key) => format!("{{{key}: {inner}}}"),
     };
-    path.rsplit('.').fold("null".to_owned(), nest)
+    path.rsplit('.').fold(value.to_owned(), nest)
 }
 
 /// What is said of the keys of this file: the pattern of the path and the text.
 fn said_of_keys(main: &str) -> Vec<(String, String)> {
     let parsed = parse_both(main.as_bytes(), b"[{id: 2, ip: 192.0.2.1, port: 443}]");
     let problems = parsed.map_or_else(|error| error.problems, |_| Vec::new());
-    let of_keys = problems
-        .into_iter()
-        .filter(|problem| problem.text == not_yet::TEXT || problem.text.starts_with("unknown key"));
+    let of_keys = problems.into_iter().filter(|problem| {
+        problem.text == NOT_YET
+            || problem.text.ends_with(&format!(": {NOT_YET}"))
+            || problem.text.starts_with("unknown key")
+    });
     of_keys.map(|problem| (problem.path.replace("[0]", "[]"), problem.text)).collect()
 }
 
@@ -138,14 +198,27 @@ fn every_key_of_the_documented_tree_is_read_or_refused_by_name() {
             false => format!("{mapping}.{key}"),
         };
         for path in read.iter().map(|key| path(key)) {
-            assert_eq!(said_of_keys(&only(&path)), [], "{path} is read");
+            let said = said_of_keys(&only(&path));
+            assert!(said.iter().all(|(_, text)| text == NOT_YET), "{path} is read: {said:?}");
         }
         for path in later.iter().map(|key| path(key)) {
             let said = said_of_keys(&only(&path));
             let [(told, text)] = &said[..] else { panic!("{path}: {said:?}") };
-            assert_eq!(text, not_yet::TEXT, "{path}");
+            assert_eq!(text, NOT_YET, "{path}");
             let below = path.strip_prefix(told.as_str());
             assert!(below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])));
+        }
+    }
+}
+
+#[test]
+fn what_means_what_this_version_does_is_accepted_and_the_rest_is_refused_by_name() {
+    for (path, accepted, later) in VALUES {
+        assert_eq!(said_of_keys(&with(path, accepted)), [], "{path}: {accepted}");
+        for value in *later {
+            let said = said_of_keys(&with(path, value));
+            let [(told, text)] = &said[..] else { panic!("{path}: {value}: {said:?}") };
+            assert!(told.starts_with(path) && text.ends_with(NOT_YET), "{told}: {text}");
         }
     }
 }

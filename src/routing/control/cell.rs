@@ -18,6 +18,10 @@ use crate::routing::topology::HealthSettings;
 /// A probe is given up after three usual round trips, but no sooner than this.
 const LEAST_PROBE_TIMEOUT: Duration = Duration::from_millis(250);
 
+/// Round trips that are apart by more than this, or by three intervals, tell nothing of the time
+/// between them.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
 /// One access point, kept by its identity over reloads.
 pub(super) struct AccessPointCell {
     pub(super) tracker: HealthTracker,
@@ -68,8 +72,9 @@ impl AccessPointCell {
                     false => self.round_trip.on_sample(sample),
                 }
                 let average = self.round_trip.average().unwrap_or(sample);
-                self.excess.on_round_trip(average, tie_margin, now);
-                self.settled.on_round_trip(average, tie_margin, now);
+                let pause = LONGEST_PAUSE.max(3 * settings.interval);
+                self.excess.on_round_trip(average, tie_margin, pause, now);
+                self.settled.on_round_trip(average, tie_margin, pause, now);
                 (self.tracker.on_probe_success(settings), Cause::ProbeAnswered)
             }
             Err(failure) if failure.is_evidence() => {

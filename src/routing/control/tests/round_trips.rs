@@ -16,6 +16,18 @@ fn a_congested_dc_shows_its_excess() {
 }
 
 #[test]
+fn rare_probes_show_it_too() {
+    let mut spec = three_dcs();
+    spec.dcs.iter_mut().for_each(|dc| dc.health.interval = 30 * SECOND);
+    let mut lab = Lab::new(spec);
+    lab.run(120 * SECOND);
+    lab.round_trip = 80 * MS;
+    lab.run(600 * SECOND);
+    assert!(lab.dc(2).excess.0 > 30.0, "{:?}", lab.dc(2).excess);
+    assert!(lab.dc(2).settled_round_trip > Some(50 * MS), "{:?}", lab.dc(2).settled_round_trip);
+}
+
+#[test]
 fn an_access_point_that_becomes_much_slower_comes_back() {
     let mut lab = Lab::new(three_dcs());
     lab.round_trip = 70 * MS;

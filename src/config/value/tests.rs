@@ -1,9 +1,11 @@
+use std::time::Duration;
+
 use super::*;
 
 use proptest::prelude::*;
 
 fn time(text: &str) -> Parsed<Duration> {
-    duration(Duration::ZERO..=Duration::MAX)(&Node::Text(text.to_owned()))
+    Time::<0, { u64::MAX }>::parse(&Node::Text(text.to_owned())).map(Time::get)
 }
 
 #[test]
@@ -21,7 +23,8 @@ fn times_and_sizes_have_the_units_of_the_documentation() {
     for text in ["", "s", "1.5s", "1M", "1m30s", "+1s", "1S", "１s"] {
         assert!(time(text).is_err(), "{text}");
     }
-    let bytes = |text: &str| size(0..=u64::MAX)(&Node::Text(text.to_owned()));
+    let bytes =
+        |text: &str| Size::<0, { u64::MAX }>::parse(&Node::Text(text.to_owned())).map(Size::bytes);
     assert_eq!(bytes("64KiB"), Ok(65_536));
     assert_eq!(bytes("1GiB"), Ok(1 << 30));
     for text in ["1kib", "1K", "1GB", "-1KiB", "99999999999GiB"] {

@@ -1,0 +1,78 @@
+//! One access point of the list, when all its entries have been read.
+
+use std::net::SocketAddr;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::config::tree::{Clients, WEIGHT};
+use crate::config::value::Secret;
+use crate::routing::topology::{AccessPointFlags, AccessPointSpec};
+use crate::routing::{AccessPointId, ClientMatch, DcId};
+
+/// An access point and the DC it belongs to. Serialized, it is an entry of the effective
+/// configuration, with a secret that is not shown.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::config) struct Listed {
+    pub(in crate::config) dc: DcId,
+    address: SocketAddr,
+    flags: AccessPointFlags,
+    weight: u32,
+    secret: Option<Secret>,
+    /// Everybody when empty.
+    offered_to: Vec<Offer>,
+}
+
+/// Clients that an access point is offered to.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Offer {
+    /// As written.
+    pub(super) written: Clients,
+    /// As matched.
+    pub(super) matching: ClientMatch,
+}
+
+impl Listed {
+    /// What becomes of the entries of one access point.
+    pub(super) fn new(option: super::DcOption, offered_to: Vec<Offer>) -> Self {
+        let super::DcOption { path: _, dc, address, flags, weight, secret, offered_to: _ } = option;
+        Self { dc, address, flags, weight: weight.unwrap_or(WEIGHT), secret, offered_to }
+    }
+
+    /// Its identity.
+    pub(in crate::config) fn id(&self) -> AccessPointId {
+        AccessPointId { dc: self.dc, address: self.address }
+    }
+
+    /// What routing gets to know of it.
+    pub(in crate::config) fn spec(&self) -> AccessPointSpec {
+        AccessPointSpec {
+            address: self.address,
+            flags: self.flags,
+            weight: self.weight,
+            offered_to: self.offered_to.iter().map(|offer| offer.matching.clone()).collect(),
+        }
+    }
+}
+
+impl Serialize for Listed {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self { dc, address, flags, weight, secret, offered_to } = self;
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("id", &dc.0)?;
+        map.serialize_entry("ip_address", &address.ip())?;
+        map.serialize_entry("port", &address.port())?;
+        map.serialize_entry("media_only", &flags.media_only)?;
+        map.serialize_entry("tcpo_only", &flags.tcpo_only)?;
+        map.serialize_entry("cdn", &flags.cdn)?;
+        map.serialize_entry("static", &flags.static_address)?;
+        map.serialize_entry("this_port_only", &flags.this_port_only)?;
+        match secret {
+            Some(secret) => map.serialize_entry("secret", secret)?,
+            None => map.serialize_entry("secret", "none")?,
+        }
+        map.serialize_entry("weight", weight)?;
+        let written: Vec<&Clients> = offered_to.iter().map(|offer| &offer.written).collect();
+        map.serialize_entry("for", &written)?;
+        map.end()
+    }
+}

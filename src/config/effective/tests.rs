@@ -1,0 +1,59 @@
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::config::{Config, File, parse};
+
+fn config(main: &str, list: &str) -> Config {
+    let file = |path, bytes| File { path: Path::new(path), bytes };
+    parse(file("m", main.as_bytes()), file("l", list.as_bytes()))
+        .unwrap_or_else(|error| panic!("{error}"))
+        .config
+}
+
+const MAIN: &str = "listeners: [{name: a, bind: ['[::1]:2', '127.0.0.1:1'], route: {dc: 2}}]
+dcs: [{id: 2, health: {fall: 9}}]
+health: {interval: 60s}
+geoip: {overrides: {127.0.0.1: {country: nl}}}";
+
+const SECRET: &str = "00112233445566778899aabbccddeeff";
+
+#[test]
+fn defaults_are_filled_in_and_written_in_one_way() {
+    let value = config(MAIN, "- {id: 2, ip: 192.0.2.1, port: 443, flags: 16}").effective();
+    assert_eq!(value["listeners"][0]["bind"], json!(["127.0.0.1:1", "[::1]:2"]));
+    assert_eq!(value["listeners"][0]["route"], json!({"dc": 2}));
+    assert_eq!(value["listeners"][0]["sticky"], "none", "of nearest listeners only");
+    assert_eq!(value["listeners"][0]["timeouts"]["idle"], "10m");
+    assert_eq!(value["dcs"][0]["name"], "dc2");
+    assert_eq!(value["dcs"][0]["health"]["fall"], 9);
+    assert_eq!(value["dcs"][0]["health"]["interval"], "1m", "what the DC does not say is said");
+    assert_eq!(value["geoip"]["overrides"], json!({"127.0.0.1/32": {"country": "NL"}}));
+    assert_eq!(value["memory"]["pending"], "256MiB");
+    assert_eq!(value["guards"]["max_removed"], "50%");
+    assert_eq!(value["connect"]["hedge"], "none");
+    let access_point = &value["dc_options"][0];
+    assert_eq!((&access_point["static"], &access_point["weight"]), (&json!(true), &json!(100)));
+    assert_eq!(value["dc_options_file"], "dc_options.yaml");
+}
+
+#[test]
+fn what_means_the_same_is_the_same() {
+    let list = "- {id: 2, ip: 192.0.2.1, port: 443}";
+    let other =
+        "listeners:\n- {name: a, bind: ['127.0.0.1:1', '[::1]:2'], route: {dc: 2}, dcs: all}
+dcs: [{id: 2, name: dc2, health: {fall: 9, interval: 1m}}]
+health: {interval: 1m, rise: 2}\nlog:
+geoip: {overrides: {127.0.0.1/32: {country: NL}}}";
+    assert_eq!(config(MAIN, list).effective(), config(other, list).effective());
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let list = format!("- {{id: 2, ip: 192.0.2.1, port: 443, secret: '{SECRET}'}}");
+    let config = config(MAIN, &list);
+    let value = config.effective();
+    let shown = value["dc_options"][0]["secret"].as_str().expect("text");
+    assert!(shown.starts_with("redacted:") && shown.len() == 17, "{shown}");
+    assert!(!value.to_string().contains(SECRET) && !format!("{config:?}").contains(SECRET));
+}

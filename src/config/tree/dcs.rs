@@ -1,0 +1,75 @@
+//! `dcs[]`: what `dc_options` does not say about a DC.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{DcHealth, Place};
+use crate::config::value::{Count, DcNumber, Given, Later, List, Name, OrNone};
+
+/// The largest weight of a DC or an access point.
+pub(crate) const MOST_WEIGHT: u32 = 10_000;
+
+/// The weight of a DC or an access point that says nothing of it.
+pub(crate) const WEIGHT: u32 = 100;
+
+/// A DC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["id"]))]
+pub(crate) struct Dc {
+    /// Its number, as in `dc_options`; unique.
+    #[serde(skip_serializing_if = "Given::is_absent")]
+    pub(crate) id: Given<DcNumber>,
+    /// How it is called in logs and metrics; unique. Without one it is `dc` and its id.
+    #[serde(skip_serializing_if = "Given::is_absent")]
+    pub(crate) name: Given<Name>,
+    /// Where it is. Without a place, `nearest` uses it after all that have one.
+    pub(crate) location: OrNone<Place>,
+    /// What fails together with it, by name. DCs at the same coordinates share a site when they name
+    /// none.
+    pub(crate) site: OrNone<Name>,
+    /// Its share among DCs that are equally near.
+    pub(crate) weight: Count<0, MOST_WEIGHT>,
+    /// Sessions at a time, of this edge.
+    pub(crate) max_sessions: OrNone<Later>,
+    /// Connects in flight at a time, of this edge: a dead DC must not starve the others.
+    pub(crate) max_connecting: Count<1, 1_000_000>,
+    /// DCs that hold the same keys and data, in the order in which they stand in for it.
+    pub(crate) replicas: List<Later>,
+    /// The PROXY header that its access points expect.
+    pub(crate) send_proxy: OrNone<Later>,
+    /// How this edge dials it.
+    pub(crate) source: Source,
+    /// What is different from the section `health` for its access points.
+    pub(crate) health: DcHealth,
+}
+
+impl Default for Dc {
+    fn default() -> Self {
+        Self {
+            id: Given::default(),
+            name: Given::default(),
+            location: OrNone::default(),
+            site: OrNone::default(),
+            weight: Count::of(WEIGHT),
+            max_sessions: OrNone::default(),
+            max_connecting: Count::of(512),
+            replicas: List::default(),
+            send_proxy: OrNone::default(),
+            source: Source::default(),
+            health: DcHealth::default(),
+        }
+    }
+}
+
+/// How this edge dials a DC. So far only as the routing table of the machine has it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Source {
+    /// Addresses of this machine to dial from.
+    pub(crate) addresses: List<Later>,
+    /// The mark of packets (`SO_MARK`).
+    pub(crate) mark: OrNone<Later>,
+    /// The interface (`SO_BINDTODEVICE`).
+    pub(crate) interface: OrNone<Later>,
+}

@@ -1,0 +1,272 @@
+//! `listeners[]`: the addresses that clients connect to.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::value::{
+    All, Count, DcNumber, Given, Later, List, ListenAddress, Name, NotYet, Or, OrNone,
+    SourceNetwork, Time,
+};
+use crate::routing::sticky;
+
+/// A month and a year, in milliseconds.
+const MONTH: u64 = 30 * 86_400_000;
+const YEAR: u64 = 12 * MONTH;
+
+/// One or more addresses at which clients are served alike.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["name", "bind"]))]
+pub(crate) struct Listener {
+    /// How it is called in logs and metrics; unique.
+    #[serde(skip_serializing_if = "Given::is_absent")]
+    pub(crate) name: Given<Name>,
+    /// Where it listens; at least one address, and none twice. An IPv6 address is IPv6 only. A reload
+    /// opens sockets for new addresses and keeps those of addresses that stay.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) bind: List<ListenAddress>,
+    /// What it serves.
+    pub(crate) protocol: Protocol,
+    /// Which DC a session goes to: `nearest`, or `{dc: 2}` for this one and never another.
+    pub(crate) route: Route,
+    /// Which access points of a DC its sessions use.
+    pub(crate) class: Class,
+    /// The DCs that it may use: `all`, or a list of ids.
+    #[schemars(extend("type" = ["string", "array"], "minItems" = 1))]
+    pub(crate) dcs: Or<All, List<DcNumber>>,
+    /// When a session is connected to its DC.
+    pub(crate) dial: Dial,
+    /// How it remembers which DC a client was given; `none` to forget. Of `nearest` listeners only.
+    pub(crate) sticky: OrSticky,
+    /// Which neighbours tell the client's address in a PROXY header.
+    pub(crate) proxy_protocol: ProxyProtocol,
+    /// The addresses that clients are told to use for it.
+    pub(crate) advertise: OrNone<Later>,
+    /// Bounds on its sessions.
+    pub(crate) limits: Limits,
+    /// When its sessions end by themselves.
+    pub(crate) timeouts: Timeouts,
+    /// Socket options of TCP.
+    pub(crate) tcp: Tcp,
+    /// Flows of UDP.
+    #[serde(skip_serializing)]
+    pub(crate) udp: NotYet,
+}
+
+/// What a listener serves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "`tcp`")]
+pub(crate) enum Protocol {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp(Later),
+}
+
+/// Which DC a session goes to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "`nearest` or `{dc: N}`")]
+pub(crate) enum Route {
+    /// The closest healthy one.
+    #[default]
+    Nearest,
+    /// This one, by its id, and never another: the sessions are bound.
+    Dc(DcNumber),
+    /// The one that the client's header names.
+    Mtproto(Later),
+}
+
+/// Which access points of a DC are used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "`main`")]
+pub(crate) enum Class {
+    /// Those for ordinary sessions.
+    #[default]
+    Main,
+    /// Those for up- and downloads too.
+    Media(Later),
+    /// Those of a CDN.
+    Cdn(Later),
+}
+
+/// When a session is connected to its DC.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "`on_accept`")]
+pub(crate) enum Dial {
+    /// At once.
+    #[default]
+    OnAccept,
+    /// When the client has said something.
+    OnFirstByte(Later),
+}
+
+/// On where nothing is said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "OrNone<Sticky>", into = "OrNone<Sticky>")]
+#[schemars(with = "OrNone<Sticky>")]
+pub(crate) struct OrSticky(pub(crate) OrNone<Sticky>);
+
+impl Default for OrSticky {
+    fn default() -> Self {
+        Self(OrNone::Value(Sticky::default()))
+    }
+}
+
+impl From<OrNone<Sticky>> for OrSticky {
+    fn from(sticky: OrNone<Sticky>) -> Self {
+        Self(sticky)
+    }
+}
+
+impl From<OrSticky> for OrNone<Sticky> {
+    fn from(sticky: OrSticky) -> Self {
+        sticky.0
+    }
+}
+
+/// How a listener remembers which DC a client was given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Sticky {
+    /// How long after its last session a client is remembered.
+    pub(crate) ttl: Time<1000, YEAR>,
+    /// Clients that are remembered at most; the one that came longest ago is forgotten first.
+    pub(crate) clients: Count<1, 100_000_000>,
+    /// What happens to a client whose DC is not usable.
+    pub(crate) when_down: WhenDown,
+}
+
+impl Default for Sticky {
+    fn default() -> Self {
+        let sticky::Sticky { ttl, clients, when_down } = sticky::Sticky::default();
+        Self {
+            ttl: ttl.into(),
+            clients: Count::of(clients),
+            when_down: match when_down {
+                sticky::WhenDown::Move => WhenDown::Move,
+                sticky::WhenDown::Refuse => WhenDown::Refuse,
+            },
+        }
+    }
+}
+
+/// What happens to a client whose remembered DC has no usable access point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WhenDown {
+    /// It is given another DC, and that one is remembered.
+    Move,
+    /// It is refused until its DC is back.
+    Refuse,
+}
+
+/// PROXY protocol on the client's side.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ProxyProtocol {
+    /// From these networks a header (v1 or v2) is required; from elsewhere sessions have none.
+    pub(crate) accept_from: List<SourceNetwork>,
+    /// How long the header may take.
+    pub(crate) timeout: Time<100, 3_600_000>,
+}
+
+impl Default for ProxyProtocol {
+    fn default() -> Self {
+        Self { accept_from: List::default(), timeout: Duration::from_secs(3).into() }
+    }
+}
+
+/// Bounds on sessions of a listener. A client is an IPv4 address or an IPv6 /64.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Sessions at a time; those beyond are reset.
+    pub(crate) sessions: Count<1, 10_000_000>,
+    /// Sessions at a time of one client.
+    pub(crate) sessions_per_client: OrNone<Later>,
+    /// New sessions a second.
+    pub(crate) new_per_second: OrNone<Later>,
+    /// New sessions a second of one client.
+    pub(crate) new_per_second_per_client: OrNone<Later>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: Count::of(100_000),
+            sessions_per_client: OrNone::default(),
+            new_per_second: OrNone::default(),
+            new_per_second_per_client: OrNone::default(),
+        }
+    }
+}
+
+/// When sessions of a listener end by themselves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Timeouts {
+    /// Without a byte in either direction.
+    pub(crate) idle: Time<100, MONTH>,
+    /// After one side has closed.
+    pub(crate) half_close: Time<100, MONTH>,
+    /// Until the client has said something.
+    pub(crate) first_byte: OrNone<Later>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(600).into(),
+            half_close: Duration::from_secs(30).into(),
+            first_byte: OrNone::default(),
+        }
+    }
+}
+
+/// Socket options of a listener and of the sessions that it accepts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Tcp {
+    /// Connections that wait to be accepted; the kernel caps it at net.core.somaxconn. A change holds
+    /// for sockets that are open, at once.
+    pub(crate) backlog: Count<1, 65_535>,
+    /// Probes of a silent peer.
+    pub(crate) keepalive: Keepalive,
+    /// How long sent bytes may stay unacknowledged (`TCP_USER_TIMEOUT`).
+    pub(crate) user_timeout: Time<1000, 3_600_000>,
+}
+
+impl Default for Tcp {
+    fn default() -> Self {
+        Self {
+            backlog: Count::of(4096),
+            keepalive: Keepalive::default(),
+            user_timeout: Duration::from_secs(60).into(),
+        }
+    }
+}
+
+/// TCP keepalive, in whole seconds. The bounds are the kernel's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Keepalive {
+    /// Silence before the first probe.
+    pub(crate) idle: Time<1000, 32_767_000>,
+    /// Between probes.
+    pub(crate) interval: Time<1000, 32_767_000>,
+    /// Unanswered probes before the session ends.
+    pub(crate) count: Count<1, 127>,
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(60).into(),
+            interval: Duration::from_secs(15).into(),
+            count: Count::of(3),
+        }
+    }
+}

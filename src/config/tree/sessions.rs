@@ -1,0 +1,89 @@
+//! `connect`, `on_down`, `failback`, `overflow`: how sessions find a DC, and what becomes of them when DCs
+//! come and go.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::value::{Count, Later, NotYet, OrNone, Time};
+
+/// How sessions are connected to a DC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Connect {
+    /// One attempt.
+    pub(crate) timeout: Time<10, 60_000>,
+    /// All attempts of a session together; not shorter than `timeout`.
+    pub(crate) deadline: Time<10, 300_000>,
+    /// Dials of a session in all.
+    pub(crate) attempts: Count<1, 64>,
+    /// Whether a second access point is dialled before the first has answered.
+    pub(crate) hedge: OrNone<Later>,
+}
+
+impl Default for Connect {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(3).into(),
+            deadline: Duration::from_secs(10).into(),
+            attempts: Count::of(5),
+            hedge: OrNone::default(),
+        }
+    }
+}
+
+/// What happens to the sessions of a DC that goes down.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct OnDown {
+    /// Those that are open.
+    pub(crate) sessions: DownSessions,
+    /// Resets a second.
+    #[serde(skip_serializing)]
+    pub(crate) rate: NotYet,
+}
+
+/// What happens to open sessions of a DC that goes down.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "`keep`")]
+pub(crate) enum DownSessions {
+    /// They go on until they end by themselves.
+    #[default]
+    Keep,
+    /// They are reset.
+    Close(Later),
+}
+
+/// What happens to sessions when a nearer DC is back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Failback {
+    /// Those that are open elsewhere.
+    pub(crate) sessions: AwaySessions,
+    /// Resets a second.
+    #[serde(skip_serializing)]
+    pub(crate) rate: NotYet,
+}
+
+/// What happens to sessions in another DC when a nearer one is back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "`keep`")]
+pub(crate) enum AwaySessions {
+    /// They stay where they are.
+    #[default]
+    Keep,
+    /// They are reset, so that their clients come back.
+    Move(Later),
+}
+
+/// What happens to a client when no candidate has room.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "`refuse`")]
+pub(crate) enum Overflow {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It goes to the nearest candidate nevertheless.
+    Nearest(Later),
+}
