@@ -25,19 +25,25 @@ pub(super) fn offline(file: &Path, snapshot: &Snapshot, args: &ExplainArgs) -> E
         Ok(found) => found,
         Err(error) => return output::fail(&error.to_string(), BAD_CONFIG),
     };
-    let counted = Source::open(file).and_then(|source| {
-        let mut report = Report::new(source.name, args.each, args.json);
-        let mut addresses = Addresses::new(source.input);
-        while let Some(line) = addresses.read()? {
-            match line {
-                Ok(ip) => report.take(ip, &decide(snapshot, route, ip))?,
-                Err(bad) => report.take_bad(&bad),
-            }
+    let counted = count_all(file, args, |ip| decide(snapshot, route, ip));
+    finish(counted, file, &names(snapshot, listener))
+}
+
+fn count_all(
+    file: &Path,
+    args: &ExplainArgs,
+    decide: impl Fn(IpAddr) -> Answer,
+) -> Result<Report, Failed> {
+    let source = Source::open(file)?;
+    let mut report = Report::new(source.name, args.each, args.json);
+    let mut addresses = Addresses::new(source.input);
+    while let Some(line) = addresses.read()? {
+        match line {
+            Ok(ip) => report.take(ip, &decide(ip)).map_err(Failed::Output)?,
+            Err(bad) => report.take_bad(&bad),
         }
-        Ok(report)
-    });
-    let names = names(snapshot, listener);
-    finish(counted.map_err(Failed::File), file, &names)
+    }
+    Ok(report)
 }
 
 /// Asks a daemon about every address, one after the other.
@@ -57,7 +63,7 @@ async fn ask_all(file: &Path, args: &ExplainArgs, names: &mut Names) -> Result<R
             Ok(ip) => {
                 let view = ask_about(&mut conversation, ip, args.listener.as_deref()).await?;
                 learn(names, &view);
-                report.take(ip, &answer_of(&view))?;
+                report.take(ip, &answer_of(&view)).map_err(Failed::Output)?;
             }
             Err(bad) => report.take_bad(&bad),
         }
@@ -68,9 +74,14 @@ async fn ask_all(file: &Path, args: &ExplainArgs, names: &mut Names) -> Result<R
 fn finish(counted: Result<Report, Failed>, file: &Path, names: &Names) -> ExitCode {
     match counted {
         Ok(report) => report.finish(names),
-        // A reader that has seen enough (`| head`) is no failure.
-        Err(Failed::File(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(Failed::File(error)) => output::fail(&format!("{}: {error}", file.display()), FAILED),
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(Failed::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(Failed::Output(error)) => {
+            output::fail(&format!("cannot write the answer: {error}"), FAILED)
+        }
         Err(Failed::Daemon(error)) => output::fail(&error.to_string(), FAILED),
     }
 }
@@ -79,6 +90,7 @@ fn finish(counted: Result<Report, Failed>, file: &Path, names: &Names) -> ExitCo
 #[derive(Debug)]
 enum Failed {
     File(io::Error),
+    Output(io::Error),
     Daemon(FetchError),
 }
 
