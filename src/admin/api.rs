@@ -12,7 +12,9 @@ use super::host::{self, HostError};
 use super::query::{Query, QueryError};
 use super::readiness;
 use super::reply::{self, Reply};
-use super::view::{DcsView, ExplainError, LiveView, ReadyView, StatusView, explain, the_listener};
+use super::view::{
+    Basis, DcsView, ExplainError, LiveView, ReadyView, StatusView, explain, the_listener,
+};
 use crate::control::SnapshotReader;
 use crate::drain::DrainWatch;
 use crate::memory::StickyMemory;
@@ -95,8 +97,9 @@ impl AdminContext {
             ApiRoute::Explain => {
                 let ip = query.value("ip").ok_or(BadRequest::NoAddress)?;
                 let ip: IpAddr = ip.parse().map_err(|_| BadRequest::Address(ip.to_owned()))?;
-                let listener = the_listener(&snapshot.topology, query.value("listener"))?;
-                reply::json(StatusCode::OK, &explain(snapshot, listener, ip)?)
+                let (listener, _) = the_listener(&snapshot.topology, query.value("listener"))?;
+                let basis = Basis::Live { memory: &self.memory, now: SystemTime::now().into() };
+                reply::json(StatusCode::OK, &explain(snapshot, listener, ip, basis)?)
             }
         })
     }

@@ -53,8 +53,12 @@ pub enum Command {
     Check(CheckArgs),
     /// Say where clients would go, and why.
     ///
-    /// Asks the running daemon, which answers with its live health; with --config nothing runs, and
-    /// every access point is taken to be up.
+    /// Asks the running daemon, which answers with its live health and what it remembers; with
+    /// --config nothing runs, and every access point is taken to be up.
+    ///
+    /// With --file it counts where many clients go: which rules hit whom, and how many go to each DC.
+    /// With --config that is done in memory; a daemon is asked about one address after the other,
+    /// which is slow.
     Explain(ExplainArgs),
     /// Show what the running daemon does now.
     Status(StatusArgs),
@@ -116,8 +120,16 @@ pub struct CheckArgs {
 pub struct ExplainArgs {
     /// Addresses of clients, IPv4 or IPv6; NAT64 and other forms that carry an IPv4 address are
     /// looked up as that.
-    #[arg(required = true, value_name = "IP")]
+    #[arg(required_unless_present = "file", conflicts_with = "file", value_name = "IP")]
     pub ips: Vec<IpAddr>,
+    /// Count where the clients of this file go; `-` is standard input. An address begins each line, and
+    /// what follows it is not looked at; blank lines and those that begin with # are passed over.
+    #[arg(long, short, value_name = "ADDRESSES")]
+    pub file: Option<PathBuf>,
+    /// Print a line for each address of the file instead of counting: the address, its country, its
+    /// DC or `refused`, why, and what in the policy decided.
+    #[arg(long, conflicts_with = "ips")]
+    pub each: bool,
     /// The listener they come to; needed when there are several.
     #[arg(long, short)]
     pub listener: Option<String>,
@@ -127,7 +139,8 @@ pub struct ExplainArgs {
     /// The daemon that is asked.
     #[command(flatten)]
     pub daemon: DaemonArgs,
-    /// Print JSON: a list with one answer per address.
+    /// Print JSON: a list with one answer per address; with --file the counts, with --each one line
+    /// of JSON per address.
     #[arg(long)]
     pub json: bool,
 }
@@ -215,7 +228,10 @@ mod tests {
         assert_eq!(args.ips.len(), 2);
         assert_eq!(args.daemon.admin.to_string(), "http://127.0.0.1:9900");
         assert!(parse("nearpoint explain ::1 --config x.yaml").is_ok());
+        assert!(parse("nearpoint explain --file - --config x.yaml --each").is_ok());
         for bad in [
+            "nearpoint explain ::1 --file seen.log",
+            "nearpoint explain ::1 --each",
             "nearpoint explain",
             "nearpoint explain 203.0.113",
             "nearpoint explain ::1 --config x.yaml --admin http://[::1]:9900",

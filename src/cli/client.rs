@@ -1,4 +1,4 @@
-//! Asks the admin API of a daemon: one request, one connection, bounded in time and size.
+//! Asks the admin API of a daemon: one request after the other, each bounded in time and size.
 
 use std::fmt;
 use std::io;
@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::admin::view::ErrorView;
@@ -137,21 +138,85 @@ pub(super) async fn fetch<T: DeserializeOwned>(
     url: &AdminUrl,
     target: &str,
 ) -> Result<T, FetchError> {
-    let connected = timeout(CONNECT, TcpStream::connect((url.host.as_str(), url.port))).await;
-    let stream = connected
-        .map_err(|_| FetchError::Timeout(url.clone()))?
-        .map_err(|error| FetchError::Connect(url.clone(), error))?;
-    let answered = timeout(ANSWER, converse(stream, url, target)).await;
-    let (status, body) = answered.map_err(|_| FetchError::Timeout(url.clone()))??;
-    if status.is_success() {
-        return serde_json::from_slice(&body)
-            .map_err(|error| FetchError::Unexpected(url.clone(), error));
+    Conversation::new(url.clone()).fetch(target).await
+}
+
+/// Requests to one daemon, over one connection while the daemon keeps it.
+pub(super) struct Conversation {
+    url: AdminUrl,
+    connection: Option<Connection>,
+}
+
+struct Connection {
+    sender: SendRequest<Empty<Bytes>>,
+    carried: JoinHandle<Result<(), hyper::Error>>,
+}
+
+impl Conversation {
+    /// Connects at the first request.
+    pub(super) fn new(url: AdminUrl) -> Self {
+        Self { url, connection: None }
     }
-    let message = match serde_json::from_slice(&body) {
-        Ok(ErrorView { error }) => error,
-        Err(_) => format!("{url} refuses"),
-    };
-    Err(FetchError::Refused(status, message))
+
+    /// Gets a view. `target` is a path with its query, encoded.
+    ///
+    /// # Errors
+    /// As those of [`fetch`].
+    pub(super) async fn fetch<T: DeserializeOwned>(
+        &mut self,
+        target: &str,
+    ) -> Result<T, FetchError> {
+        let (status, body) = match self.connection.take() {
+            Some(kept) if !kept.sender.is_closed() => match self.ask(kept, target).await {
+                // The daemon may have ended a connection of some age just now.
+                Err(FetchError::Http(..)) => self.ask_anew(target).await?,
+                answered => answered?,
+            },
+            Some(_) | None => self.ask_anew(target).await?,
+        };
+        if status.is_success() {
+            return serde_json::from_slice(&body)
+                .map_err(|error| FetchError::Unexpected(self.url.clone(), error));
+        }
+        let message = match serde_json::from_slice(&body) {
+            Ok(ErrorView { error }) => error,
+            Err(_) => format!("{} refuses", self.url),
+        };
+        Err(FetchError::Refused(status, message))
+    }
+
+    async fn ask_anew(&mut self, target: &str) -> Result<(StatusCode, Vec<u8>), FetchError> {
+        let at = (self.url.host.as_str(), self.url.port);
+        let connected = timeout(CONNECT, TcpStream::connect(at)).await;
+        let stream = connected
+            .map_err(|_| FetchError::Timeout(self.url.clone()))?
+            .map_err(|error| FetchError::Connect(self.url.clone(), error))?;
+        let shaken = http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) =
+            shaken.map_err(|error| FetchError::Http(self.url.clone(), error))?;
+        let carried = tokio::spawn(connection);
+        self.ask(Connection { sender, carried }, target).await
+    }
+
+    /// Asks, and keeps the connection if all went well.
+    async fn ask(
+        &mut self,
+        mut connection: Connection,
+        target: &str,
+    ) -> Result<(StatusCode, Vec<u8>), FetchError> {
+        let answered = timeout(ANSWER, converse(&mut connection.sender, &self.url, target)).await;
+        let answered = answered.map_err(|_| FetchError::Timeout(self.url.clone()))?;
+        if answered.is_ok() {
+            self.connection = Some(connection);
+        }
+        answered
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.carried.abort();
+    }
 }
 
 /// Encodes a value for a query: everything but letters, digits and `-._~:` (RFC 3986, 3.4).
@@ -169,23 +234,19 @@ pub(super) fn encode(value: &str) -> String {
 }
 
 async fn converse(
-    stream: TcpStream,
+    sender: &mut SendRequest<Empty<Bytes>>,
     url: &AdminUrl,
     target: &str,
 ) -> Result<(StatusCode, Vec<u8>), FetchError> {
     let failed = |error| FetchError::Http(url.clone(), error);
     let request = Request::get(target)
         .header(header::HOST, url.authority())
-        .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .map_err(FetchError::Request)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
-    let carried = tokio::spawn(connection);
+    sender.ready().await.map_err(failed)?;
     let reply = sender.send_request(request).await.map_err(failed)?;
     let status = reply.status();
-    let body = read(url, reply.into_body()).await;
-    carried.abort();
-    Ok((status, body?))
+    Ok((status, read(url, reply.into_body()).await?))
 }
 
 async fn read(url: &AdminUrl, mut body: Incoming) -> Result<Vec<u8>, FetchError> {
@@ -205,7 +266,7 @@ async fn read(url: &AdminUrl, mut body: Incoming) -> Result<Vec<u8>, FetchError>
 mod tests {
     use http_body_util::Full;
     use hyper::Response;
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -264,6 +325,31 @@ mod tests {
         assert_eq!(message, Err("ip is missing (400)".to_owned()));
         let strange = answer(200, "<html>").await;
         assert!(matches!(strange, Err(FetchError::Unexpected(..))));
+    }
+
+    #[tokio::test]
+    async fn one_connection_carries_many_requests_and_a_lost_one_is_replaced() {
+        let (listener, url) = listen().await;
+        let mut accepted = tokio::spawn(async move {
+            let body = r#"{"live": true, "reasons": []}"#;
+            let reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().await.expect("a client");
+                for _ in 0..3 {
+                    let mut head = Vec::new();
+                    while !head.ends_with(b"\r\n\r\n") {
+                        head.push(stream.read_u8().await.expect("a request"));
+                    }
+                    stream.write_all(reply.as_bytes()).await.expect("a reply");
+                }
+            }
+        });
+        let mut conversation = Conversation::new(url);
+        for _ in 0..6 {
+            let view = conversation.fetch::<LiveView>("/livez").await;
+            assert!(view.is_ok_and(|view| view.live));
+        }
+        (&mut accepted).await.expect("two connections of three requests each");
     }
 
     #[tokio::test]

@@ -39,7 +39,7 @@ pub use health::{AdminState, Health};
 pub use ids::{AccessPointId, AccessPointIndex, DcId, DcIndex};
 pub use network::Network;
 pub use outcome::{CloseReason, ConnectFailure, Ending, Refusal, Side};
-pub use pick::pick_access_point;
+pub use pick::{order_access_points, pick_access_point};
 pub use place::{Asn, CountryCode, Locate, Location, Origin, Place};
 pub use policy::Policy;
 pub use rank::{Client, Exclusion, Precedence, RankedDc, Ranking, Why, rank, rank_anybody};

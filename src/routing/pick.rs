@@ -1,5 +1,7 @@
 //! The access point within a DC, chosen only for the DCs that are dialled.
 
+use std::cmp::Ordering;
+
 use super::health::{AdminState, Health};
 use super::ids::{AccessPointIndex, DcIndex};
 use super::rank::Client;
@@ -16,21 +18,58 @@ pub fn pick_access_point(
     tried: &[AccessPointIndex],
     fail_open: bool,
 ) -> Option<AccessPointIndex> {
-    let usable = snapshot.topology.access_points_of(dc).filter(|(index, access_point)| {
+    let untried = keyed(snapshot, dc, client, fail_open).filter(|it| !tried.contains(&it.index));
+    untried.min_by(Keyed::order).map(|best| best.index)
+}
+
+/// The access points of `dc` in the order in which [`pick_access_point`] would try them, one after the
+/// other.
+#[must_use]
+pub fn order_access_points(
+    snapshot: &Snapshot,
+    dc: DcIndex,
+    client: &Client,
+    fail_open: bool,
+) -> Vec<AccessPointIndex> {
+    let mut usable: Vec<Keyed> = keyed(snapshot, dc, client, fail_open).collect();
+    usable.sort_unstable_by(Keyed::order);
+    usable.into_iter().map(|it| it.index).collect()
+}
+
+/// An access point with what it is chosen by.
+struct Keyed {
+    class: (bool, bool, Health, bool),
+    score: f64,
+    index: AccessPointIndex,
+}
+
+impl Keyed {
+    fn order(a: &Self, b: &Self) -> Ordering {
+        let better = a.class.cmp(&b.class).then(b.score.total_cmp(&a.score));
+        better.then(a.index.cmp(&b.index))
+    }
+}
+
+/// Those that may be dialled.
+fn keyed(
+    snapshot: &Snapshot,
+    dc: DcIndex,
+    client: &Client,
+    fail_open: bool,
+) -> impl Iterator<Item = Keyed> {
+    let usable = snapshot.topology.access_points_of(dc).filter(move |(index, access_point)| {
         let state = snapshot.access_point(*index);
         access_point.is_for(client)
             && state.admin == AdminState::Ready
             && (fail_open || state.health != Health::Down)
-            && !tried.contains(index)
     });
-    let keyed = usable.map(|(index, access_point)| {
+    usable.map(|(index, access_point)| {
         let state = snapshot.access_point(index);
-        let health = (state.health == Health::Down, state.unreachable, state.health);
-        let class = (health, !access_point.flags.static_address);
-        (class, access_point.score(client.addr), index)
-    });
-    let best = keyed.min_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2)));
-    best.map(|(.., index)| index)
+        let is_down = state.health == Health::Down;
+        let other = !access_point.flags.static_address;
+        let class = (is_down, state.unreachable, state.health, other);
+        Keyed { class, score: access_point.score(client.addr), index }
+    })
 }
 
 #[cfg(test)]
@@ -43,6 +82,7 @@ mod tests {
         while let Some(next) = pick_access_point(snapshot, DcIndex(0), client, &tried, fail_open) {
             tried.push(next);
         }
+        assert_eq!(order_access_points(snapshot, DcIndex(0), client, fail_open), tried);
         tried.into_iter().map(|index| index.0).collect()
     }
 

@@ -69,6 +69,17 @@ pub enum Admission {
     Deny,
 }
 
+impl Admission {
+    /// The word of the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
+}
+
 /// What the rules mean for a session whose DC is fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnforceOnBound {

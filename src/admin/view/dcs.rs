@@ -178,7 +178,8 @@ fn access_point(
     }
 }
 
-fn flags(flags: AccessPointFlags) -> Vec<String> {
+/// Those that are set, in the words of a `dcOption`.
+pub(super) fn flags(flags: AccessPointFlags) -> Vec<String> {
     let AccessPointFlags { media_only, tcpo_only, cdn, static_address, this_port_only } = flags;
     let words = [
         (media_only, "media_only"),

@@ -1,8 +1,9 @@
-//! Why DCs are left out of a ranking, counted for people.
+//! Why DCs are left out of a ranking, counted and in words for people.
 
 use std::collections::BTreeMap;
 
-use crate::routing::{Exclusion, Ranking};
+use super::explain::{DEFAULT, rule_name};
+use crate::routing::{Client, Decision, Exclusion, RankedDc, Ranking, Snapshot};
 
 /// `2 down, 1 drain`: the DCs that the listener may use and the ranking leaves out. `None` when it
 /// leaves out none of them.
@@ -32,4 +33,39 @@ fn order(exclusion: Exclusion) -> Option<u8> {
         Exclusion::Class => Some(8),
         Exclusion::Listener => None,
     }
+}
+
+/// Why this DC is left out, in a few words; `None` when it is not.
+pub(super) fn says(
+    snapshot: &Snapshot,
+    client: &Client,
+    ranking: &Ranking,
+    ranked: &RankedDc,
+) -> Option<String> {
+    let says = match ranked.exclusion? {
+        Exclusion::Listener => "the listener does not use it".to_owned(),
+        Exclusion::Class => "media or CDN only".to_owned(),
+        Exclusion::Policy => match ranking.verdict.map(|verdict| verdict.decision) {
+            Some(Decision::Denied(rule)) => format!("denied by {}", rule_name(rule)),
+            Some(Decision::Restricted(rule)) => format!("not in {}", rule_name(rule)),
+            Some(Decision::Allowed(_) | Decision::Default(_)) | None => {
+                format!("denied by {DEFAULT}")
+            }
+        },
+        Exclusion::NotOffered => "no access point for this client".to_owned(),
+        Exclusion::Remembered => match client.remembered {
+            Some(dc) => format!("the client stays at DC {dc}"),
+            None => "the client stays where it was".to_owned(),
+        },
+        Exclusion::Maint => "in maintenance".to_owned(),
+        Exclusion::Drain => "draining".to_owned(),
+        Exclusion::Down => "no access point is up".to_owned(),
+        Exclusion::Unknown => "not probed yet".to_owned(),
+        Exclusion::Capacity => {
+            let most = snapshot.topology.dc(ranked.dc).max_connecting;
+            let connecting = snapshot.dc(ranked.dc).slot.connecting();
+            format!("{connecting} of {most} connects in flight")
+        }
+    };
+    Some(says)
 }

@@ -1,18 +1,26 @@
 //! `/v1/explain` and `nearpoint explain`: where a client would go, and why. Asks the same functions
 //! that live traffic asks.
 
+mod dcs;
+mod dials;
+mod location;
+mod policy;
+
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CoordinatesView, rounded, sentence};
-use crate::routing::topology::Topology;
-use crate::routing::{
-    Attempt, AttemptPlan, Client, ClientAddr, DcIndex, Location, Millis, RankedDc, Ranking,
-    Snapshot, Step, rank,
-};
+use super::sentence;
+use crate::memory::{EpochSeconds, StickyMemory};
+use crate::routing::client::Carrier;
+use crate::routing::topology::{ListenerRoute, Route, Topology};
+use crate::routing::{Client, ClientAddr, Precedence, Ranking, Snapshot, rank};
+
+pub use dcs::{OfferView, RankedView};
+pub use dials::{AttemptView, destination};
+pub use location::LocationView;
+pub use policy::{DEFAULT, Part, PolicyView, RuleView, rule_name, shortened};
 
 /// Where one client of one listener goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,80 +31,78 @@ pub struct ExplainView {
     pub client: String,
     /// The address that was asked about, when it carried `client` inside.
     pub unwrapped_from: Option<String>,
+    /// What carried it: `v4-mapped`, `NAT64`, `6to4` or `Teredo`.
+    pub carried_by: Option<String>,
     /// Where the client is.
     pub location: LocationView,
     /// The listener asked about.
     pub listener: String,
     /// What it does: `nearest`, or `dc 2`.
     pub route: String,
+    /// What it remembers of the client; `null` for a listener that remembers nobody.
+    pub memory: Option<MemoryView>,
     /// What DCs are compared by: `distance`, `latency` or `balanced`.
     pub objective: String,
     /// Costs within this much of a group's first are equal.
     pub tie_margin_ms: f64,
+    /// `live`, or `presumed` where no daemon was asked: then everything is taken to be up and ready,
+    /// nothing is measured, and nobody is remembered.
+    pub basis: String,
     /// Generation of the snapshot that decided.
     pub generation: u64,
     /// Why the chosen DC is the chosen one, in the words of the label `why` of `routed_total`;
     /// `null` when the client is refused.
     pub why: Option<String>,
+    /// Why the client is refused, in the words of the label `reason` of `refused_total`; `null` when
+    /// it is not.
+    pub refused: Option<String>,
     /// Health was ignored because nothing is Up.
     pub fail_open: bool,
+    /// What the rules say.
+    pub policy: PolicyView,
     /// In the order of the ranking.
     pub dcs: Vec<RankedView>,
     /// The dials that would be made, one after the other, if each of them failed.
     pub attempts: Vec<AttemptView>,
 }
 
-/// Where a client is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LocationView {
-    /// Who says so: `override`, `database`, `country`, `default` or `unknown`.
-    pub origin: String,
-    /// ISO 3166-1 alpha-2, where it is known.
-    pub country: Option<String>,
-    /// `null` exactly when `origin` is `unknown`.
-    pub coordinates: Option<CoordinatesView>,
-}
-
-/// One DC of the ranking.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RankedView {
-    /// Its number.
-    pub id: u16,
-    /// Its name.
-    pub name: String,
-    /// The client goes here.
-    pub chosen: bool,
-    /// Why it is left out; `null` for a candidate.
-    pub exclusion: Option<String>,
-    /// From the client.
-    pub distance_km: Option<f64>,
-    /// The least round trip from the client: light in fibre over that distance.
-    pub client_to_dc_ms: Option<f64>,
-    /// The measured round trip from this edge.
-    pub edge_to_dc_ms: Option<f64>,
-    /// What the objective says; `null` for a DC that cannot be compared.
-    pub cost_ms: Option<f64>,
-    /// Added to the cost, while the round trip is longer than usual.
-    pub excess_ms: f64,
-    /// Number of its tie group, best first; `null` where the listener or its class rules it out.
-    pub group: Option<u32>,
-    /// `up`, `unknown` or `down`.
-    pub health: String,
-    /// `ready`, `drain` or `maint`.
-    pub admin: String,
-}
-
-/// One dial.
+/// What a listener remembers of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AttemptView {
-    /// 1 for the first.
-    pub number: u32,
-    /// Number of the DC.
-    pub dc: u16,
-    /// The access point dialled.
-    pub access_point: String,
-    /// Health of the access point.
-    pub health: String,
+pub struct MemoryView {
+    /// The DC that the client was given when it last came; `null` for one that comes for the first
+    /// time, and where no daemon was asked.
+    pub dc: Option<u16>,
+    /// Whether the client is sent there first: policy and the operator may have taken the DC from it.
+    pub counts: bool,
+    /// What happens while that DC is not usable: `move` or `refuse`.
+    pub when_down: String,
+    /// How long after its last session a client is remembered.
+    pub ttl_seconds: u64,
+}
+
+/// What stands behind an explanation beside the snapshot.
+#[derive(Clone, Copy)]
+pub enum Basis<'a> {
+    /// A daemon runs: it has measured, and its listeners remember clients.
+    Live {
+        /// What they remember. Explaining changes nothing of it.
+        memory: &'a StickyMemory,
+        /// The time of day.
+        now: EpochSeconds,
+    },
+    /// Nothing runs, and everything is presumed to be well.
+    Presumed,
+}
+
+impl Basis<'_> {
+    /// The word of the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live { .. } => "live",
+            Self::Presumed => "presumed",
+        }
+    }
 }
 
 /// Why nothing can be explained.
@@ -126,23 +132,23 @@ impl fmt::Display for ExplainError {
 
 impl std::error::Error for ExplainError {}
 
-/// The listener that is meant: the named one, or the only one.
+/// The listener that is meant, with its route: the named one, or the only one.
 ///
 /// # Errors
 /// When there is no such listener, or several and none is named.
 pub fn the_listener<'a>(
     topology: &'a Topology,
     name: Option<&str>,
-) -> Result<&'a str, ExplainError> {
-    let names: Vec<&str> = topology.routes().keys().map(|name| &**name).collect();
-    let known = || names.iter().map(ToString::to_string).collect();
-    match (name, names.as_slice()) {
+) -> Result<(&'a str, &'a ListenerRoute), ExplainError> {
+    let routes = topology.routes();
+    let known = || routes.keys().map(ToString::to_string).collect();
+    let mut all = routes.iter().map(|(name, route)| (&**name, route));
+    match (name, routes.len()) {
         (Some(name), _) => {
-            let found = names.iter().find(|it| **it == name).copied();
+            let found = all.find(|(known, _)| *known == name);
             found.ok_or_else(|| ExplainError::UnknownListener(name.to_owned(), known()))
         }
-        (None, []) => Err(ExplainError::NoListener),
-        (None, [only]) => Ok(only),
+        (None, 0 | 1) => all.next().ok_or(ExplainError::NoListener),
         (None, _) => Err(ExplainError::WhichListener(known())),
     }
 }
@@ -155,85 +161,55 @@ pub fn explain(
     snapshot: &Snapshot,
     listener: &str,
     ip: IpAddr,
+    basis: Basis<'_>,
 ) -> Result<ExplainView, ExplainError> {
     let topology = &snapshot.topology;
-    let listener = the_listener(topology, Some(listener))?;
-    let route = topology.route(listener).ok_or(ExplainError::NoListener)?;
+    let (listener, route) = the_listener(topology, Some(listener))?;
     let addr = ClientAddr::new(ip);
-    let client = Client::new(addr, snapshot.locate.locate(addr));
+    let mut client = Client::new(addr, snapshot.locate.locate(addr));
+    client.remembered = match basis {
+        Basis::Live { memory, now } => memory.recall(listener, addr, now),
+        Basis::Presumed => None,
+    };
     let ranking = rank(snapshot, route, &client);
-    let attempts = attempts(snapshot, &ranking, &client);
-    let chosen = attempts.first().map(|attempt| attempt.dc);
-    let dcs = ranking.dcs.iter();
+    let destination = destination(snapshot, &ranking, &client);
+    let chosen = destination.ok();
+    let dials = dials::of(snapshot, &ranking, &client);
     let policy = topology.policy();
     Ok(ExplainView {
         sentence: sentence::of(snapshot, listener, &client, &ranking, chosen),
         client: addr.to_string(),
         unwrapped_from: (addr.ip() != ip).then(|| ip.to_string()),
+        carried_by: Carrier::of(ip).map(|carrier| carrier.as_str().to_owned()),
         location: LocationView::from(client.location),
         listener: listener.to_owned(),
         route: route.route.to_string(),
+        memory: memory(route, &client, &ranking),
         objective: policy.objective.as_str().to_owned(),
         tie_margin_ms: policy.tie_margin.0,
+        basis: basis.as_str().to_owned(),
         generation: snapshot.generation,
         why: chosen.map(|dc| ranking.why(dc).as_str().to_owned()),
+        refused: destination.err().map(|refusal| refusal.as_str().to_owned()),
         fail_open: ranking.fail_open,
-        dcs: dcs.map(|ranked| ranked_view(snapshot, ranked, chosen)).collect(),
-        attempts: attempts.iter().map(|attempt| attempt_view(snapshot, attempt)).collect(),
+        policy: PolicyView::new(policy, route.route, &client, &ranking),
+        dcs: dcs::views(snapshot, &client, &ranking, (chosen, &dials)),
+        attempts: dials.iter().map(|dial| AttemptView::new(snapshot, dial)).collect(),
     })
 }
 
-impl From<Location> for LocationView {
-    fn from(location: Location) -> Self {
-        let country = location.place.and_then(|place| place.country);
-        Self {
-            origin: location.origin.as_str().to_owned(),
-            country: country.map(|code| code.to_string()),
-            coordinates: location.place.map(|place| CoordinatesView::from(place.coordinates)),
-        }
-    }
-}
-
-/// The dials of a session whose every dial fails at once.
-fn attempts(snapshot: &Snapshot, ranking: &Ranking, client: &Client) -> Vec<Attempt> {
-    let now = Instant::now();
-    let mut plan = AttemptPlan::new(ranking, client, snapshot.topology.connect(), now);
-    let mut attempts = Vec::new();
-    while let Step::Dial(attempt) = plan.next(snapshot, now) {
-        attempts.push(attempt);
-        plan.on_failed(attempt);
-    }
-    attempts
-}
-
-fn ranked_view(snapshot: &Snapshot, ranked: &RankedDc, chosen: Option<DcIndex>) -> RankedView {
-    let (dc, state) = (snapshot.topology.dc(ranked.dc), snapshot.dc(ranked.dc));
-    let light = ranked.distance.map(|distance| distance.round_trip());
-    RankedView {
-        id: dc.id.0,
-        name: dc.name.to_string(),
-        chosen: chosen == Some(ranked.dc),
-        exclusion: ranked.exclusion.map(|exclusion| exclusion.as_str().to_owned()),
-        distance_km: ranked.distance.and_then(|distance| rounded(distance.0)),
-        client_to_dc_ms: light.and_then(|light| rounded(light.0)),
-        edge_to_dc_ms: state.round_trip.and_then(|it| rounded(Millis::from(it).0)),
-        cost_ms: rounded(ranked.cost.0),
-        excess_ms: rounded(ranked.excess.0).unwrap_or_default(),
-        group: ranked.group,
-        health: state.health.as_str().to_owned(),
-        admin: state.admin.as_str().to_owned(),
-    }
-}
-
-fn attempt_view(snapshot: &Snapshot, attempt: &Attempt) -> AttemptView {
-    let access_point = snapshot.topology.access_point(attempt.access_point);
-    let state = snapshot.access_point(attempt.access_point);
-    AttemptView {
-        number: attempt.number,
-        dc: access_point.id.dc.0,
-        access_point: access_point.id.address.to_string(),
-        health: state.health.as_str().to_owned(),
-    }
+fn memory(route: &ListenerRoute, client: &Client, ranking: &Ranking) -> Option<MemoryView> {
+    let sticky = match route.route {
+        Route::Nearest => route.sticky?,
+        Route::Dc(_) => return None,
+    };
+    let first = ranking.dcs.first();
+    Some(MemoryView {
+        dc: client.remembered.map(|dc| dc.0),
+        counts: first.is_some_and(|first| first.precedence == Precedence::Remembered),
+        when_down: sticky.when_down.as_str().to_owned(),
+        ttl_seconds: sticky.ttl.as_secs(),
+    })
 }
 
 #[cfg(test)]

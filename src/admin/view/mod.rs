@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 pub use dcs::{AccessPointView, CoordinatesView, DcView, DcsView};
 pub use explain::{
-    AttemptView, ExplainError, ExplainView, LocationView, RankedView, explain, the_listener,
+    AttemptView, Basis, DEFAULT, ExplainError, ExplainView, LocationView, MemoryView, OfferView,
+    Part, PolicyView, RankedView, RuleView, destination, explain, rule_name, shortened,
+    the_listener,
 };
 pub use standing::{DcStatusView, Standing};
 pub use status::{DatabaseView, ListenerView, ReloadView, StatusView};

@@ -1,6 +1,7 @@
 //! Where a client goes and why, in one sentence.
 
 use super::exclusions;
+use super::explain::{DEFAULT, rule_name, shortened};
 use crate::routing::policy::Objective;
 use crate::routing::topology::Dc;
 use crate::routing::{Client, DcIndex, Decision, Millis, RankedDc, Ranking, Snapshot, Why};
@@ -64,6 +65,10 @@ fn because(
     chosen: &RankedDc,
 ) -> String {
     match ranking.why(chosen.dc) {
+        Why::Pinned if ranking.audited => {
+            let refused = refused(snapshot, ranking);
+            format!("listener {listener} has no other; policy would refuse it ({refused})")
+        }
         Why::Pinned => format!("listener {listener} has no other"),
         Why::Sticky => format!("listener {listener} remembers that it was there before"),
         Why::Preferred => preferred(snapshot, ranking),
@@ -99,13 +104,14 @@ fn refused(snapshot: &Snapshot, ranking: &Ranking) -> String {
             format!("{}, which leaves it nothing that can be used", named(snapshot, rule))
         }
         Some(Decision::Allowed(_) | Decision::Default(_)) | None => {
-            "no rule admits it, and the default is deny".to_owned()
+            format!("no rule admits it, and {DEFAULT} is deny")
         }
     }
 }
 
 fn named(snapshot: &Snapshot, rule: usize) -> String {
-    format!("rule {}, {}", rule + 1, snapshot.topology.policy().rules[rule])
+    let text = snapshot.topology.policy().rules[rule].to_string();
+    format!("{}, {}", rule_name(rule), shortened(&text))
 }
 
 /// Why the first of the ranking is not the one chosen.

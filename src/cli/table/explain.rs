@@ -1,112 +1,233 @@
-//! `nearpoint explain` for people.
+//! `nearpoint explain` for people: the sentence, then what it rests on.
+
+use std::collections::BTreeSet;
 
 use comfy_table::Cell;
 
-use super::{Look, NOTHING, kilometers, millis, number, table, text, word};
-use crate::admin::view::{AttemptView, ExplainView, RankedView};
+use super::{Look, NOTHING, kilometers, millis, number, plural, table, table_without_header};
+use super::{text, word};
+use crate::admin::view::{ExplainView, LocationView, PolicyView, RankedView, shortened};
+use crate::routing::policy::Objective;
+use crate::routing::{Asn, Coordinates, Origin};
 
-/// The sentence, the ranking behind it, and the dials that would follow.
+/// The sentence, the facts, the rules, the ranking, the state of its DCs, and what would be dialled.
 pub(in crate::cli) fn render(view: &ExplainView, look: Look) -> String {
-    let mut parts = vec![headline(view), ranking(&view.dcs, look)];
-    if !view.attempts.is_empty() {
-        parts.push(dials(&view.attempts, look));
+    let mut parts = vec![view.sentence.clone(), facts(view, look)];
+    if !view.policy.fitting.is_empty() {
+        parts.push(rules(&view.policy, look));
     }
+    parts.extend([ranking(view, look), states(&view.dcs, look)]);
+    parts.extend(access_points(view, look));
     parts.join("\n\n")
 }
 
-fn headline(view: &ExplainView) -> String {
-    let mut lines = vec![view.sentence.clone()];
-    if let Some(asked) = &view.unwrapped_from {
-        lines.push(format!("{asked} carries the IPv4 address {}.", view.client));
-    }
-    lines.push(format!(
-        "listener {} ({}), objective {}, ties within {} ms",
-        view.listener, view.route, view.objective, view.tie_margin_ms
-    ));
-    lines.join("\n")
+fn facts(view: &ExplainView, look: Look) -> String {
+    let mut lines = table_without_header(look);
+    let mut line = |what: &str, value: String| {
+        lines.add_row(vec![Cell::new(what), Cell::new(value)]);
+    };
+    line("client", client(view));
+    line("location", location(&view.location));
+    line("listener", format!("{} ({})", view.listener, view.route));
+    line("memory", memory(view));
+    line("objective", format!("{}, ties within {} ms", view.objective, view.tie_margin_ms));
+    line(
+        "health",
+        match view.basis.as_str() {
+            "presumed" => "presumed up: no daemon was asked, nothing is measured".to_owned(),
+            _ => format!("as measured, generation {}", view.generation),
+        },
+    );
+    line("policy", policy(&view.policy));
+    text(&lines)
 }
 
-fn ranking(dcs: &[RankedView], look: Look) -> String {
-    let mut table = table(
-        look,
-        &[
-            "",
-            "DC",
-            "NAME",
-            "DISTANCE",
-            "CLIENT-DC",
-            "EDGE-DC",
-            "COST",
-            "EXCESS",
-            "GROUP",
-            "HEALTH",
-            "ADMIN",
-            "LEFT OUT",
-        ],
-    );
+fn client(view: &ExplainView) -> String {
+    match (&view.unwrapped_from, &view.carried_by) {
+        (Some(asked), Some(form)) => format!("{}, carried by {asked} ({form})", view.client),
+        (Some(_) | None, _) => view.client.clone(),
+    }
+}
+
+fn location(location: &LocationView) -> String {
+    let mut parts = Vec::new();
+    if let (Some(code), Some(name)) = (&location.country, &location.country_name) {
+        parts.push(format!("{code} {name}"));
+    } else if let Some(code) = &location.country {
+        parts.push(code.clone());
+    }
+    if let (Some(continent), Some(eu), Some(eea)) = (&location.continent, location.eu, location.eea)
+    {
+        let union = match (eu, eea) {
+            (true, _) => "EU and EEA",
+            (false, true) => "EEA, not EU",
+            (false, false) => "neither EU nor EEA",
+        };
+        parts.push(format!("continent {continent}, {union}"));
+    }
+    let at = location.coordinates.and_then(|at| Coordinates::new(at.lat, at.lon).ok());
+    parts.extend(at.map(|at| format!("at {at}")));
+    parts.push(source(location).to_owned());
+    if location.unknown_to_policy && location.origin != Origin::Unknown.as_str() {
+        parts.push("country unknown to policy".to_owned());
+    }
+    parts.extend(location.asn.map(|number| Asn(number).to_string()));
+    parts.join(", ")
+}
+
+/// Who says so.
+fn source(location: &LocationView) -> &'static str {
+    match Origin::ALL.into_iter().find(|origin| origin.as_str() == location.origin) {
+        Some(Origin::Override) => "by geoip.overrides",
+        Some(Origin::Database) => "by the database",
+        Some(Origin::Country) => "centre of the database's country",
+        Some(Origin::Default) => "by geoip.default, for cost only",
+        Some(Origin::Unknown) | None => "unknown",
+    }
+}
+
+fn memory(view: &ExplainView) -> String {
+    match &view.memory {
+        None => "the listener remembers nobody".to_owned(),
+        Some(_) if view.basis == "presumed" => "no daemon was asked".to_owned(),
+        Some(memory) => match (memory.dc, memory.counts) {
+            (None, _) => "the client is new".to_owned(),
+            (Some(dc), true) => format!("DC {dc}; when it is down: {}", memory.when_down),
+            (Some(dc), false) => format!("DC {dc}, which may not serve the client any more"),
+        },
+    }
+}
+
+fn policy(policy: &PolicyView) -> String {
+    let fit = match (policy.rules, policy.fitting.len()) {
+        (0, _) => "no rules".to_owned(),
+        (rules, 0) => format!("{}, none fits", plural(rules, "rule", "rules")),
+        (rules, 1) => format!("{}, 1 fits", plural(rules, "rule", "rules")),
+        (rules, fitting) => format!("{rules} rules, {fitting} fit"),
+    };
+    let decides = if policy.default_decides { ", which decides" } else { "" };
+    format!("{fit}; default {}{decides}; {}", policy.default, policy.says)
+}
+
+/// The rules that fit. Texts come last: they may be long.
+fn rules(policy: &PolicyView, look: Look) -> String {
+    let mut table = table(look, &["RULE", "COUNTS", "TEXT"]);
+    for rule in &policy.fitting {
+        let counts = match (rule.decides, &rule.beaten_by) {
+            (true, _) => "decides".to_owned(),
+            (false, Some(by)) => format!("beaten by {by}"),
+            (false, None) => "not asked".to_owned(),
+        };
+        table.add_row(vec![
+            Cell::new(&rule.rule),
+            Cell::new(counts),
+            Cell::new(shortened(&rule.text)),
+        ]);
+    }
+    text(&table)
+}
+
+/// What places the DCs. Columns that would say nothing are left out.
+fn ranking(view: &ExplainView, look: Look) -> String {
+    let dcs = &view.dcs;
+    let settled = view.objective == Objective::Latency.as_str()
+        || view.location.coordinates.is_none() && dcs.iter().any(|dc| dc.cost_ms.is_some());
+    let slow = dcs.iter().any(|dc| dc.excess_ms > 0.0);
+    let first = dcs.iter().any(|dc| ["remembered", "preferred"].contains(&&*dc.precedence));
+    let columns = [
+        (true, ""),
+        (true, "DC"),
+        (true, "NAME"),
+        (true, "DISTANCE"),
+        (true, "CLIENT-DC"),
+        (true, "EDGE-DC"),
+        (settled, "SETTLED"),
+        (true, "COST"),
+        (slow, "EXCESS"),
+        (true, "GROUP"),
+        (first, "PRECEDENCE"),
+    ];
+    let shown = |cells: Vec<Cell>| {
+        let cells = cells.into_iter().zip(columns).filter(|(_, (shown, _))| *shown);
+        cells.map(|(cell, _)| cell).collect::<Vec<_>>()
+    };
+    let header: Vec<&str> =
+        columns.iter().filter(|(shown, _)| *shown).map(|(_, title)| *title).collect();
+    let mut table = table(look, &header);
     for dc in dcs {
         let excess = (dc.excess_ms > 0.0).then_some(dc.excess_ms);
-        table.add_row(vec![
+        table.add_row(shown(vec![
             Cell::new(if dc.chosen { "*" } else { "" }),
             number(dc.id),
             Cell::new(&dc.name),
             kilometers(dc.distance_km),
             millis(dc.client_to_dc_ms),
             millis(dc.edge_to_dc_ms),
+            millis(dc.edge_to_dc_settled_ms),
             millis(dc.cost_ms),
             millis(excess),
             number(dc.group.map_or_else(|| NOTHING.to_owned(), |group| (group + 1).to_string())),
+            Cell::new(dc.precedence.replace('_', " ")),
+        ]));
+    }
+    text(&table)
+}
+
+/// How the DCs are, and why some are left out.
+fn states(dcs: &[RankedView], look: Look) -> String {
+    let header = ["", "DC", "SITE", "HEALTH", "ADMIN", "SESSIONS", "CONNECTING", "LEFT OUT"];
+    let mut table = table(look, &header);
+    for dc in dcs {
+        table.add_row(vec![
+            Cell::new(if dc.chosen { "*" } else { "" }),
+            number(dc.id),
+            Cell::new(&dc.site),
             word(&dc.health),
             word(&dc.admin),
-            Cell::new(dc.exclusion.as_deref().unwrap_or_default()),
+            number(dc.sessions_active),
+            number(format!("{} of {}", dc.connecting, dc.max_connecting)),
+            Cell::new(dc.exclusion_says.as_deref().unwrap_or_default()),
         ]);
     }
     text(&table)
 }
 
-fn dials(attempts: &[AttemptView], look: Look) -> String {
-    let mut table = table(look, &["DIAL", "DC", "ACCESS POINT", "HEALTH"]);
-    for attempt in attempts {
+/// The access points of the DCs that would be dialled, and of those that have none for this client.
+fn access_points(view: &ExplainView, look: Look) -> Option<String> {
+    let dialled: BTreeSet<u16> = view.attempts.iter().map(|dial| dial.dc).collect();
+    let not_offered = |dc: &RankedView| dc.exclusion.as_deref() == Some("not_offered");
+    let shown = view.dcs.iter().filter(|dc| dialled.contains(&dc.id) || not_offered(dc));
+    let header = [
+        "DIAL",
+        "DC",
+        "ACCESS POINT",
+        "HEALTH",
+        "ADMIN",
+        "EDGE-DC",
+        "WEIGHT",
+        "FLAGS",
+        "LEFT OUT",
+        "FOR",
+    ];
+    let mut table = table(look, &header);
+    for (dc, it) in shown.flat_map(|dc| dc.access_points.iter().map(move |it| (dc, it))) {
+        let retiring = it.retiring.then_some("retiring");
+        let flags: Vec<&str> = it.flags.iter().map(String::as_str).chain(retiring).collect();
         table.add_row(vec![
-            number(attempt.number),
-            number(attempt.dc),
-            Cell::new(&attempt.access_point),
-            word(&attempt.health),
+            number(it.dial.map_or_else(|| NOTHING.to_owned(), |dial| dial.to_string())),
+            number(dc.id),
+            Cell::new(&it.address),
+            word(&it.health),
+            word(&it.admin),
+            millis(it.round_trip_ms),
+            number(it.weight),
+            Cell::new(flags.join(", ")),
+            Cell::new(it.exclusion.as_deref().unwrap_or_default().replace('_', " ")),
+            Cell::new(shortened(&it.offered_to.join("; "))),
         ]);
     }
-    text(&table)
+    (!table.is_empty()).then(|| text(&table))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::admin::fixture::{all_up, set_health, three_dcs};
-    use crate::admin::view::explain;
-    use crate::routing::Health;
-
-    #[test]
-    fn an_operator_reads_where_a_client_goes_and_why() {
-        let mut snapshot = all_up(three_dcs());
-        set_health(&mut snapshot, 2, Health::Down);
-        let client = "::ffff:203.0.113.7".parse().expect("an address");
-        let view = explain(&snapshot, "clients", client).expect("a listener");
-        let expected = "\
-203.0.113.7 (DE, database) goes to DC 1 mia, 7995 km away: \
-DC 2 ams comes first and is out of use (down).
-::ffff:203.0.113.7 carries the IPv4 address 203.0.113.7.
-listener clients (nearest), objective balanced, ties within 5 ms
-
-    DC  NAME  DISTANCE  CLIENT-DC  EDGE-DC  COST    EXCESS  GROUP  HEALTH  ADMIN  LEFT OUT
-     2  ams     576 km     5.8 ms    12 ms  5.8 ms       -      1  down    ready  down
- *   1  mia    7995 km      80 ms    24 ms   80 ms       -      2  up      ready
-     5  sin    9917 km      99 ms    36 ms   99 ms       -      3  up      ready
-
- DIAL  DC  ACCESS POINT  HEALTH
-    1   1  10.0.1.1:443  up
-    2   1  10.0.1.2:443  up
-    3   5  10.0.5.2:443  up
-    4   5  10.0.5.1:443  up";
-        let rendered = render(&view, Look::Plain);
-        assert_eq!(rendered, expected, "\n{rendered}");
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 mod explain;
 mod geoip;
 mod status;
+mod summary;
 
 use std::io::{IsTerminal, stdout};
 
@@ -13,6 +14,7 @@ use crate::routing::{Kilometers, Millis};
 pub(super) use explain::render as explain;
 pub(super) use geoip::render as geoip;
 pub(super) use status::render as status;
+pub(super) use summary::render as summary;
 
 /// Shown where there is nothing to show.
 const NOTHING: &str = "-";

@@ -1,13 +1,23 @@
+mod policy;
+
 use super::*;
 use crate::admin::fixture::{all_up, bound_to, set_admin, set_health, three_dcs};
+use crate::memory::HashKey;
 use crate::routing::policy::Objective;
 use crate::routing::topology::TopologySpec;
-use crate::routing::{AdminState, Health};
+use crate::routing::{
+    AdminState, Asn, ClientMatch, CountryCode, DcId, Health, Location, Millis, Origin, Place,
+    Sticky,
+};
 
 fn explained(snapshot: &Snapshot, ip: &str) -> ExplainView {
-    let listener = the_listener(&snapshot.topology, None).expect("one listener");
+    explained_on(snapshot, ip, Basis::Presumed)
+}
+
+fn explained_on(snapshot: &Snapshot, ip: &str, basis: Basis<'_>) -> ExplainView {
+    let (listener, _) = the_listener(&snapshot.topology, None).expect("one listener");
     let ip = ip.parse().expect("an address of the test");
-    explain(snapshot, listener, ip).expect("a listener that exists")
+    explain(snapshot, listener, ip, basis).expect("a listener that exists")
 }
 
 fn pinned(dc: u16) -> TopologySpec {
@@ -146,11 +156,152 @@ fn the_listener_is_the_named_or_the_only_one() {
     let mut spec = three_dcs();
     spec.routes.insert("pinned".into(), bound_to(2));
     let topology = Topology::new(spec);
-    assert_eq!(the_listener(&topology, Some("pinned")), Ok("pinned"));
+    let named = the_listener(&topology, Some("pinned"));
+    assert_eq!(named.map(|(name, route)| (name, route.route)), Ok(("pinned", Route::Dc(DcId(2)))));
     let known = || vec!["clients".to_owned(), "pinned".to_owned()];
     assert_eq!(the_listener(&topology, None), Err(ExplainError::WhichListener(known())));
     assert_eq!(
         the_listener(&topology, Some("x")),
         Err(ExplainError::UnknownListener("x".into(), known()))
     );
+}
+
+#[test]
+fn what_the_listener_remembers_is_shown_and_decides_and_asking_changes_nothing() {
+    let mut spec = three_dcs();
+    let route = spec.routes.get_mut("clients").expect("the listener");
+    route.sticky = Some(Sticky::default());
+    let mut snapshot = all_up(spec);
+    let memory = StickyMemory::new(HashKey::new([0; 16]));
+    memory.follow(snapshot.topology.routes(), EpochSeconds(1000));
+    let basis = Basis::Live { memory: &memory, now: EpochSeconds(1000) };
+    let german = "203.0.113.7";
+    let addr = ClientAddr::new(german.parse().expect("an address"));
+
+    let new = explained_on(&snapshot, german, basis);
+    assert_eq!(new.memory.map(|memory| (memory.dc, memory.counts)), Some((None, false)));
+    assert_eq!(new.why.as_deref(), Some("nearest"));
+
+    let listener = memory.of_listener("clients").expect("it is sticky");
+    listener.remember(addr, DcId(5), EpochSeconds(1000));
+    let known = explained_on(&snapshot, german, basis);
+    assert_eq!(known.memory.map(|memory| (memory.dc, memory.counts)), Some((Some(5), true)));
+    assert_eq!(known.why.as_deref(), Some("sticky"));
+    assert_eq!((known.dcs[0].id, &*known.dcs[0].precedence), (5, "remembered"));
+    assert_eq!((&*known.basis, memory.clients()["clients"]), ("live", 1));
+
+    set_admin(&mut snapshot, 5, AdminState::Drain);
+    let drained = explained_on(&snapshot, german, basis);
+    assert!(drained.sentence.ends_with("DC 5 sin comes first and is out of use (drain)."));
+
+    let later = Basis::Live { memory: &memory, now: EpochSeconds(1000 + 8 * 86_400) };
+    let forgotten = explained_on(&snapshot, german, later);
+    assert_eq!(forgotten.memory.map(|memory| memory.dc), Some(None));
+    let presumed = explained(&snapshot, german);
+    assert_eq!(
+        (presumed.memory.map(|memory| memory.dc), &*presumed.basis),
+        (Some(None), "presumed")
+    );
+    assert_eq!(explained(&all_up(three_dcs()), german).memory, None, "it remembers nobody");
+}
+
+#[test]
+fn access_points_are_in_the_order_of_their_dials_and_say_why_others_are_not_dialled() {
+    let mut spec = three_dcs();
+    let ams = &mut spec.dcs[0].access_points;
+    ams.extend([ams[0].clone(), ams[0].clone(), ams[0].clone(), ams[0].clone()]);
+    for (number, access_point) in (1..).zip(ams.iter_mut()) {
+        access_point.address.set_port(number);
+    }
+    ams[1].flags.static_address = true;
+    ams[2].flags.media_only = true;
+    ams[3].offered_to = [ClientMatch { eu: Some(false), ..ClientMatch::default() }].into();
+    ams[0].weight = 7;
+    let mut snapshot = all_up(spec);
+    let index = snapshot.topology.find_dc(DcId(2)).expect("Amsterdam");
+    let topology = std::sync::Arc::clone(&snapshot.topology);
+    for (at, access_point) in topology.access_points_of(index) {
+        match access_point.id.address.port() {
+            5 => snapshot.access_points[at.0 as usize].admin = AdminState::Drain,
+            6 => snapshot.access_points[at.0 as usize].health = Health::Down,
+            _ => {}
+        }
+    }
+    let view = explained(&snapshot, "203.0.113.7");
+    let ams = &view.dcs[0].access_points;
+    let shown = ams.iter().map(|it| {
+        let (_, port) = it.address.rsplit_once(':').expect("a port");
+        (port, it.dial, it.exclusion.as_deref())
+    });
+    let expected = [
+        ("2", Some(1), None),
+        ("1", Some(2), None),
+        ("3", None, Some("class")),
+        ("4", None, Some("not_offered")),
+        ("5", None, Some("drain")),
+        ("6", None, Some("down")),
+    ];
+    let mut shown: Vec<_> = shown.collect();
+    shown[2..].sort_unstable();
+    assert_eq!(shown, expected);
+    assert_eq!(ams[0].flags, ["static"]);
+    assert_eq!(ams[1].weight, 7);
+    let for_others = ams.iter().find(|it| it.exclusion.as_deref() == Some("not_offered"));
+    assert_eq!(for_others.map(|it| it.offered_to.clone()), Some(vec!["not eu".to_owned()]));
+    let json = serde_json::to_value(&view).expect("it serialises");
+    assert!(json["dcs"][0]["access_points"][0]["for"].is_array());
+    let back: ExplainView = serde_json::from_value(json).expect("it is read back");
+    assert_eq!(back, view);
+}
+
+#[test]
+fn the_load_of_a_dc_is_shown_and_one_without_room_says_how_much_it_has() {
+    let mut spec = three_dcs();
+    spec.dcs[0].max_connecting = 1;
+    let snapshot = all_up(spec);
+    let slot = &snapshot.dcs[1].slot;
+    slot.session_opened();
+    assert!(slot.reserve_connect(1));
+    let view = explained(&snapshot, "203.0.113.7");
+    let ams = &view.dcs[0];
+    assert_eq!((ams.sessions_active, ams.connecting, ams.max_connecting), (1, 1, 1));
+    assert_eq!(ams.exclusion_says.as_deref(), Some("1 of 1 connects in flight"));
+    assert_eq!(view.why.as_deref(), Some("failover"));
+}
+
+#[test]
+fn a_refusal_has_the_reason_that_is_counted() {
+    let mut spec = three_dcs();
+    spec.policy.fail_open = false;
+    for dc in &mut spec.dcs {
+        dc.max_connecting = 0;
+    }
+    let mut snapshot = all_up(spec);
+    assert_eq!(explained(&snapshot, "203.0.113.7").refused.as_deref(), Some("overflow"));
+    for dc in [1, 2, 5] {
+        set_health(&mut snapshot, dc, Health::Down);
+    }
+    assert_eq!(explained(&snapshot, "203.0.113.7").refused.as_deref(), Some("no_dc"));
+    assert_eq!(explained(&all_up(three_dcs()), "203.0.113.7").refused, None);
+}
+
+#[test]
+fn the_location_is_complete_and_a_default_is_unknown_to_policy() {
+    let view = explained(&all_up(three_dcs()), "203.0.113.7");
+    let location = view.location;
+    assert_eq!(location.country_name.as_deref(), Some("Germany"));
+    assert_eq!(
+        (location.continent.as_deref(), location.eu, location.eea),
+        (Some("EU"), Some(true), Some(true))
+    );
+    assert!(!location.unknown_to_policy);
+    let place = Place {
+        coordinates: crate::routing::Coordinates::new(1.35, 103.82).expect("Singapore"),
+        country: CountryCode::new("SG"),
+    };
+    let default = Location { place: Some(place), origin: Origin::Default, asn: Some(Asn(64_512)) };
+    let location = LocationView::from(default);
+    assert_eq!((location.country.as_deref(), location.continent), (Some("SG"), None));
+    assert!(location.unknown_to_policy);
+    assert_eq!(location.asn, Some(64_512));
 }
