@@ -64,15 +64,15 @@
 //!    that carry an IPv4 address are that address.
 //! 3. One snapshot is loaded ([`control::SnapshotReader::load_full`]). All that follows is decided
 //!    by it, whatever is published meanwhile.
-//! 4. Where is it, and has it been here? [`routing::Locate::locate`], which [`geoip::Locator`]
-//!    implements, and [`memory::ListenerMemory::recall`].
-//! 5. Which DCs, in which order? [`routing::rank()`]: the verdict of policy, exclusions, what is
-//!    remembered, costs, groups of DCs that are equally near, rendezvous hashing within a group.
+//! 4. Where is it? [`routing::Locate::locate`], which [`geoip::Locator`] implements. And which DC was
+//!    it given before? [`memory::ListenerMemory::recall`].
+//! 5. Which DCs, in which order? [`routing::rank()`]: policy, exclusions, what is remembered, costs,
+//!    groups of DCs that are equally near, rendezvous hashing within a group.
 //! 6. Connect: `forward/connect.rs` dials ([`net::dial()`]) what [`routing::AttemptPlan`] says, and
 //!    tells it what came of each dial. Failures are left as evidence
-//!    ([`control::PassiveEvidence::failed_connect`]).
-//! 7. Account: the listener remembers the DC that the client was given
-//!    ([`memory::ListenerMemory::remember`]), the session keeps the counters of its DC and access point, and lets the snapshot go
+//!    ([`control::PassiveEvidence::failed_connect`]). A sticky listener remembers which DC it was
+//!    ([`memory::ListenerMemory::remember`]).
+//! 7. Account: the session keeps the counters of its DC and access point, and lets the snapshot go
 //!    (`forward/account.rs`).
 //! 8. Relay: two flows, one for each direction (`forward/relay.rs`, `forward/flow.rs`). A flow
 //!    copies through the buffer of its worker, moves to a pipe when it is bulk ([`net::Pipe`]), and

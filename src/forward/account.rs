@@ -25,19 +25,21 @@ pub(super) struct SessionGuard {
     pub(super) metrics: Rc<DcMetrics>,
     /// How it ended; `None` until it did.
     pub(super) closed: Option<CloseReason>,
-    session_seconds: Histogram,
+    /// `None` for a neighbour that speaks for itself: of its end nothing is counted either.
+    session_seconds: Option<Histogram>,
     dc: Arc<DcSlot>,
     access_point: Arc<AccessPointSlot>,
     began: Instant,
 }
 
 impl SessionGuard {
-    /// The session is connected: counts where it went and why.
+    /// The session is connected: counts where it went and why, if it is one of a client, which has a
+    /// ranking. A neighbour that speaks for itself counts as long as it is there, and no longer.
     pub(super) fn open(
         worker: &Worker,
         settings: &Settings,
         snapshot: &Snapshot,
-        ranking: &Ranking,
+        ranking: Option<&Ranking>,
         connected: Connected,
     ) -> Self {
         let Connected { stream, attempt, took } = connected;
@@ -45,17 +47,19 @@ impl SessionGuard {
         let topology = &snapshot.topology;
         let id = topology.dc(attempt.dc).id;
         let metrics = settings.dc_metrics(&context.metrics, topology, id);
-        metrics.connect_seconds.observe(took.as_secs_f64());
-        metrics.routed(ranking.why(attempt.dc)).inc();
-        if let Some(home) = ranking.home().filter(|home| *home != attempt.dc) {
-            context.metrics.failed_over(topology.dc(home).id, id);
+        if let Some(ranking) = ranking {
+            metrics.connect_seconds.observe(took.as_secs_f64());
+            metrics.routed(ranking.why(attempt.dc)).inc();
+            if let Some(home) = ranking.home().filter(|home| *home != attempt.dc) {
+                context.metrics.failed_over(topology.dc(home).id, id);
+            }
         }
         let session = Self {
             upstream: stream,
             timeouts: settings.config.timeouts,
             metrics,
             closed: None,
-            session_seconds: settings.metrics.session_seconds.clone(),
+            session_seconds: ranking.map(|_| settings.metrics.session_seconds.clone()),
             dc: Arc::clone(&snapshot.dc(attempt.dc).slot),
             access_point: Arc::clone(&snapshot.access_point(attempt.access_point).slot),
             began: Instant::now(),
@@ -75,9 +79,11 @@ impl Drop for SessionGuard {
         if reason.ending != Ending::Closed {
             net::reset_on_close(&self.upstream);
         }
-        self.metrics.closed(reason).inc();
+        if let Some(session_seconds) = &self.session_seconds {
+            self.metrics.closed(reason).inc();
+            session_seconds.observe(self.began.elapsed().as_secs_f64());
+        }
         self.metrics.sessions_active.dec();
-        self.session_seconds.observe(self.began.elapsed().as_secs_f64());
         self.dc.session_closed();
         self.access_point.session_closed();
     }

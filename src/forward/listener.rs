@@ -182,7 +182,6 @@ impl Listener {
     pub(super) fn serve(self: &Rc<Self>, worker: &Rc<Worker>, accepted: Unadmitted) {
         let Unadmitted { stream, neighbour, place } = accepted;
         let settings = self.settings();
-        settings.metrics.sessions_total.inc();
         match settings.sessions.admit(settings.config.limits.sessions) {
             Some(permit) => {
                 let accepted = Accepted {
@@ -198,6 +197,7 @@ impl Listener {
             }
             None => {
                 net::reset_on_close(&stream);
+                settings.metrics.sessions_total.inc();
                 self.refuse(worker, neighbour, Refusal::Limit, &"limits.sessions");
             }
         }

@@ -23,7 +23,10 @@ const LONGEST: usize = 4096;
 pub(super) enum Announced {
     /// This client.
     Client(SocketAddr),
-    /// The neighbour itself, to see whether we live (`LOCAL`, or `UNKNOWN` in version 1).
+    /// A client whose address the neighbour does not know (`UNKNOWN` in version 1, a family other
+    /// than the internet's in version 2).
+    Nobody,
+    /// The neighbour itself, to see whether we live (`LOCAL`).
     Neighbour,
 }
 
@@ -144,7 +147,7 @@ fn is_unfinished_line(bytes: &[u8]) -> bool {
 
 fn announced_v1(addresses: &v1::Addresses) -> Announced {
     match addresses {
-        v1::Addresses::Unknown => Announced::Neighbour,
+        v1::Addresses::Unknown => Announced::Nobody,
         v1::Addresses::Tcp4(it) => client(it.source_address.into(), it.source_port),
         v1::Addresses::Tcp6(it) => client(it.source_address.into(), it.source_port),
     }
@@ -158,9 +161,10 @@ fn announced_v2(header: &v2::Header<'_>) -> Announced {
         (v2::Command::Proxy, v2::Addresses::IPv6(it)) => {
             client(it.source_address.into(), it.source_port)
         }
-        // Without an address of the internet there is nobody to announce.
-        (v2::Command::Proxy, v2::Addresses::Unspecified | v2::Addresses::Unix(_))
-        | (v2::Command::Local, _) => Announced::Neighbour,
+        (v2::Command::Proxy, v2::Addresses::Unspecified | v2::Addresses::Unix(_)) => {
+            Announced::Nobody
+        }
+        (v2::Command::Local, _) => Announced::Neighbour,
     }
 }
 
@@ -224,10 +228,12 @@ mod tests {
     }
 
     #[test]
-    fn local_and_unknown_announce_nobody() {
+    fn local_announces_the_neighbour_and_an_address_that_is_unknown_nobody() {
         assert_eq!(announced(LOCAL), Some((16, Announced::Neighbour)));
         let unknown = b"PROXY UNKNOWN\r\n";
-        assert_eq!(announced(unknown), Some((unknown.len(), Announced::Neighbour)));
+        assert_eq!(announced(unknown), Some((unknown.len(), Announced::Nobody)));
+        let unspecified = b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0";
+        assert_eq!(announced(unspecified), Some((16, Announced::Nobody)));
     }
 
     #[test]

@@ -5,12 +5,15 @@ use std::time::SystemTime;
 
 use super::account::SessionGuard;
 use super::connect::{ConnectError, connect_upstream};
-use super::listener::{Accepted, Listener};
+use super::listener::{Accepted, Listener, Settings};
 use super::proxy_header::{self, Announced, HeaderError};
 use super::relay::Relay;
 use super::worker::Worker;
 use crate::memory::EpochSeconds;
-use crate::routing::{Client, ClientAddr, Ending, GiveUp, Refusal, rank};
+use crate::routing::topology::ListenerRoute;
+use crate::routing::{
+    Client, ClientAddr, Ending, GiveUp, Location, Refusal, Snapshot, rank, rank_neighbour,
+};
 
 /// Serves one accepted client to its end.
 pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, mut accepted: Accepted) {
@@ -30,28 +33,45 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, mut accept
             accepted.ended_in_order = reason.ending == Ending::Closed;
             session.closed = Some(reason);
         }
-        Err(refused) => {
-            listener.refuse(&worker, accepted.neighbour, refused.refusal(), &refused);
-        }
+        Err(refused) => match refused.refusal() {
+            Some(refusal) => listener.refuse(&worker, accepted.neighbour, refusal, &refused),
+            None => tracing::debug!(neighbour = %accepted.neighbour, %refused, "neighbour refused"),
+        },
     }
 }
 
-/// Client address -> locate -> recall -> rank -> connect -> remember. The session is boxed, or it
-/// would be in the future twice: where it is returned, and where it is kept.
+/// Who it is, and a session for them. It is boxed, or it would be in the future twice: where it is
+/// returned, and where it is kept.
 async fn open(
     worker: &Worker,
     listener: &Listener,
     accepted: &Accepted,
 ) -> Result<Box<SessionGuard>, Refused> {
     let settings = listener.settings();
-    let addr = client_address(accepted, &settings.config.proxy_protocol).await?;
+    let peer = peer(accepted, &settings.config.proxy_protocol).await;
+    if !matches!(peer, Ok(Peer::Neighbour(_))) {
+        settings.metrics.sessions_total.inc();
+    }
+    match peer? {
+        Peer::Client(addr) => open_for_client(worker, &settings, addr).await,
+        Peer::Neighbour(addr) => {
+            let opened = open_for_neighbour(worker, &settings, addr).await;
+            opened.map_err(|why| Refused::Neighbour(Box::new(why)))
+        }
+    }
+}
+
+/// Locate -> recall -> rank -> connect -> remember.
+async fn open_for_client(
+    worker: &Worker,
+    settings: &Settings,
+    addr: ClientAddr,
+) -> Result<Box<SessionGuard>, Refused> {
     let snapshot = worker.shared.context.snapshots.load_full();
     let mut client = Client::new(addr, snapshot.locate.locate(addr));
     worker.shared.located(client.location.origin);
     client.remembered = settings.sticky.as_ref().and_then(|it| it.recall(addr, now()));
-    let route = snapshot.topology.route(&settings.config.name).or(settings.route.as_ref());
-    let route = route.ok_or(Refused::NoRoute)?;
-    let ranking = rank(&snapshot, route, &client);
+    let ranking = rank(&snapshot, route(&snapshot, settings)?, &client);
     if ranking.audited {
         settings.metrics.policy_audited_total.inc();
     }
@@ -65,7 +85,27 @@ async fn open(
     {
         sticky.remember(addr, snapshot.topology.dc(connected.attempt.dc).id, now());
     }
-    Ok(Box::new(SessionGuard::open(worker, &settings, &snapshot, &ranking, connected)))
+    Ok(Box::new(SessionGuard::open(worker, settings, &snapshot, Some(&ranking), connected)))
+}
+
+/// Rank -> connect. A neighbour that looks whether we live sees a session as clients have one, and
+/// is not counted, located, judged or remembered as one of them.
+async fn open_for_neighbour(
+    worker: &Worker,
+    settings: &Settings,
+    addr: ClientAddr,
+) -> Result<Box<SessionGuard>, Refused> {
+    let snapshot = worker.shared.context.snapshots.load_full();
+    let neighbour = Client::new(addr, Location::UNKNOWN);
+    let ranking = rank_neighbour(&snapshot, route(&snapshot, settings)?, &neighbour);
+    let connected =
+        connect_upstream(worker, &snapshot, &ranking, &neighbour, &settings.config).await?;
+    Ok(Box::new(SessionGuard::open(worker, settings, &snapshot, None, connected)))
+}
+
+fn route<'a>(snapshot: &'a Snapshot, settings: &'a Settings) -> Result<&'a ListenerRoute, Refused> {
+    let route = snapshot.topology.route(&settings.config.name).or(settings.route.as_ref());
+    route.ok_or(Refused::NoRoute)
 }
 
 /// Memory has to survive a restart, and goes by the time of day.
@@ -73,23 +113,35 @@ fn now() -> EpochSeconds {
     SystemTime::now().into()
 }
 
-async fn client_address(
+/// Who has connected.
+enum Peer {
+    /// A client.
+    Client(ClientAddr),
+    /// A load balancer that speaks for itself.
+    Neighbour(ClientAddr),
+}
+
+async fn peer(
     accepted: &Accepted,
     policy: &crate::config::ProxyProtocol,
-) -> Result<ClientAddr, HeaderError> {
+) -> Result<Peer, HeaderError> {
     let neighbour = ClientAddr::new(accepted.neighbour.ip());
     if !proxy_header::is_required(policy, accepted.neighbour) {
-        return Ok(neighbour);
+        return Ok(Peer::Client(neighbour));
     }
     Ok(match proxy_header::read(&accepted.stream, policy).await? {
-        Announced::Client(client) => ClientAddr::new(client.ip()),
-        Announced::Neighbour => neighbour,
+        Announced::Client(client) => Peer::Client(ClientAddr::new(client.ip())),
+        // Rules have to hold for it, and there is no better address.
+        Announced::Nobody => Peer::Client(neighbour),
+        Announced::Neighbour => Peer::Neighbour(neighbour),
     })
 }
 
-/// Why a client got no upstream.
+/// Why there is no upstream.
 #[derive(Debug)]
 enum Refused {
+    /// The same of a neighbour that speaks for itself.
+    Neighbour(Box<Refused>),
     Header(HeaderError),
     NoRoute,
     Policy,
@@ -97,15 +149,17 @@ enum Refused {
 }
 
 impl Refused {
-    fn refusal(&self) -> Refusal {
+    /// What is counted of it; nothing of who is no client.
+    fn refusal(&self) -> Option<Refusal> {
         match self {
-            Self::Header(_) => Refusal::ProxyHeader,
-            Self::Policy => Refusal::Policy,
-            Self::Connect(ConnectError(GiveUp::Full)) => Refusal::Overflow,
+            Self::Neighbour(_) => None,
+            Self::Header(_) => Some(Refusal::ProxyHeader),
+            Self::Policy => Some(Refusal::Policy),
+            Self::Connect(ConnectError(GiveUp::Full)) => Some(Refusal::Overflow),
             Self::NoRoute
             | Self::Connect(ConnectError(
                 GiveUp::NoCandidate | GiveUp::Failed | GiveUp::Deadline,
-            )) => Refusal::NoDc,
+            )) => Some(Refusal::NoDc),
         }
     }
 }
@@ -125,6 +179,7 @@ impl From<ConnectError> for Refused {
 impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Neighbour(why) => why.fmt(f),
             Self::Header(error) => error.fmt(f),
             Self::NoRoute => f.write_str("the listener has no route"),
             Self::Policy => f.write_str("policy"),

@@ -71,11 +71,13 @@ impl ListenerMemory {
     /// This client was given this DC. Where there is no room, the client that came longest ago is
     /// forgotten.
     pub fn remember(&self, client: ClientAddr, dc: DcId, now: EpochSeconds) -> Room {
-        // Written once between two saves: workers share the line it is in.
+        let room = self.put(Memory { client: self.key.of_client(client), dc, used: now }, now);
+        // Afterwards: a save that took the mark before has either seen the client under the lock of
+        // its shard, or finds the mark again. Written once between two saves: workers share its line.
         if !self.changed.load(Ordering::Relaxed) {
             self.changed.store(true, Ordering::Relaxed);
         }
-        self.put(Memory { client: self.key.of_client(client), dc, used: now }, now)
+        room
     }
 
     /// The clients that are kept, those included whose time is over and who were not looked at since.
@@ -189,4 +191,34 @@ impl MostRecent {
 fn lock(shard: &Mutex<Recency>) -> MutexGuard<'_, Recency> {
     // A panic of the daemon ends it; elsewhere a memory that is out of order is better than none.
     shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// A save takes the mark, then reads the shards. Whoever is put into a shard behind its back
+    /// must leave the mark for the next save.
+    #[test]
+    fn who_is_remembered_while_a_save_begins_is_saved_by_the_next() {
+        let changed = Arc::new(AtomicBool::new(true));
+        let sticky = Sticky { clients: 10, ..Sticky::default() };
+        let key = HashKey::new([7; HashKey::BYTES]);
+        let memory = ListenerMemory::new(&key, "clients", &sticky, Arc::clone(&changed));
+        let client = ClientAddr::new([192, 0, 2, 1].into());
+        thread::scope(|scope| {
+            let shard = lock(&memory.shards[0]);
+            let session = scope.spawn(|| memory.remember(client, DcId(2), EpochSeconds(9)));
+            // As far as it gets without the lock.
+            (0..1000).for_each(|_| thread::yield_now());
+            changed.store(false, Ordering::Relaxed);
+            assert_eq!(shard.len(), 0, "what the save reads");
+            drop(shard);
+            session.join().expect("remembered");
+        });
+        assert_eq!(memory.clients(), 1);
+        assert!(changed.load(Ordering::Relaxed), "the next save would miss it");
+    }
 }

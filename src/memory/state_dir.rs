@@ -91,20 +91,25 @@ impl StateDir {
     /// finds the old one or the new one, whatever happens meanwhile, a power loss included.
     ///
     /// # Errors
-    /// When any of it fails; then the old one is still there.
+    /// When any of it fails; then the old one is still there, unless all that failed was to have the
+    /// change of names on disk.
     pub fn replace(
         &self,
         name: &str,
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> io::Result<()> {
-        // The name is always the same: what a crash leaves behind is overwritten.
+        // The name is always the same: what a crash leaves behind is taken away. It is never written
+        // to, whoever can read it and wherever it leads.
         let unfinished = self.file(&format!("{name}.new"));
-        let file = private().create(true).truncate(true).open(&unfinished)?;
-        let mut buffered = BufWriter::new(file);
-        write(&mut buffered)?;
-        let file = buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        fs::rename(unfinished, self.file(name))?;
+        remove_if_there(&unfinished)?;
+        let file = private().create_new(true).open(&unfinished)?;
+        let written =
+            write_all_of(file, write).and_then(|()| fs::rename(&unfinished, self.file(name)));
+        if let Err(error) = written {
+            // A disk that is full needs its room; what failed first is what is told.
+            let _ = remove_if_there(&unfinished);
+            return Err(error);
+        }
         // The new name is on disk once its directory is.
         File::open(&self.path)?.sync_all()
     }
@@ -128,6 +133,23 @@ impl StateDir {
         }
         fs::set_permissions(path, fs::Permissions::from_mode(PRIVATE))?;
         Ok(false)
+    }
+}
+
+fn write_all_of(
+    file: File,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut buffered = BufWriter::new(file);
+    write(&mut buffered)?;
+    let file = buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.sync_all()
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -36,10 +36,15 @@ impl StickyMemory {
             Some((Arc::clone(name), self.successor(name, before.get(name), sticky, now)))
         });
         let after: BTreeMap<_, _> = sticky.collect();
-        if before.keys().any(|name| !after.contains_key(name)) {
+        let is_other = |(name, memory)| {
+            after.get(name).is_none_or(|after: &Arc<_>| !Arc::ptr_eq(memory, after))
+        };
+        let changed = before.iter().any(is_other);
+        *self.lock() = after;
+        // Afterwards: a save that took the mark before has written what was there before.
+        if changed {
             self.set_changed();
         }
-        *self.lock() = after;
     }
 
     /// The memory of a listener, if it is sticky. Looked up once for its settings.
@@ -105,7 +110,6 @@ impl StickyMemory {
                 });
                 let memory = new();
                 memory.restore(recent, now);
-                self.set_changed();
                 Arc::new(memory)
             }
         }

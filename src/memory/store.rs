@@ -83,7 +83,8 @@ impl Store {
     /// When it cannot be written; then what was written before is still there, and the next call
     /// tries again.
     pub fn save(&self, memory: &StickyMemory) -> io::Result<bool> {
-        // Before anything is read: what changes from now on may be missed, and will be written next time.
+        // Before anything is read: what changes from now on may be missed, marks the memory as changed
+        // once it is there, and will be written next time.
         if !memory.take_changed() {
             return Ok(false);
         }

@@ -56,7 +56,7 @@ pub struct Metrics {
     pub failover_total: IntCounterVec,
     /// Clients refused: `listener`, `reason`.
     pub refused_total: IntCounterVec,
-    /// Bound sessions served although policy would refuse them: `listener`.
+    /// Clients of bound listeners that policy would refuse, and does not: `listener`.
     pub policy_audited_total: IntCounterVec,
     /// Clients that a sticky listener remembers: `listener`.
     pub sticky_clients: IntGaugeVec,

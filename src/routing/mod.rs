@@ -42,7 +42,9 @@ pub use outcome::{CloseReason, ConnectFailure, Ending, Refusal, Side};
 pub use pick::{order_access_points, pick_access_point};
 pub use place::{Asn, CountryCode, Locate, Location, Origin, Place};
 pub use policy::Policy;
-pub use rank::{Client, Exclusion, Precedence, RankedDc, Ranking, Why, rank, rank_anybody};
+pub use rank::{
+    Client, Exclusion, Precedence, RankedDc, Ranking, Why, rank, rank_anybody, rank_neighbour,
+};
 pub use slot::{AccessPointSlot, DcSlot};
 pub use snapshot::{AccessPointState, DcState, Snapshot};
 pub use sticky::Sticky;

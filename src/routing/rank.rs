@@ -82,6 +82,18 @@ pub fn rank_anybody(snapshot: &Snapshot, listener: &ListenerRoute) -> Ranking {
     question.answer(None, false)
 }
 
+/// The ranking of a neighbour that speaks for itself: a load balancer that looks whether we live. It
+/// is nobody's client, so no rule judges it and nothing is remembered of it; its place is not known.
+#[must_use]
+pub fn rank_neighbour(
+    snapshot: &Snapshot,
+    listener: &ListenerRoute,
+    neighbour: &Client,
+) -> Ranking {
+    let ranking = Question::new(snapshot, listener, neighbour).answer(None, false);
+    Ranking { sticky: false, ..ranking }
+}
+
 /// What one ranking is about.
 struct Question<'a> {
     snapshot: &'a Snapshot,
@@ -137,7 +149,9 @@ impl<'a> Question<'a> {
         let fail_open = self.fails_open(&dcs);
         if fail_open {
             for ranked in &mut dcs {
-                ranked.exclusion = ranked.exclusion.filter(|exclusion| !exclusion.is_health());
+                if ranked.exclusion.is_some_and(Exclusion::is_health) {
+                    ranked.exclusion = self.full(ranked.dc);
+                }
             }
         }
         Ranking {
@@ -181,7 +195,7 @@ impl<'a> Question<'a> {
         let nothing_left = dcs.first().is_some_and(|it| it.precedence == Precedence::RuledOut);
         let usable = |it: &RankedDc| {
             let dc = self.snapshot.topology.dc(it.dc);
-            self.offered(it.dc, dc).is_some_and(|health| self.closed(it.dc, dc, health).is_none())
+            self.offered(it.dc, dc).is_some_and(|health| self.closed(it.dc, health).is_none())
         };
         kept.peek().is_some() && (nothing_left || kept.any(usable))
     }

@@ -24,7 +24,7 @@ pub struct SettledRoundTrip {
 }
 
 impl SettledRoundTrip {
-    /// Takes the round trip as it is now. Since a pause above `longest_pause` nothing has lasted.
+    /// Takes the round trip as it is now. Through a pause above `longest_pause` nothing has lasted.
     pub fn on_round_trip(
         &mut self,
         round_trip: Duration,

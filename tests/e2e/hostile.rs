@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use nearpoint::app::StartError;
 use nearpoint::reload::Outcome;
+use nearpoint::routing::Health;
 use nearpoint::stub::Service;
 use serde_json::{Value, json};
 
@@ -64,21 +65,56 @@ async fn bad_headers_are_reset_and_counted_and_move_nobody() {
 }
 
 #[tokio::test]
-async fn a_load_balancer_that_speaks_for_itself_is_served() {
+async fn a_load_balancer_that_speaks_for_itself_is_served_and_is_no_client() {
+    let lab = Lab::new(1);
+    lab.configure(&[("listeners", HURRIED), ("policy", "{default: deny}")]);
+    let edge = lab.start().await;
+    let local = [SIGNATURE, &[0x20, 0, 0, 0]].concat();
+    let mut check = Client::plain(edge.clients()).await.expect("connected");
+    check.send(&local).await.expect("sent");
+    check.who().await.expect("an answer");
+    check.finish().await.expect("an orderly end");
+    for dc in DCS {
+        lab.dc(dc).kill_everywhere().await.expect("killed");
+    }
+    edge.until_dcs_are(&DCS, Health::Down).await;
+    assert_eq!(refusal_of(edge.clients(), &local).await, End::Reset);
+    let scrape = eventually("both have ended", async || {
+        let scrape = edge.doors.scrape().await;
+        (scrape.sum("worker_sessions", &[]) == 0.0).then_some(scrape)
+    })
+    .await;
+    for name in [
+        "sessions_total",
+        "geo_lookups_total",
+        "routed_total",
+        "refused_total",
+        "close_total",
+        "failover_total",
+        "sticky_clients",
+        "connect_seconds_count",
+        "session_seconds_count",
+        "sessions_active",
+    ] {
+        assert_eq!(scrape.sum(name, &[]), 0.0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_unknown_address_is_a_client_where_its_load_balancer_is() {
     let lab = Lab::new(1);
     lab.configure(&[
         ("listeners", HURRIED),
         ("geoip", "{overrides: {127.0.0.0/8: {country: SG}}}"),
     ]);
     let edge = lab.start().await;
-    let local = [SIGNATURE, &[0x20, 0, 0, 0]].concat();
-    for header in [&local[..], b"PROXY UNKNOWN\r\n"] {
-        let mut check = Client::plain(edge.clients()).await.expect("connected");
-        check.send(header).await.expect("sent");
-        assert_eq!(check.who().await.expect("an answer").dc, SINGAPORE);
-        check.finish().await.expect("an orderly end");
-    }
-    assert_eq!(edge.doors.scrape().await.sum("refused_total", &[]), 0.0);
+    let mut session = Client::plain(edge.clients()).await.expect("connected");
+    session.send(b"PROXY UNKNOWN\r\n").await.expect("sent");
+    assert_eq!(session.who().await.expect("an answer").dc, SINGAPORE);
+    session.finish().await.expect("an orderly end");
+    let scrape = edge.doors.scrape().await;
+    assert_eq!(scrape.sum("refused_total", &[]), 0.0);
+    assert_eq!(scrape.sum("sessions_total", &[]), 1.0);
 }
 
 #[tokio::test]

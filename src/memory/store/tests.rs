@@ -229,6 +229,37 @@ fn files_are_for_nobody_else_and_so_is_the_directory_that_is_made() {
 }
 
 #[test]
+fn what_a_crash_or_somebody_else_left_behind_is_not_written_to() {
+    let directory = directory();
+    let (unfinished, elsewhere) =
+        (directory.path().join("sticky.new"), directory.path().join("elsewhere"));
+    let daemon = Daemon::start(directory.path());
+    fs::write(&unfinished, "half").expect("written");
+    fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o644)).expect("changed");
+    daemon.remember("clients", 1, 2, NOW);
+    daemon.store.save(&daemon.memory).expect("saved");
+    assert_eq!(mode(&directory.path().join(MEMORY)), 0o600);
+    fs::write(&elsewhere, "precious").expect("written");
+    std::os::unix::fs::symlink(&elsewhere, &unfinished).expect("a link");
+    daemon.remember("clients", 2, 2, NOW);
+    daemon.end();
+    assert_eq!(fs::read(&elsewhere).expect("it is there"), b"precious");
+    assert_eq!(Daemon::start(directory.path()).recall("clients", 2), Some(2));
+}
+
+#[test]
+fn what_could_not_be_written_takes_no_room() {
+    let directory = directory();
+    let daemon = Daemon::start(directory.path());
+    let written = daemon.store.directory.replace(MEMORY, |file| {
+        file.write_all(b"half")?;
+        Err(ErrorKind::StorageFull.into())
+    });
+    assert_eq!(written.map_err(|error| error.kind()), Err(ErrorKind::StorageFull));
+    assert!(!directory.path().join("sticky.new").exists());
+}
+
+#[test]
 fn what_is_written_tells_no_address() {
     let directory = directory();
     let daemon = Daemon::start(directory.path());

@@ -94,7 +94,7 @@ impl Question<'_> {
     }
 
     /// How the DC is, if that keeps a client away that it is for.
-    pub(super) fn closed(&self, index: DcIndex, dc: &Dc, health: Health) -> Option<Exclusion> {
+    pub(super) fn closed(&self, index: DcIndex, health: Health) -> Option<Exclusion> {
         let state = self.snapshot.dc(index);
         if self.only_remembered && self.remembered != Some(index) {
             return Some(Exclusion::Remembered);
@@ -105,10 +105,16 @@ impl Question<'_> {
             (AdminState::Ready, Health::Down, _) => Some(Exclusion::Down),
             // A bound session has nowhere else to go: an unproved DC is better than none.
             (AdminState::Ready, Health::Unknown, Route::Nearest) => Some(Exclusion::Unknown),
-            (AdminState::Ready, ..) if state.slot.connecting() >= dc.max_connecting => {
-                Some(Exclusion::Capacity)
+            (AdminState::Ready, Health::Up | Health::Suspect | Health::Unknown, _) => {
+                self.full(index)
             }
-            (AdminState::Ready, Health::Up | Health::Suspect | Health::Unknown, _) => None,
         }
+    }
+
+    /// Whether the DC has no room, which is left to say when its health is ignored.
+    pub(super) fn full(&self, index: DcIndex) -> Option<Exclusion> {
+        let most = self.snapshot.topology.dc(index).max_connecting;
+        let full = self.snapshot.dc(index).slot.connecting() >= most;
+        full.then_some(Exclusion::Capacity)
     }
 }

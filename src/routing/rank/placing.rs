@@ -15,7 +15,7 @@ impl Question<'_> {
         let distance = place.and_then(|it| Some(it.coordinates.distance(&dc.location?)));
         let (precedence, exclusion) = match self.ruled_out(index, dc) {
             Err(exclusion) => (Precedence::RuledOut, Some(exclusion)),
-            Ok(health) => (self.precedence(index, dc), self.closed(index, dc, health)),
+            Ok(health) => (self.precedence(index, dc), self.closed(index, health)),
         };
         RankedDc {
             dc: index,

@@ -98,6 +98,20 @@ fn fail_open_lifts_health_only_and_only_when_nothing_is_up() {
 }
 
 #[test]
+fn fail_open_lifts_no_bound_on_connects() {
+    let mut spec = three_dcs();
+    spec.dcs[0].max_connecting = 0;
+    let mut snapshot = all_up(spec);
+    for dc in [1, 2, 5] {
+        set_health(&mut snapshot, dc, Health::Down);
+    }
+    let berliner = client("203.0.113.7", Some(BERLIN));
+    assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [1, 5]);
+    let ranking = rank(&snapshot, &NEAREST, &berliner);
+    assert_eq!(ranking.dcs[0].exclusion, Some(Exclusion::Capacity));
+}
+
+#[test]
 fn fail_open_looks_at_the_dcs_of_the_listener_alone() {
     let mut snapshot = all_up(three_dcs());
     let listed = BTreeSet::from([DcId(1), DcId(2)]);

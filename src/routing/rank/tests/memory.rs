@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::routing::fixture::rule;
-use crate::routing::policy::Action;
+use crate::routing::policy::{Action, EnforceOnBound};
 use crate::routing::sticky::Sticky;
 
 const MOVE: ListenerRoute = remembering(WhenDown::Move);
@@ -70,6 +70,25 @@ fn with_refuse_a_remembered_client_gets_its_own_dc_or_none() {
         set_health(&mut snapshot, dc, Health::Down);
     }
     assert_eq!(order_of(&snapshot, &REFUSE, &berliner_of(5)), [5], "fail-open, its own alone");
+}
+
+#[test]
+fn a_neighbour_that_speaks_for_itself_is_judged_by_no_rule_and_not_remembered() {
+    let mut spec = three_dcs();
+    spec.policy.rules = [rule(&["0.0.0.0/0"], Action::Deny)].into();
+    spec.policy.enforce_on_bound = EnforceOnBound::Enforce;
+    let mut snapshot = all_up(spec);
+    let neighbour = Client { remembered: Some(DcId(5)), ..client("10.0.0.1", None) };
+    for (index, ms) in [90, 30, 150].into_iter().enumerate() {
+        snapshot.dcs[index].settled_round_trip = Some(Duration::from_millis(ms));
+    }
+    let ranking = rank_neighbour(&snapshot, &REFUSE, &neighbour);
+    let dcs: Vec<u16> =
+        ranking.candidates().map(|index| snapshot.topology.dc(index).id.0).collect();
+    assert_eq!(dcs, [2, 1, 5]);
+    assert!(ranking.candidates().all(|dc| !ranking.remembers(dc)));
+    assert!(ranking.verdict.is_none() && !ranking.refused_by_policy);
+    assert_eq!(rank_neighbour(&snapshot, &bound_to(5), &neighbour).candidates().count(), 1);
 }
 
 #[test]
