@@ -50,18 +50,16 @@ geoip: {overrides: {127.0.0.1/32: {country: NL}}}";
 
 #[test]
 fn sets_are_the_same_however_they_are_written_and_an_order_is_kept() {
-    let keys = |countries: &str, action: &str, dcs: &str, listed: &str| {
+    let keys = |countries: &str, action: &str, dcs: &str, networks: &str, listed: &str| {
+        let listener = "name: a, bind: ['127.0.0.1:1']";
         let main = format!(
-            "listeners: [{{name: a, bind: ['127.0.0.1:1'], dcs: {listed}, proxy_protocol:
-              {{accept_from: {networks}}}}}]
-            policy: {{rules: [{{match: {{country: {countries}}}, {action}}}]}}
-            dcs: {dcs}",
-            networks =
-                if listed == "[2, 4]" { "[::/0, ::/0, 0.0.0.0/0]" } else { "[0.0.0.0/0, ::/0]" },
+            "listeners: [{{{listener}, dcs: {listed}, proxy_protocol: {{accept_from: {networks}}}}}]\n\
+             policy: {{rules: [{{match: {{country: {countries}}}, {action}}}]}}\n\
+             dcs: {dcs}"
         );
         let list = format!(
-            "- {{id: 2, ip: 192.0.2.1, port: 443, for: {{country: {countries}}}}}
-- {{id: 4, ip: 192.0.2.1, port: 443}}"
+            "- {{id: 2, ip: 192.0.2.1, port: 443, for: {{country: {countries}}}}}\n\
+             - {{id: 4, ip: 192.0.2.1, port: 443}}"
         );
         config(&main, &list).effective()
     };
@@ -69,11 +67,23 @@ fn sets_are_the_same_however_they_are_written_and_an_order_is_kept() {
         value["dc_options_revision"].take();
         value
     };
-    let one = keys("[DE, NL]", "restrict: [2, 4]", "[{id: 2}, {id: 4}]", "[2, 4]");
-    let same = keys("[nl, DE, NL]", "restrict: [4, 2]", "[{id: 4}, {id: 2}]", "[4, 2, 4]");
+    let one = keys(
+        "[DE, NL]",
+        "restrict: [2, 4]",
+        "[{id: 2}, {id: 4}]",
+        "['::/0', 10.0.0.0/8]",
+        "[2, 4]",
+    );
+    let same = keys(
+        "[nl, DE, NL]",
+        "restrict: [4, 2]",
+        "[{id: 4}, {id: 2}]",
+        "[10.0.0.0/8, '::/0', '::/0']",
+        "[4, 2, 4]",
+    );
     assert_eq!(without_revision(one.clone()), without_revision(same));
-    let first = keys("[DE, NL]", "prefer: [2, 4]", "[{id: 2}]", "all");
-    let second = keys("[DE, NL]", "prefer: [4, 2]", "[{id: 2}]", "all");
+    let first = keys("[DE, NL]", "prefer: [2, 4]", "[{id: 2}]", "[]", "all");
+    let second = keys("[DE, NL]", "prefer: [4, 2]", "[{id: 2}]", "[]", "all");
     assert_ne!(first, second, "the first one is preferred to the second");
 }
 
