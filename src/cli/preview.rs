@@ -161,10 +161,10 @@ mod tests {
             told,
             "a reload of http://127.0.0.1:9900 would change
   at once:
-    + dcs[4]
-    policy.tie_margin: 5ms -> 10ms
     + dc_options[4/192.0.2.5:443]
     - dc_options[4/192.0.2.4:443]
+    + dcs[4]
+    policy.tie_margin: 5ms -> 10ms
   after a restart:
     log.level: info -> debug",
             "\n{told}"

@@ -14,7 +14,7 @@ use super::finding::Findings;
 use super::key_path::KeyPath;
 use super::listener::ListenerDraft;
 use super::node::Node;
-use super::rules::{NEEDS_ASNS, PolicyDraft};
+use super::rules::PolicyDraft;
 use super::{de, tree};
 
 /// What the main file says. Where it had problems the defaults stand.
@@ -65,9 +65,6 @@ impl Draft {
             ListenerDraft::new(listener, path, node, told)
         });
         let policy = PolicyDraft::new(&tree.policy, root.entry("policy"), told);
-        if geoip.asn_database.is_none() {
-            policy.asn_matches().for_each(|path| problems.add(&path, NEEDS_ASNS));
-        }
         let draft = Self {
             routing: RoutingDraft {
                 dcs: dcs.collect(),

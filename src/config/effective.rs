@@ -8,7 +8,7 @@ use crate::routing::topology::Revision;
 use super::dc_options::Listed;
 use super::dcs::default_name;
 use super::tree::{Main, Overrides, Route};
-use super::value::{Given, Name, OrNone, client_network};
+use super::value::{Given, Name, Or, OrNone, client_network};
 
 /// Everything that a configuration was made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,12 +85,19 @@ fn fill_in(tree: &mut Main) {
     tree.geoip.overrides = written.collect::<Overrides>();
 }
 
-/// Sorts what has no order.
+/// Sorts what has no order. `prefer` has one, and so have rules; listeners are shown in theirs.
 fn put_in_order(tree: &mut Main) {
+    tree.include.sort();
+    tree.dcs.sort_by_key(|dc| dc.id.get().copied());
+    for rule in tree.policy.rules.iter_mut() {
+        if let Given(Some(dcs)) = &mut rule.restrict {
+            dcs.sort();
+        }
+    }
     for listener in tree.listeners.iter_mut() {
         listener.bind.sort();
         listener.proxy_protocol.accept_from.sort();
-        if let super::value::Or::Value(dcs) = &mut listener.dcs {
+        if let Or::Value(dcs) = &mut listener.dcs {
             dcs.sort();
         }
     }

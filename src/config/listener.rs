@@ -139,6 +139,10 @@ fn allowed(
     if given.is_some_and(Node::is_empty) {
         problems.add(&path.key("dcs"), "names no DC; `all` allows every one");
     }
+    // A bad one may be the very DC that `route` asks for.
+    if !list.is_whole() {
+        return None;
+    }
     Some(list.iter().map(|id| id.get()).collect())
 }
 

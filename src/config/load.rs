@@ -16,6 +16,7 @@ use super::key_path::KeyPath;
 use super::main_files::{self, MainFiles, base_of};
 use super::node::Node;
 use super::read::{File, open, read_at_most};
+use super::rules::NEEDS_ASNS;
 use super::{Config, dc_options, de};
 
 /// A configuration that may run.
@@ -81,8 +82,11 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
         Ok(bytes) => main.complete(File { path: &list, bytes: &bytes }),
         Err(error) => {
             let sources = Some(Box::new(main.sources()));
+            let is_named = main.names_list();
             let mut problems = main.into_problems();
-            problems.push(unreadable(&list, error.to_string()));
+            if is_named {
+                problems.push(unreadable(&list, error.to_string()));
+            }
             Err(ConfigError { problems, sources })
         }
     }
@@ -132,7 +136,48 @@ impl Main {
             let text = "needs `listeners`, a list of at least one";
             main.problems.add(&KeyPath::default(), text);
         }
+        if !main.may_know_asns() {
+            let asking = main.draft.routing.policy.asn_matches();
+            asking.for_each(|path| main.problems.add(&path, NEEDS_ASNS));
+        }
         Ok(main)
+    }
+
+    /// Whether it is known which file the list is in: it may be what could not be read.
+    fn names_list(&self) -> bool {
+        match self.files.root.entry("dc_options") {
+            None => self.is_whole(),
+            Some(node) => matches!(node, Node::Text(_)),
+        }
+    }
+
+    /// Whether a database of autonomous systems is named, or may be where nothing could be read.
+    fn may_know_asns(&self) -> bool {
+        let section = self.files.root.entry("geoip");
+        let is_bad = |node: &Node| match node {
+            Node::Text(word) => word.is_empty(),
+            Node::Null
+            | Node::Bool(_)
+            | Node::Integer(_)
+            | Node::Float(_)
+            | Node::List(_)
+            | Node::Map(_) => true,
+        };
+        self.draft.geoip.asn_database.is_some()
+            || !self.is_whole()
+            || section.and_then(|geoip| geoip.entry("asn_database")).is_some_and(is_bad)
+    }
+
+    /// Whether the id of every DC that is described could be read.
+    fn knows_dcs(&self) -> bool {
+        let described = match self.files.root.entry("dcs") {
+            None | Some(Node::Null) => 0,
+            Some(Node::List(list)) => list.len(),
+            Some(
+                Node::Bool(_) | Node::Integer(_) | Node::Float(_) | Node::Text(_) | Node::Map(_),
+            ) => return false,
+        };
+        self.is_whole() && self.draft.routing.dcs.len() == described
     }
 
     /// Whether all included files could be read, and fit together.
@@ -172,10 +217,10 @@ impl Main {
         };
         let within_list = |path: &KeyPath| Located::within(file.path, &list, path);
         let (list_problems, list_notes) = (Findings::default(), Findings::default());
-        let knows_asns = self.draft.geoip.asn_database.is_some();
-        let options = dc_options::read(&list.root, knows_asns, (&list_problems, &list_notes));
+        let options =
+            dc_options::read(&list.root, self.may_know_asns(), (&list_problems, &list_notes));
         // What could not be read may be the very DCs that a listener names.
-        if list_problems.is_empty() && self.is_whole() {
+        if list_problems.is_empty() && self.knows_dcs() {
             check_routes(&self.draft.routing, &options, &self.problems);
         }
         let is_good = self.is_whole() && self.problems.is_empty() && list_problems.is_empty();

@@ -128,6 +128,18 @@ impl ReloadPlan {
         let (before, after) = started.effective.apart(&new.effective);
         waiting(&difference(&before, &after))
     }
+
+    /// Whether a change is among those that the plan sums up, so that its key need not be named.
+    fn counts(&self, change: &KeyChange) -> bool {
+        let comes_or_goes = change.before.is_none() || change.after.is_none();
+        match section_of(&change.path) {
+            "listeners" => true,
+            "geoip" => self.geoip_changed,
+            "dcs" => comes_or_goes && self.dcs != Change::default(),
+            "dc_options" => comes_or_goes && self.access_points != Change::default(),
+            _ => false,
+        }
+    }
 }
 
 /// Sections that sessions are routed by.
@@ -168,12 +180,11 @@ impl fmt::Display for ReloadPlan {
         if self.geoip_changed {
             parts.push("geoip changes".to_owned());
         }
-        let keys: Vec<&str> = self.changes.iter().map(|change| change.path.as_str()).collect();
-        let at_once: Vec<&str> =
-            keys.into_iter().filter(|key| restart::key_of(key).is_none()).collect();
-        if parts.is_empty() && !at_once.is_empty() {
-            let named = at_once.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
-            parts.push(match at_once.len().saturating_sub(MOST_NAMED) {
+        let untold = self.changes.iter().filter(|change| !change.restart && !self.counts(change));
+        let untold: Vec<&str> = untold.map(|change| change.path.as_str()).collect();
+        if !untold.is_empty() {
+            let named = untold.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
+            parts.push(match untold.len().saturating_sub(MOST_NAMED) {
                 0 => format!("changes: {named}"),
                 more => format!("changes: {named} and {more} more"),
             });

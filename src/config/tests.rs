@@ -191,7 +191,7 @@ policy:
         .iter()
         .map(|it| it.offered_to.iter().map(ToString::to_string).collect())
         .collect();
-    assert_eq!(offers, [vec!["country BE, NL".to_owned(), "eu".to_owned()], vec![]]);
+    assert_eq!(offers, [vec!["eu".to_owned(), "country BE, NL".to_owned()], vec![]]);
 }
 
 #[test]

@@ -158,7 +158,9 @@ impl Reloader {
         if databases.are_same(&self.running.databases) && *self.running.config == config {
             return Outcome::Unchanged;
         }
-        let plan = ReloadPlan::new(&self.running.config, &config);
+        let mut plan = ReloadPlan::new(&self.running.config, &config);
+        // A file may hold other addresses under its old name.
+        plan.geoip_changed |= !databases.are_same(&self.running.databases);
         let before = Listing::of(&self.running.config.topology);
         let after = Listing::of(&config.topology);
         if let Err(refusal) = guards::check(&before, &after, &config.guards) {

@@ -60,11 +60,14 @@ impl Offers {
         }
     }
 
-    /// Empty for everybody.
+    /// Empty for everybody. In one order, whatever that of the entries.
     fn into_list(self) -> Vec<Offer> {
         match self {
             Self::Everybody => Vec::new(),
-            Self::Some(offers) => offers,
+            Self::Some(mut offers) => {
+                offers.sort_by(|a, b| a.written.cmp(&b.written));
+                offers
+            }
         }
     }
 }

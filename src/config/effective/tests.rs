@@ -49,6 +49,56 @@ geoip: {overrides: {127.0.0.1/32: {country: NL}}}";
 }
 
 #[test]
+fn sets_are_the_same_however_they_are_written_and_an_order_is_kept() {
+    let keys = |countries: &str, action: &str, dcs: &str, networks: &str, listed: &str| {
+        let listener = "name: a, bind: ['127.0.0.1:1']";
+        let main = format!(
+            "listeners: [{{{listener}, dcs: {listed}, proxy_protocol: {{accept_from: {networks}}}}}]\n\
+             policy: {{rules: [{{match: {{country: {countries}}}, {action}}}]}}\n\
+             dcs: {dcs}"
+        );
+        let list = format!(
+            "- {{id: 2, ip: 192.0.2.1, port: 443, for: {{country: {countries}}}}}\n\
+             - {{id: 4, ip: 192.0.2.1, port: 443}}"
+        );
+        config(&main, &list).effective()
+    };
+    let without_revision = |mut value: serde_json::Value| {
+        value["dc_options_revision"].take();
+        value
+    };
+    let one = keys(
+        "[DE, NL]",
+        "restrict: [2, 4]",
+        "[{id: 2}, {id: 4}]",
+        "['::/0', 10.0.0.0/8]",
+        "[2, 4]",
+    );
+    let same = keys(
+        "[nl, DE, NL]",
+        "restrict: [4, 2]",
+        "[{id: 4}, {id: 2}]",
+        "[10.0.0.0/8, '::/0', '::/0']",
+        "[4, 2, 4]",
+    );
+    assert_eq!(without_revision(one.clone()), without_revision(same));
+    let first = keys("[DE, NL]", "prefer: [2, 4]", "[{id: 2}]", "[]", "all");
+    let second = keys("[DE, NL]", "prefer: [4, 2]", "[{id: 2}]", "[]", "all");
+    assert_ne!(first, second, "the first one is preferred to the second");
+}
+
+#[test]
+fn what_entries_of_one_access_point_offer_has_no_order() {
+    let offered = |countries: [&str; 2]| {
+        let entries = countries.map(|country| {
+            format!("- {{id: 2, ip: 192.0.2.1, port: 1, for: {{country: {country}}}}}\n")
+        });
+        config(MAIN, &entries.concat()).effective()["dc_options"].clone()
+    };
+    assert_eq!(offered(["NL", "DE"]), offered(["DE", "NL"]));
+}
+
+#[test]
 fn secrets_are_never_shown() {
     let list = format!("- {{id: 2, ip: 192.0.2.1, port: 443, secret: '{SECRET}'}}");
     let config = config(MAIN, &list);

@@ -67,6 +67,23 @@ fn access_points_are_counted_by_identity() {
 }
 
 #[test]
+fn no_change_goes_unsaid_because_another_is_summed_up() {
+    let told = |keys: &str, list: &str| {
+        let old = config(A, "dcs: [{id: 2}]", "- {id: 2, ip: 192.0.2.1, port: 1}");
+        ReloadPlan::new(&old, &config(A, keys, list)).to_string()
+    };
+    let two = "- {id: 2, ip: 192.0.2.1, port: 1, weight: 7}\n- {id: 4, ip: 192.0.2.1, port: 1}";
+    assert_eq!(
+        told("policy: {tie_margin: 9ms}\ndcs: [{id: 2, weight: 1}]\nlog: {level: warn}", two),
+        "DCs: +1 -0; access points: +1 -0; changes: dc_options[2/192.0.2.1:1].weight, \
+         dcs[2].weight, policy.tie_margin; needs a restart: log.level"
+    );
+    let same = "- {id: 2, ip: 192.0.2.1, port: 1}";
+    assert_eq!(told("", same), "changes: dcs[2]", "the DC itself stays: it has access points");
+    assert_eq!(told("dcs: [{id: 2}]\ngeoip: {default: {country: NL}}", same), "geoip changes");
+}
+
+#[test]
 fn keys_that_wait_for_a_restart_are_named() {
     let changes = "edge: {name: x, workers: 2, state_dir: y}\nmemory: {pending: 1MiB, pipes: 1MiB, pipe_size: 64KiB}\n\
         admin: {bind: none, allowed_hosts: [x]}\nmetrics: {bind: none}\n\

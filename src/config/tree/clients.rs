@@ -75,7 +75,9 @@ impl<'de> Deserialize<'de> for Place {
 ///
 /// The country of a client is what `geoip.overrides` and the databases say, not `geoip.default`. One
 /// whose country is unknown is neither inside nor outside of any country, continent or union.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1))]
 pub(crate) struct Clients {

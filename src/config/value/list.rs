@@ -31,6 +31,11 @@ impl<T> List<T> {
         self.0.is_empty()
     }
 
+    /// Whether all elements that were given are good.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.0.iter().all(|slot| slot.0.is_some())
+    }
+
     /// The good elements.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.iter().filter_map(|slot| slot.0.as_ref())
@@ -52,12 +57,18 @@ impl<T> List<T> {
         self.0.into_iter().enumerate().filter_map(|(index, slot)| Some((index, slot.0?)))
     }
 
-    /// Puts the elements of a list whose order means nothing into order.
+    /// Puts the elements of a list that means a set into order, each once.
     pub(crate) fn sort(&mut self)
     where
         T: Ord,
     {
         self.0.sort_by(|a, b| a.0.cmp(&b.0));
+        self.0.dedup();
+    }
+
+    /// Puts the elements of a list whose order means nothing into that of what they are known by.
+    pub(crate) fn sort_by_key<K: Ord>(&mut self, key: impl Fn(&T) -> K) {
+        self.0.sort_by_key(|slot| slot.0.as_ref().map(&key));
     }
 }
 
@@ -119,8 +130,8 @@ impl<T: JsonSchema> JsonSchema for List<T> {
     }
 }
 
-/// One value or a list of at least one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One value or a list of at least one: a set, in order and each value once however it was written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Many<T>(Vec<T>);
 
 impl<T> Many<T> {
@@ -130,11 +141,11 @@ impl<T> Many<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
+impl<'de, T: Deserialize<'de> + Ord> Deserialize<'de> for Many<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct OneOrMore<T>(PhantomData<T>);
 
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMore<T> {
+        impl<'de, T: Deserialize<'de> + Ord> Visitor<'de> for OneOrMore<T> {
             type Value = Many<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -155,6 +166,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
                     given += 1;
                     values.extend(value);
                 }
+                values.sort();
+                values.dedup();
                 match given {
                     0 => Err(A::Error::custom("is an empty list, which fits nobody")),
                     _ => Ok(Many(values)),
@@ -188,7 +201,7 @@ impl<T: JsonSchema> JsonSchema for Many<T> {
 }
 
 /// A key that may be absent without a default of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Given<T>(pub(crate) Option<T>);
 
 impl<T> Given<T> {

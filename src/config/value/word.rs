@@ -60,7 +60,7 @@ impl Scalar for Name {
 scalar!(Name);
 
 /// The path of a file or a folder; a relative one begins beside the main file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FilePath(PathBuf);
 
 impl FilePath {
