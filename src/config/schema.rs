@@ -52,6 +52,7 @@ fn adapt(schema: &mut Value) {
             leave_out_later(keys);
             admit_null(keys);
             explain_pattern(keys);
+            leave_out_refused_default(keys);
             // Nothing is ever written: the schema is for reading.
             keys.remove("writeOnly");
         }
@@ -104,6 +105,13 @@ fn admit_null(keys: &mut Map<String, Value>) {
     if bound.iter().all(|bound| !keys.contains_key(*bound)) {
         let kind = keys.get("type").cloned();
         keys.insert("type".to_owned(), json!([kind, "null"]));
+    }
+}
+
+/// What a list that must not be empty is where nothing is said, cannot be said.
+fn leave_out_refused_default(keys: &mut Map<String, Value>) {
+    if keys.contains_key("minItems") && keys.get("default") == Some(&json!([])) {
+        keys.remove("default");
     }
 }
 
