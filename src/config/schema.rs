@@ -1,12 +1,12 @@
 //! JSON Schema (2020-12) of the files, from the types that read them.
 //!
-//! A schema takes what the parser takes, with two exceptions in which it takes more: what JSON Schema
-//! cannot say, such as the range of a time that is written with its unit, or that an address is one;
-//! and how values of different keys fit together.
+//! A schema takes what the parser takes, with two exceptions in which it takes more: how values of
+//! different keys, elements and files fit together, and what the bits of a network mean. What these
+//! are, `tests::agreement` lists.
 //!
 //! Beside the standard words it has three of its own, which validators ignore: `x-kind` tells people
 //! what a value is, `x-needs-restart` that a change waits for a restart, and `x-not-in-this-version` what
-//! has its place in the tree and no behaviour yet.
+//! has its place in the tree and no behaviour yet. `patternErrorMessage` is a word of editors.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -51,6 +51,8 @@ fn adapt(schema: &mut Value) {
             keys.values_mut().for_each(adapt);
             leave_out_later(keys);
             admit_null(keys);
+            explain_pattern(keys);
+            leave_out_refused_default(keys);
             // Nothing is ever written: the schema is for reading.
             keys.remove("writeOnly");
         }
@@ -103,6 +105,21 @@ fn admit_null(keys: &mut Map<String, Value>) {
     if bound.iter().all(|bound| !keys.contains_key(*bound)) {
         let kind = keys.get("type").cloned();
         keys.insert("type".to_owned(), json!([kind, "null"]));
+    }
+}
+
+/// What a list that must not be empty is where nothing is said, cannot be said.
+fn leave_out_refused_default(keys: &mut Map<String, Value>) {
+    if keys.contains_key("minItems") && keys.get("default") == Some(&json!([])) {
+        keys.remove("default");
+    }
+}
+
+/// Editors show this in place of the pattern that a text does not match.
+fn explain_pattern(keys: &mut Map<String, Value>) {
+    if let (Some(Value::String(kind)), true) = (keys.get("x-kind"), keys.contains_key("pattern")) {
+        let expected = format!("expected: {kind}");
+        keys.insert("patternErrorMessage".to_owned(), expected.into());
     }
 }
 

@@ -1,12 +1,11 @@
 //! Whether the committed schemas and the reference are current. Run with `NEARPOINT_REWRITE=1` in the
 //! environment, these tests write them instead.
 
+mod agreement;
 mod reference;
 
 use std::fs;
-use std::path::Path;
-
-use proptest::prelude::*;
+use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::config::{File, parse};
@@ -36,27 +35,116 @@ fn the_committed_schemas_and_the_reference_are_current() {
 }
 
 #[test]
-fn every_example_is_valid_and_names_its_schema() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
-    let mut seen = 0;
-    for entry in fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry")) {
-        let path = entry.path();
-        if path.extension().is_none_or(|extension| extension != "yaml") {
-            continue;
+fn the_schemas_are_schemas_whose_defaults_and_examples_are_valid_by_them() {
+    for schema in [config(), dc_options()] {
+        if let Err(error) = jsonschema::draft202012::meta::validate(&schema) {
+            panic!("{}: {error}", error.instance_path());
         }
-        seen += 1;
-        let text = fs::read_to_string(&path).expect("text");
-        let is_list = path.to_string_lossy().ends_with("dc_options.yaml");
-        let (schema, name) = match is_list {
-            true => (dc_options(), "dc_options.schema.json"),
-            false => (config(), "nearpoint.schema.json"),
-        };
-        let line = format!("# yaml-language-server: $schema={name}\n");
-        assert!(text.starts_with(&line), "{} names no schema", path.display());
-        let value: Value = serde_yaml::from_str(&text).expect("YAML");
-        assert_eq!(errors(&schema, &value), "", "{}", path.display());
+        let mut seen = 0;
+        each_part(&schema, &mut |part| {
+            let defaults = part.get("default").into_iter();
+            let examples = part.get("examples").and_then(Value::as_array).into_iter().flatten();
+            let mut values = defaults.chain(examples).peekable();
+            if values.peek().is_none() {
+                return;
+            }
+            let mut alone = part.clone();
+            alone["$defs"] = schema["$defs"].clone();
+            for value in values {
+                seen += 1;
+                assert_eq!(errors(&alone, value), "", "{value} in {part}");
+            }
+        });
+        assert!(seen > 0);
     }
-    assert!(seen >= 4, "{seen}");
+}
+
+#[test]
+fn every_key_says_what_it_means() {
+    for schema in [config(), dc_options()] {
+        each_part(&schema, &mut |part| {
+            let keys = part["properties"].as_object();
+            // What a single key means, its mapping may say.
+            let keys = keys.filter(|keys| keys.len() > 1 || part.get("description").is_none());
+            for (key, value) in keys.into_iter().flatten() {
+                let is_said = part.get("type").is_none() || value.get("description").is_some();
+                assert!(is_said, "{key} of {part}");
+            }
+        });
+    }
+}
+
+/// Every part of a schema that may be a schema itself.
+fn each_part(schema: &Value, seen: &mut impl FnMut(&Value)) {
+    match schema {
+        Value::Object(keys) => {
+            seen(schema);
+            let parts =
+                keys.iter().filter(|(key, _)| !["default", "examples"].contains(&key.as_str()));
+            parts.for_each(|(_, part)| each_part(part, seen));
+        }
+        Value::Array(parts) => parts.iter().for_each(|part| each_part(part, seen)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn every_example_is_valid_and_those_beside_the_schemas_name_them() {
+    let (main_schema, list_schema) = (config(), dc_options());
+    // What is included has some of the sections.
+    let mut section_schema = config();
+    section_schema.as_object_mut().expect("an object").remove("anyOf");
+    let (mut seen, mut included) = (0, 0);
+    for (path, documents) in examples() {
+        let folder = path.parent().expect("a folder");
+        seen += 1;
+        for (schema, document) in [&main_schema, &list_schema].into_iter().zip(&documents) {
+            assert_eq!(errors(schema, document), "", "{}", path.display());
+        }
+        for file in documents[0]["include"].as_array().into_iter().flatten() {
+            included += 1;
+            let file = folder.join(file.as_str().expect("a path"));
+            assert_eq!(errors(&section_schema, &read(&file)), "", "{}", file.display());
+        }
+        if folder.ends_with("configs") {
+            let list = documents[0]["dc_options"].as_str().unwrap_or("dc_options.yaml");
+            let (list, main) = (folder.join(list), path.clone());
+            for (file, schema) in [(main, "nearpoint"), (list, "dc_options")] {
+                let text = fs::read_to_string(&file).expect("text");
+                let line = format!("# yaml-language-server: $schema={schema}.schema.json\n");
+                assert!(text.starts_with(&line), "{} names no schema", file.display());
+            }
+        }
+    }
+    assert!(seen >= 7 && included >= 2, "{seen} {included}");
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|it| panic!("{}: {it}", path.display()));
+    serde_yaml::from_str(&text).expect("YAML")
+}
+
+/// The main files of the repository, each with the list that it names.
+fn examples() -> impl Iterator<Item = (PathBuf, [Value; 2])> {
+    let below = |folder: PathBuf| {
+        let entries = fs::read_dir(folder).expect("a folder");
+        let mut paths: Vec<PathBuf> = entries.map(|it| it.expect("an entry").path()).collect();
+        paths.sort();
+        paths
+    };
+    let configs = repository().join("configs");
+    let folders = below(configs.join("examples")).into_iter().filter(|it| it.is_dir());
+    let mains = ["nearpoint.yaml", "demo.yaml"].map(|name| configs.join(name));
+    let all = mains.into_iter().chain(folders.map(|folder| folder.join("nearpoint.yaml")));
+    all.map(|path| {
+        let main = read(&path);
+        let list = path.with_file_name(main["dc_options"].as_str().unwrap_or("dc_options.yaml"));
+        (path, [main, read(&list)])
+    })
 }
 
 /// What a validator says.
@@ -123,48 +211,6 @@ fn parse_value(main: &Value, list: &Value) -> Result<(), String> {
     parse(main, list).map(drop).map_err(|error| error.to_string())
 }
 
-/// A value that a key might have, good or bad.
-fn any_value() -> impl Strategy<Value = Value> {
-    let words = prop::sample::select(vec![
-        "none",
-        "all",
-        "auto",
-        "embedded",
-        "tcp",
-        "nearest",
-        "main",
-        "refuse",
-        "NL",
-        "nl",
-        "3s",
-        "10m",
-        "64KiB",
-        "1GiB",
-        "10%",
-        "192.0.2.1",
-        "10.0.0.0/8",
-        "127.0.0.1:7",
-        "[::1]:9",
-        "AS7",
-        "allow",
-        "off",
-        "latency",
-        "",
-        "x y",
-    ]);
-    let leaf = prop_oneof![
-        4 => words.prop_map(Value::from),
-        2 => (0..20).prop_map(Value::from),
-        1 => any::<bool>().prop_map(Value::from),
-        1 => Just(Value::Null),
-        1 => any::<f32>().prop_map(|number| json!(number)),
-        1 => Just(json!({"country": "NL"})),
-        1 => Just(json!({"dc": 2})),
-        1 => Just(json!({})),
-    ];
-    leaf.prop_recursive(1, 4, 3, |leaf| prop::collection::vec(leaf, 0..3).prop_map(Value::from))
-}
-
 /// The paths of all keys below a schema, with lists entered.
 fn key_paths(root: &Value, schema: &Value, path: &str, paths: &mut Vec<String>) {
     let reference = schema.get("$ref").and_then(Value::as_str).and_then(|it| it.strip_prefix('#'));
@@ -177,7 +223,8 @@ fn key_paths(root: &Value, schema: &Value, path: &str, paths: &mut Vec<String>) 
     if let Some(items) = schema.get("items") {
         key_paths(root, items, &format!("{path}/0"), paths);
     }
-    for alternative in schema["anyOf"].as_array().into_iter().flatten() {
+    for alternative in ["anyOf", "oneOf"].iter().flat_map(|word| schema[word].as_array()).flatten()
+    {
         key_paths(root, alternative, path, paths);
     }
 }
@@ -187,7 +234,7 @@ fn put(tree: &mut Value, path: &[&str], value: Value) {
     match path {
         [] => *tree = value,
         ["0", rest @ ..] => {
-            if !tree.is_array() {
+            if tree.as_array().is_none_or(Vec::is_empty) {
                 *tree = json!([{}]);
             }
             put(&mut tree[0], rest, value);
@@ -198,49 +245,5 @@ fn put(tree: &mut Value, path: &[&str], value: Value) {
             }
             put(&mut tree[*key], rest, value);
         }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
-
-    #[test]
-    fn what_the_parser_accepts_is_valid_by_the_schema(
-        entries in prop::collection::vec((any::<prop::sample::Index>(), any_value()), 1..3),
-        is_list in any::<bool>(),
-    ) {
-        let schemas = SCHEMAS.get_or_init(|| [Checked::new(config()), Checked::new(dc_options())]);
-        let mut main = json!({
-            "listeners": [{"name": "a", "bind": ["127.0.0.1:1"]}],
-            "dcs": [{"id": 2}],
-        });
-        let mut list = json!([{"id": 2, "ip": "192.0.2.1", "port": 1}]);
-        let checked = &schemas[usize::from(is_list)];
-        for (index, value) in entries {
-            let path = index.get(&checked.paths);
-            let steps: Vec<&str> = path.split('/').skip(1).collect();
-            put(if is_list { &mut list } else { &mut main }, &steps, value);
-        }
-        if parse_value(&main, &list).is_ok() {
-            let value = if is_list { &list } else { &main };
-            let told: Vec<String> =
-                checked.validator.iter_errors(value).map(|it| it.to_string()).collect();
-            prop_assert!(told.is_empty(), "{value}: {told:?}");
-        }
-    }
-}
-
-static SCHEMAS: std::sync::OnceLock<[Checked; 2]> = std::sync::OnceLock::new();
-
-struct Checked {
-    validator: jsonschema::Validator,
-    paths: Vec<String>,
-}
-
-impl Checked {
-    fn new(schema: Value) -> Self {
-        let mut paths = Vec::new();
-        key_paths(&schema, &schema, "", &mut paths);
-        Self { validator: jsonschema::validator_for(&schema).expect("a schema"), paths }
     }
 }

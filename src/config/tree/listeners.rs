@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::value::{
     All, Count, DcNumber, Given, Later, List, ListenAddress, Name, NotYet, Or, OrNone,
-    SourceNetwork, Time,
+    SourceNetwork, Time, whole_seconds,
 };
 use crate::routing::sticky;
 
@@ -254,8 +254,10 @@ impl Default for Tcp {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Keepalive {
     /// Silence before the first probe.
+    #[schemars(extend("pattern" = whole_seconds(1, 32_767)))]
     pub(crate) idle: Time<1000, 32_767_000>,
     /// Between probes.
+    #[schemars(extend("pattern" = whole_seconds(1, 32_767)))]
     pub(crate) interval: Time<1000, 32_767_000>,
     /// Unanswered probes before the session ends.
     pub(crate) count: Count<1, 127>,

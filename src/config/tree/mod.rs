@@ -40,7 +40,16 @@ use super::value::{FilePath, Later, List, OrNone};
 /// The configuration of an edge. Its sections may be spread over several files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(rename = "Configuration", extend("required" = ["listeners"]))]
+#[schemars(rename = "Configuration", extend(
+    // Listeners may be in an included file.
+    "anyOf" = [
+        {"required": ["listeners"]},
+        {
+            "required": ["include"],
+            "properties": {"include": {"type": "array", "minItems": 1}},
+        },
+    ],
+))]
 pub(crate) struct Main {
     /// Further files with sections of this one, relative to it; at most 64. No key is in two of
     /// them, and they include nothing themselves. Watched.

@@ -7,13 +7,17 @@ use schemars::{Schema, json_schema};
 use serde::Serialize;
 
 use super::parse::{Parsed, client_network, integer, network, plain, shown, socket_address, text};
-use super::{Scalar, scalar};
+use super::{Scalar, pattern, scalar};
 use crate::config::de::NOT_YET;
 use crate::config::node::Node;
 
-/// What patterns can say of an address with a port, and of a network.
-const WITH_PORT: &str = r"^(?:[0-9.]+|\[[0-9A-Fa-f:.]+(?:%[0-9]+)?\]):[0-9]{1,5}$";
-const NETWORK: &str = "^[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?$";
+/// Addresses for groups of machines, with or without a port.
+const MULTICAST: &str = r"^(?:22[4-9]|23[0-9])\.|^\[?[Ff]{2}[0-9A-Fa-f]{2}:";
+
+/// Addresses of no machine that are no multicast ones: all bits 0, or all bits 1 in IPv4.
+const NO_MACHINE: &str = r"^(?:[0:]+|(?:[0:]+:)?0\.0\.0\.0|255\.255\.255\.255)$";
+
+const LOOPBACK: &str = r"^(?:127\.|\[[0:]+:(?:0{0,3}1|0\.0\.0\.1)(?:%[0-9]+)?\])";
 
 /// An address to listen at, `127.0.0.1:443` or `[::1]:443`; port 0 lets the system choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +35,8 @@ impl ListenAddress {
 }
 
 impl Scalar for ListenAddress {
+    const INLINE: bool = false;
+
     fn parse(node: &Node) -> Parsed<Self> {
         text(node).and_then(socket_address).map(Self)
     }
@@ -40,7 +46,13 @@ impl Scalar for ListenAddress {
     }
 
     fn schema() -> Schema {
-        json_schema!({ "type": "string", "pattern": WITH_PORT, "x-kind": "address with a port" })
+        json_schema!({
+            "type": "string",
+            "pattern": pattern::whole(&pattern::socket_address()),
+            "not": { "pattern": MULTICAST },
+            "x-kind": "address with a port",
+            "examples": ["0.0.0.0:443", "[::]:443", "127.0.0.1:9901"],
+        })
     }
 }
 
@@ -62,6 +74,8 @@ impl AdminAddress {
 }
 
 impl Scalar for AdminAddress {
+    const INLINE: bool = false;
+
     fn parse(node: &Node) -> Parsed<Self> {
         let given = text(node)?;
         if given.starts_with("unix:") {
@@ -81,8 +95,10 @@ impl Scalar for AdminAddress {
     fn schema() -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": r"^(?:127(?:\.[0-9]{1,3}){3}|\[[0:]+:0*1(?:%[0-9]+)?\]):[0-9]{1,5}$",
+            "pattern": LOOPBACK,
+            "allOf": [{ "pattern": pattern::whole(&pattern::socket_address()) }],
             "x-kind": "loopback address with a port",
+            "examples": ["127.0.0.1:9900", "[::1]:9900"],
             "x-not-in-this-version": ["unix:PATH", "addresses outside loopback"],
         })
     }
@@ -101,6 +117,8 @@ impl Ip {
 }
 
 impl Scalar for Ip {
+    const INLINE: bool = false;
+
     fn parse(node: &Node) -> Parsed<Self> {
         let given = text(node)?;
         let ip: IpAddr =
@@ -120,8 +138,10 @@ impl Scalar for Ip {
     fn schema() -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^[0-9A-Fa-f:.]+$",
+            "pattern": pattern::whole(&format!("{}|{}", pattern::ipv4(), pattern::ipv6())),
+            "not": { "anyOf": [{ "pattern": NO_MACHINE }, { "pattern": MULTICAST }] },
             "x-kind": "IP address",
+            "examples": ["192.0.2.1", "2001:db8::1"],
         })
     }
 }
@@ -156,6 +176,16 @@ impl Scalar for Port {
 
 scalar!(Port);
 
+/// Which of its bits are its own, a pattern cannot say.
+fn network_schema() -> Schema {
+    json_schema!({
+        "type": "string",
+        "pattern": pattern::whole(&pattern::network()),
+        "x-kind": "network",
+        "examples": ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1"],
+    })
+}
+
 /// A network of neighbours, by the addresses that their packets carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SourceNetwork(IpNet);
@@ -167,6 +197,8 @@ impl SourceNetwork {
 }
 
 impl Scalar for SourceNetwork {
+    const INLINE: bool = false;
+
     fn parse(node: &Node) -> Parsed<Self> {
         text(node).and_then(network).map(Self)
     }
@@ -176,7 +208,7 @@ impl Scalar for SourceNetwork {
     }
 
     fn schema() -> Schema {
-        json_schema!({ "type": "string", "pattern": NETWORK, "x-kind": "network" })
+        network_schema()
     }
 }
 
@@ -193,6 +225,8 @@ impl ClientNetwork {
 }
 
 impl Scalar for ClientNetwork {
+    const INLINE: bool = false;
+
     fn parse(node: &Node) -> Parsed<Self> {
         text(node).and_then(client_network).map(Self)
     }
@@ -202,7 +236,7 @@ impl Scalar for ClientNetwork {
     }
 
     fn schema() -> Schema {
-        json_schema!({ "type": "string", "pattern": NETWORK, "x-kind": "network" })
+        network_schema()
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::{Schema, json_schema};
 use serde::Serialize;
 
 use super::parse::{Parsed, integer, outside, shown, text};
-use super::{Scalar, scalar};
+use super::{Scalar, pattern, scalar};
 use crate::config::node::Node;
 use crate::routing::place::{self, Asn};
 use crate::routing::{CountryCode, country};
@@ -113,9 +113,10 @@ impl Scalar for AsNumber {
         json_schema!({
             "anyOf": [
                 { "type": "integer", "minimum": 1, "maximum": u32::MAX },
-                { "type": "string", "pattern": "^AS[0-9]{1,10}$" },
+                { "type": "string", "pattern": format!("^AS0*(?:{})$", pattern::number(1, u32::MAX.into())) },
             ],
             "x-kind": "autonomous system, 64500 or AS64500",
+            "examples": [64500, "AS64500"],
         })
     }
 }

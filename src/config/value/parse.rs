@@ -87,8 +87,14 @@ pub(super) fn socket_address(given: &str) -> Parsed<SocketAddr> {
 
 /// A network, `10.0.0.0/8`; a single address is a network of one.
 pub(super) fn network(given: &str) -> Parsed<IpNet> {
-    let parsed = given.parse::<IpNet>().or_else(|_| given.parse::<IpAddr>().map(IpNet::from));
-    let network = parsed.map_err(|_| format!("{} is not a network", shown(given)))?;
+    let address = given.split_once('/').map_or(given, |(address, _)| address);
+    // With a length alone, `010.0.0.0/8` would be read as decimal, which some take for octal.
+    let ip: Option<IpAddr> = address.parse().ok();
+    let parsed = ip.and_then(|ip| match address == given {
+        true => Some(ip.into()),
+        false => given.parse::<IpNet>().ok(),
+    });
+    let network = parsed.ok_or_else(|| format!("{} is not a network", shown(given)))?;
     plain(network.addr())?;
     match network.trunc() {
         whole if whole == network => Ok(network),
@@ -146,12 +152,6 @@ pub(super) fn quantity(node: &Node, what: &str, units: &[(&str, u64)]) -> Parsed
         }
         (Ok(_), None) | (Err(_), _) => Err(format!("{} is not {takes}", shown(given))),
     }
-}
-
-/// The pattern of what [`quantity`] takes.
-pub(super) fn pattern(number: &str, units: &[(&str, u64)]) -> String {
-    let names: Vec<&str> = units.iter().map(|(unit, _)| *unit).collect();
-    format!("^ *{number} *(?:{}) *$", names.join("|"))
 }
 
 /// A range that serde's types can hold.

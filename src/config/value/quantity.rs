@@ -5,10 +5,8 @@ use std::time::Duration;
 use schemars::{Schema, json_schema};
 use serde::Serialize;
 
-use super::parse::{
-    Parsed, SIZE_UNITS, TIME_UNITS, outside, pattern, quantity, spoken, spoken_size,
-};
-use super::{Scalar, scalar};
+use super::parse::{Parsed, SIZE_UNITS, TIME_UNITS, outside, quantity, spoken, spoken_size};
+use super::{Scalar, pattern, scalar};
 use crate::config::node::Node;
 
 /// A time with its unit, `300ms`, `3s`, `10m`, `1h`, `7d`, within bounds in milliseconds.
@@ -46,7 +44,7 @@ impl<const LEAST: u64, const MOST: u64> Scalar for Time<LEAST, MOST> {
         let (least, most) = (Duration::from_millis(LEAST), Duration::from_millis(MOST));
         json_schema!({
             "type": "string",
-            "pattern": pattern("[0-9]+", TIME_UNITS),
+            "pattern": pattern::time(LEAST, MOST),
             "x-kind": format!("time, {} to {}", spoken(least), spoken(most)),
         })
     }
@@ -85,7 +83,7 @@ impl<const LEAST: u64, const MOST: u64> Scalar for Size<LEAST, MOST> {
     fn schema() -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": pattern("[0-9]+", SIZE_UNITS),
+            "pattern": pattern::size(LEAST, MOST),
             "x-kind": format!("size, {} to {}", spoken_size(LEAST), spoken_size(MOST)),
         })
     }
@@ -124,7 +122,7 @@ impl Scalar for Percent {
     fn schema() -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": pattern("0*(?:100|[0-9]{1,2})", SHARE),
+            "pattern": pattern::share(100),
             "x-kind": "share, 0% to 100%",
         })
     }

@@ -7,7 +7,7 @@ use schemars::{Schema, json_schema};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::parse::Parsed;
+use super::parse::{Parsed, integer};
 use super::{Scalar, scalar};
 use crate::config::node::Node;
 
@@ -77,20 +77,34 @@ impl Scalar for OptionalSecret {
         json_schema!({
             "anyOf": [
                 { "type": "null" },
-                { "type": "string", "pattern": "^[0-9A-Za-z+/_-]{22,540}=*$" },
+                { "type": "string", "pattern": format!("^(?:{HEX}|(?:{BASE64})=*)$") },
                 {
                     "type": "array",
                     "items": { "type": "integer", "minimum": 0, "maximum": 255 },
-                    "minItems": 16,
-                    "maxItems": 270,
+                    "anyOf": [
+                        { "minItems": 16, "maxItems": 16 },
+                        { "minItems": 17, "maxItems": 17, "prefixItems": [{ "const": 0xdd }] },
+                        { "minItems": 21, "maxItems": 270, "prefixItems": [{ "const": 0xee }] },
+                    ],
                 },
             ],
             "x-kind": "secret: hex, base64, a list of bytes, or null",
+            "examples": ["00112233445566778899aabbccddeeff", "ABEiM0RVZneImaq7zN3u/w=="],
         })
     }
 }
 
 scalar!(OptionalSecret);
+
+/// What [`is_secret`] takes, in hex.
+const HEX: &str = "(?:[Dd]{2})?[0-9A-Fa-f]{32}|[Ee]{2}[0-9A-Fa-f]{40}(?:[0-9A-Fa-f]{2}){0,249}";
+
+/// The same in base64: 0xdd and 0xee are one letter and the beginning of the next, and no text has
+/// a single letter beyond groups of four. 270 bytes are 360 letters.
+const BASE64: &str = "[0-9A-Za-z+/_-]{22}\
+    |3[Q-Za-f][0-9A-Za-z+/_-]{21}\
+    |7[g-v][0-9A-Za-z+/_-]{26}(?:(?:[0-9A-Za-z+/_-]{4}){0,82}(?:[0-9A-Za-z+/_-]{2,3})?\
+    |[0-9A-Za-z+/_-]{332})";
 
 fn is_secret(bytes: &[u8]) -> bool {
     match (bytes.len(), bytes.first()) {
@@ -133,16 +147,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 }
 
 fn bytes(list: &[Node]) -> Option<Vec<u8>> {
-    let byte = |node: &Node| match node {
-        Node::Integer(number) => u8::try_from(*number).ok(),
-        Node::Null
-        | Node::Bool(_)
-        | Node::Float(_)
-        | Node::Text(_)
-        | Node::List(_)
-        | Node::Map(_) => None,
-    };
-    list.iter().map(byte).collect()
+    list.iter().map(|node| u8::try_from(integer(node).ok()?).ok()).collect()
 }
 
 #[cfg(test)]

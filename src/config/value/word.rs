@@ -1,5 +1,6 @@
 //! Names, paths, host names, and flags that may be null.
 
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use schemars::{Schema, json_schema};
 use serde::Serialize;
 
 use super::parse::{Parsed, shown, text};
-use super::{Scalar, scalar};
+use super::{Scalar, pattern, scalar};
 use crate::config::node::Node;
 
 /// A name of an edge, a DC, a site, a listener: fit for a metric label and a log line.
@@ -106,12 +107,13 @@ impl Host {
 }
 
 impl Scalar for Host {
+    const INLINE: bool = false;
+
     fn parse(node: &Node) -> Parsed<Self> {
         let host = text(node)?;
-        let fits = |c: char| c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
-        let has_port =
-            host.parse::<std::net::SocketAddr>().is_ok() || host.matches(':').count() == 1;
-        match host.chars().all(fits) && !has_port {
+        let is_name = host.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        match is_name || bare.parse::<Ipv6Addr>().is_ok() {
             true => Ok(Self(host.to_ascii_lowercase().into())),
             false => Err(format!("{} is not a host without a port", shown(host))),
         }
@@ -122,10 +124,12 @@ impl Scalar for Host {
     }
 
     fn schema() -> Schema {
+        let v6 = pattern::ipv6();
         json_schema!({
             "type": "string",
-            "pattern": r"^[A-Za-z0-9_.:\[\]-]+$",
+            "pattern": format!(r"^(?:[A-Za-z0-9_.-]+|(?:{v6})|\[(?:{v6})\])$"),
             "x-kind": "host name or IP address, without a port",
+            "examples": ["localhost", "127.0.0.1", "[::1]"],
         })
     }
 }

@@ -56,8 +56,9 @@ impl<'s> Writer<'s, '_> {
             let _ = write!(self.page, "{text}\n\n");
         }
         self.page.push_str("| key | value | default | meaning |\n|---|---|---|---|\n");
+        let whole = if schema.get("required").is_some() { schema } else { &schema["anyOf"][0] };
         let required: Vec<&str> =
-            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            whole["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let mut below = Vec::new();
         for (key, value) in keys {
             let default = match required.contains(&key.as_str()) {

@@ -1,0 +1,520 @@
+//! What the parser takes is valid by the schema, and what it refuses is not, unless JSON Schema has no
+//! words for the reason.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::{examples, key_paths, put, repository};
+use crate::config::schema::{config, dc_options};
+use crate::config::value::LATER;
+use crate::config::{File, Finding, parse};
+use serde_json::{Value, json};
+
+/// What the parser says where the schema may be content.
+const BEYOND_THE_SCHEMA: &[&str] = &[
+    // Elements against each other, by a part of them or by what they mean.
+    "is already the id of",
+    "is already the name of",
+    "is how another DC is called when it has no name",
+    "is already used by",
+    "is taken by",
+    " too",
+    "is given twice",
+    // Keys against each other.
+    "is shorter than",
+    "is longer than",
+    "does not hold one pipe",
+    "does not allow DC",
+    "needs `geoip.asn_database`",
+    // One file against another.
+    "there is no DC",
+    "cannot be read",
+    // What the bits of an address mean.
+    "has bits beyond its length",
+    "matches nobody",
+    "is the IPv4 address",
+];
+
+/// Every key of the main file that this version reads, each with a value other than its default where
+/// there is one.
+fn whole_main() -> Value {
+    json!({
+        "include": [],
+        "edge": {"name": "e", "location": {"country": "NL"}, "workers": 4, "state_dir": "state"},
+        "dc_options": "list.yaml",
+        "geoip": {
+            "database": "city.mmdb",
+            "asn_database": "asn.mmdb",
+            "overrides": {"10.0.0.0/8": {"country": "nl"}, "2001:db8::/32": {"lat": 1, "lon": 2.5}},
+            "default": {"lat": -1.5, "lon": 180},
+        },
+        "dcs": [
+            {
+                "id": 2, "name": "ams", "location": {"lat": 52.37, "lon": 4.9}, "site": "west",
+                "weight": 7, "max_sessions": "none", "max_connecting": 9, "replicas": [],
+                "send_proxy": "none",
+                "source": {"addresses": [], "mark": "none", "interface": "none"},
+                "health": {
+                    "probe": "tcp", "udp_probe": "none", "interval": "3s", "fast_interval": "1s",
+                    "down_interval": "1h", "timeout": "10ms", "fall": 100, "rise": 1,
+                    "jitter": "100%",
+                },
+            },
+            {"id": 3},
+        ],
+        "listeners": [
+            {
+                "name": "a", "bind": ["0.0.0.0:443", "[::]:443"], "protocol": "tcp",
+                "route": {"dc": 2}, "class": "main", "dcs": [2, 3], "dial": "on_accept",
+                "sticky": "none", "proxy_protocol": {"accept_from": ["10.0.0.0/8"], "timeout": "1s"},
+                "advertise": "none",
+                "limits": {
+                    "sessions": 5, "sessions_per_client": "none", "new_per_second": "none",
+                    "new_per_second_per_client": "none",
+                },
+                "timeouts": {"idle": "1h", "half_close": "100ms", "first_byte": "none"},
+                "tcp": {
+                    "backlog": 1, "user_timeout": "10s",
+                    "keepalive": {"idle": "1000ms", "interval": "5m", "count": 127},
+                },
+            },
+            {
+                "name": "b", "bind": ["127.0.0.1:0"], "route": "nearest", "dcs": "all",
+                "sticky": {"ttl": "1d", "clients": 1, "when_down": "refuse"},
+            },
+        ],
+        "connect": {"timeout": "1s", "deadline": "2s", "attempts": 3, "hedge": "none"},
+        "policy": {
+            "objective": "latency", "tie_margin": "0ms", "fail_open": false,
+            "bound_fail_open": false, "default": "deny", "enforce_on_bound": "off",
+            "rules": [
+                {"match": {"cidr": ["10.0.0.0/8", "::/0"], "country": "DE"}, "deny": true},
+                {"match": {"continent": ["EU"], "asn": [7, "AS8"]}, "restrict": [2, 3]},
+                {"match": {"eu": true, "eea": false}, "allow": true},
+                {"match": {"unknown": true}, "prefer": [3]},
+            ],
+        },
+        "health": {
+            "probe": "tcp", "udp_probe": "none", "interval": "2s", "fast_interval": "1s",
+            "down_interval": "9s", "timeout": "2s", "fall": 1, "rise": 1, "jitter": "0%",
+            "startup_grace": "0s",
+        },
+        "on_down": {"sessions": "keep"},
+        "failback": {"sessions": "keep"},
+        "overflow": "refuse",
+        "guards": {"max_removed": "7%", "empty_dc": "allow"},
+        "memory": {"pending": "1GiB", "pipes": "1024KiB", "pipe_size": "64KiB"},
+        "shutdown": {"grace": "0s", "deadline": "1d"},
+        "admin": {
+            "bind": "[::1]:0", "tokens_file": "none", "tls": "none",
+            "allowed_hosts": ["edge", "[::1]", "::1"],
+        },
+        "metrics": {"bind": "none"},
+        "access_log": "none",
+        "log": {"level": "trace", "format": "json"},
+    })
+}
+
+/// Every key of an access point that this version reads.
+fn whole_list() -> Value {
+    json!([
+        {
+            "_": "dcOption", "id": 2, "ip_address": "192.0.2.1", "port": 443, "ipv6": false,
+            "media_only": null, "tcpo_only": false, "cdn": false, "static": true,
+            "this_port_only": false, "flags": 16, "secret": "00112233445566778899aabbccddeeff",
+            "weight": 10000, "protocols": ["tcp"], "for": {"country": ["NL", "be"]},
+            "max_sessions": "none",
+        },
+        {"id": 3, "ip": "2001:db8::1", "port": 1, "secret": [0xdd, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+         "for": {"cidr": "10.0.0.0/8", "continent": "AF", "eu": true, "eea": true, "asn": 7, "unknown": false}},
+        {"id": 3, "ip": "192.0.2.3", "port": 1, "secret": "3QARIjNEVWZ3iJmqu8zd7v8="},
+    ])
+}
+
+/// A configuration that is valid.
+struct Seed {
+    /// Where the main file is, or would be.
+    path: PathBuf,
+    /// The main file and the list.
+    documents: [Value; 2],
+}
+
+/// One of the two documents, by its place among them.
+struct Checked {
+    validator: jsonschema::Validator,
+    /// What its schema has a place for, refused ones included.
+    paths: Vec<String>,
+}
+
+struct World {
+    seeds: Vec<Seed>,
+    checked: [Checked; 2],
+}
+
+fn world() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    WORLD.get_or_init(|| {
+        let path = repository().join("configs/nowhere.yaml");
+        let dump = json!({"_": "config", "date": 1, "dc_options": whole_list()});
+        let mut seeds = vec![
+            Seed { path: path.clone(), documents: [whole_main(), whole_list()] },
+            Seed { path, documents: [whole_main(), dump] },
+        ];
+        seeds.extend(examples().map(|(path, documents)| Seed { path, documents }));
+        let checked = [config(), dc_options()].map(|schema| {
+            let mut paths = Vec::new();
+            key_paths(&schema, &schema, "", &mut paths);
+            let validator = jsonschema::validator_for(&schema).expect("a schema");
+            Checked { validator, paths }
+        });
+        World { seeds, checked }
+    })
+}
+
+fn problems_of(path: &Path, [main, list]: &[Value; 2]) -> Vec<Finding> {
+    let (main, list) = (main.to_string(), list.to_string());
+    let main = File { path, bytes: main.as_bytes() };
+    let list = File { path: Path::new("list"), bytes: list.as_bytes() };
+    parse(main, list).err().map_or_else(Vec::new, |error| error.problems)
+}
+
+/// Whether the schema may take a document that has this problem.
+fn is_beyond_the_schema(problem: &Finding, main: &Value) -> bool {
+    let includes = main["include"].as_array().is_some_and(|files| !files.is_empty());
+    let says = |text: &&str| problem.text.contains(text);
+    BEYOND_THE_SCHEMA.iter().any(says) || includes && problem.text.starts_with("needs `listeners`")
+}
+
+/// How a document is damaged, or not.
+#[derive(Clone, Debug)]
+enum Mutation {
+    /// Another value at a place that the document has.
+    Replace(Index, Value),
+    /// A value at a place that the schema knows of.
+    Put(Index, Value),
+    /// A letter too much in a key.
+    Misspell(Index),
+    Remove(Index),
+    /// An element twice.
+    Repeat(Index),
+    /// A key that nobody knows.
+    Add(Index, Value),
+}
+
+fn any_mutation() -> impl Strategy<Value = Mutation> {
+    let place = any::<Index>;
+    prop_oneof![
+        6 => (place(), any_value()).prop_map(|(at, value)| Mutation::Replace(at, value)),
+        2 => (place(), any_value()).prop_map(|(at, value)| Mutation::Put(at, value)),
+        1 => place().prop_map(Mutation::Misspell),
+        2 => place().prop_map(Mutation::Remove),
+        1 => place().prop_map(Mutation::Repeat),
+        1 => (place(), any_value()).prop_map(|(at, value)| Mutation::Add(at, value)),
+    ]
+}
+
+/// A value that a key might have, good or nearly.
+fn any_value() -> impl Strategy<Value = Value> {
+    let words = select(WORDS).prop_map(Value::from);
+    let others = select(vec![
+        json!(null),
+        json!({}),
+        json!([]),
+        json!({"country": "NL"}),
+        json!({"lat": 1, "lon": 2}),
+        json!({"lat": 91}),
+        json!({"dc": 2}),
+        json!({"none": null}),
+        json!(3.0),
+        json!(-1),
+        json!(1e30),
+        json!(u64::MAX),
+        json!(vec![0; 16]),
+        json!(vec![0; 17]),
+    ]);
+    let leaf = prop_oneof![
+        6 => words,
+        3 => others,
+        2 => (0..20).prop_map(Value::from),
+        1 => (0..200_000).prop_map(Value::from),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => any::<f32>().prop_map(|number| json!(number)),
+        1 => (0..2000, select(UNITS)).prop_map(|(n, unit)| json!(format!("{n}{unit}"))),
+    ];
+    leaf.prop_recursive(1, 4, 3, |leaf| prop::collection::vec(leaf, 0..3).prop_map(Value::from))
+}
+
+const UNITS: &[&str] = &["ms", "s", "m", "h", "d", "KiB", "MiB", "GiB", "%"];
+
+/// What is said somewhere, and what is nearly that.
+const WORDS: &[&str] = &[
+    "",
+    " ",
+    "5",
+    "5sec",
+    "-1",
+    "-1s",
+    "yes",
+    "none",
+    "all",
+    "auto",
+    "embedded",
+    "tcp",
+    "udp",
+    "nearest",
+    "main",
+    "media",
+    "keep",
+    "close",
+    "move",
+    "refuse",
+    "allow",
+    "deny",
+    "off",
+    "latency",
+    "NL",
+    "nl",
+    "Nl",
+    "ZZ",
+    "EU",
+    "eu",
+    "AS7",
+    "AS0",
+    "as7",
+    "AS4294967296",
+    "x y",
+    "a.b-c_d",
+    "é",
+    "ams",
+    "dc3",
+    "003s",
+    "3 s",
+    "3 s ",
+    "1500ms",
+    "61000ms",
+    "1.5s",
+    "99999999999999999999d",
+    "64kib",
+    "007%",
+    "101%",
+    "192.0.2.1",
+    "192.0.2.01",
+    "192.0.2.256",
+    "192.0.2",
+    "0.0.0.0",
+    "224.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "ff02::1",
+    "2001:db8::1",
+    "2001:db8::g",
+    "1:2:3:4:5:6:7:8",
+    "1:2:3:4:5:6:7:8:9",
+    "::192.0.2.1",
+    "::ffff:192.0.2.1",
+    "10.0.0.0/8",
+    "10.0.0.1/8",
+    "010.0.0.0/8",
+    "10.0.0.0/33",
+    "10.0.0.0/",
+    "2001:db8::/32",
+    "2001:db8::/129",
+    "2002::/16",
+    "127.0.0.1:7",
+    "127.0.0.1:00007",
+    "127.0.0.1:65536",
+    "127.0.0.1:",
+    "127.1:7",
+    "[::1]:9",
+    "[::0.0.0.1]:9",
+    "[fe80::1%2]:9",
+    "::1:9",
+    "[::1]",
+    "[::g]:9",
+    "[]",
+    "0.0.0.0:1",
+    "239.0.0.1:1",
+    "[ff02::1]:1",
+    "localhost",
+    "localhost:1",
+    "unix:/run/a",
+    "00112233445566778899aabbccddeeff",
+    "dd00112233445566778899aabbccddeeff",
+    "aa00112233445566778899aabbccddeeff",
+    "ee00112233445566778899aabbccddeeff6578616d",
+    "ee00112233445566778899aabbccddeeff6578616",
+    "ABEiM0RVZneImaq7zN3u/w==",
+    "3QARIjNEVWZ3iJmqu8zd7v8=",
+    "3AARIjNEVWZ3iJmqu8zd7v8=",
+    "7gARIjNEVWZ3iJmqu8zd7v9leGFt",
+    "7gARIjNEVWZ3iJmqu8zd7v9leGFtc",
+];
+
+/// The JSON pointers of everything below a value.
+fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
+    let mut below = |step: &str, value: &Value| {
+        let pointer = format!("{at}/{}", step.replace('~', "~0").replace('/', "~1"));
+        pointers(value, &pointer, all);
+        all.push(pointer);
+    };
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| below(key, value)),
+        Value::Array(list) => {
+            list.iter().enumerate().for_each(|(index, value)| below(&index.to_string(), value));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// A place of a document, by a number; and the pointer to what it is in, with its last step.
+fn place(document: &Value, at: Index) -> Option<(String, String, String)> {
+    let mut all = Vec::new();
+    pointers(document, "", &mut all);
+    let pointer = all.get(at.index(all.len().max(1)))?.clone();
+    let (parent, step) = pointer.rsplit_once('/')?;
+    let step = step.replace("~1", "/").replace("~0", "~");
+    Some((parent.to_owned(), step, pointer.clone()))
+}
+
+impl Mutation {
+    fn apply(self, document: &mut Value, paths: &[String]) {
+        let (Self::Replace(at, _)
+        | Self::Put(at, _)
+        | Self::Misspell(at)
+        | Self::Remove(at)
+        | Self::Repeat(at)
+        | Self::Add(at, _)) = self;
+        let Some((parent, step, pointer)) = place(document, at) else {
+            return;
+        };
+        match self {
+            Self::Replace(_, value) => {
+                *document.pointer_mut(&pointer).expect("there") = value;
+                return;
+            }
+            Self::Put(at, value) => {
+                let steps: Vec<&str> = at.get(paths).split('/').skip(1).collect();
+                return put(document, &steps, value);
+            }
+            Self::Misspell(_) | Self::Remove(_) | Self::Repeat(_) | Self::Add(..) => {}
+        }
+        match (document.pointer_mut(&parent), self) {
+            (Some(Value::Object(map)), Self::Misspell(_)) => {
+                let value = map.remove(&step).expect("there");
+                map.insert(format!("{step}s"), value);
+            }
+            (Some(Value::Object(map)), Self::Remove(_)) => drop(map.remove(&step)),
+            (Some(Value::Object(map)), Self::Add(_, value)) => {
+                map.insert("xyzzy".to_owned(), value);
+            }
+            (Some(Value::Array(list)), Self::Remove(_)) => {
+                list.remove(step.parse().unwrap_or(0));
+            }
+            (Some(Value::Array(list)), Self::Repeat(_)) => {
+                list.push(list[step.parse().unwrap_or(0)].clone());
+            }
+            (Some(_), _) | (None, _) => {}
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn the_schema_takes_what_the_parser_takes_and_refuses_what_it_can_say(
+        seed in any::<Index>(),
+        // The two that name every key come as often as all the others.
+        is_whole in any::<bool>(),
+        which in 0..2_usize,
+        mutations in prop::collection::vec(any_mutation(), 1..=3),
+    ) {
+        let found = disagreements(seed, is_whole, which, mutations);
+        prop_assert!(found.is_empty(), "{found:#?}");
+    }
+}
+
+/// What one of parser and schema says of a damaged document where the other says nothing.
+fn disagreements(
+    seed: Index,
+    is_whole: bool,
+    which: usize,
+    mutations: Vec<Mutation>,
+) -> Vec<String> {
+    let World { seeds, checked } = world();
+    let (whole, examples) = seeds.split_at(2);
+    let Seed { path, documents } = seed.get(if is_whole { whole } else { examples });
+    let mut documents = documents.clone();
+    let Checked { validator, paths } = &checked[which];
+    for mutation in mutations {
+        mutation.apply(&mut documents[which], paths);
+    }
+    let problems = problems_of(path, &documents);
+    let told: Vec<String> = validator
+        .iter_errors(&documents[which])
+        .map(|error| format!("the schema alone: {}: {error}", error.instance_path()))
+        .collect();
+    match (problems.is_empty(), told.is_empty()) {
+        (true, _) => told,
+        (false, false) => Vec::new(),
+        (false, true) => {
+            let within = problems.iter().filter(|it| !is_beyond_the_schema(it, &documents[0]));
+            within.map(|it| format!("the parser alone: {it}")).collect()
+        }
+    }
+}
+
+#[test]
+fn the_documents_that_are_damaged_are_good_and_name_every_key() {
+    let World { seeds, checked } = world();
+    for Seed { path, documents } in seeds {
+        assert_eq!(problems_of(path, documents), [], "{}", path.display());
+        for (document, checked) in documents.iter().zip(checked) {
+            assert!(checked.validator.is_valid(document), "{}", path.display());
+        }
+    }
+    let mut found = Vec::new();
+    let named = seeds.iter().flat_map(|seed| &seed.documents);
+    named.for_each(|document| pointers(document, "", &mut found));
+    let is_index = |step: &str| step.parse::<usize>().is_ok();
+    let generic = |pointer: &String| {
+        let steps = pointer.split('/').map(|step| if is_index(step) { "0" } else { step });
+        steps.collect::<Vec<_>>().join("/")
+    };
+    let found: Vec<String> = found.iter().map(generic).collect();
+    for (schema, checked) in [config(), dc_options()].iter().zip(checked) {
+        let missing = checked.paths.iter().filter(|path| !found.contains(path));
+        let missing: Vec<&String> = missing.filter(|path| !is_later(schema, path)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
+
+/// Whether this version refuses a key whatever it says.
+fn is_later(schema: &Value, path: &str) -> bool {
+    let key = path.rsplit('/').next().unwrap_or_default();
+    let definitions = schema["$defs"].as_object().into_iter().flatten().map(|(_, it)| it);
+    definitions.chain([schema]).any(|it| it["properties"][key][LATER] == json!(true))
+}
+
+#[test]
+fn explore() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::default();
+    let all =
+        (any::<Index>(), any::<bool>(), 0..2_usize, prop::collection::vec(any_mutation(), 1..=3));
+    let mut seen = std::collections::BTreeMap::new();
+    for _ in 0..60000 {
+        let (a, b, c, d) = all.new_tree(&mut runner).unwrap().current();
+        let shown = format!("{d:?}");
+        for it in disagreements(a, b, c, d) {
+            seen.entry(it).or_insert(shown.clone());
+        }
+    }
+    for (it, how) in &seen {
+        println!("{it}\n      {how}");
+    }
+}
