@@ -499,22 +499,3 @@ fn is_later(schema: &Value, path: &str) -> bool {
     let definitions = schema["$defs"].as_object().into_iter().flatten().map(|(_, it)| it);
     definitions.chain([schema]).any(|it| it["properties"][key][LATER] == json!(true))
 }
-
-#[test]
-fn explore() {
-    use proptest::strategy::ValueTree;
-    let mut runner = proptest::test_runner::TestRunner::default();
-    let all =
-        (any::<Index>(), any::<bool>(), 0..2_usize, prop::collection::vec(any_mutation(), 1..=3));
-    let mut seen = std::collections::BTreeMap::new();
-    for _ in 0..60000 {
-        let (a, b, c, d) = all.new_tree(&mut runner).unwrap().current();
-        let shown = format!("{d:?}");
-        for it in disagreements(a, b, c, d) {
-            seen.entry(it).or_insert(shown.clone());
-        }
-    }
-    for (it, how) in &seen {
-        println!("{it}\n      {how}");
-    }
-}
