@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::geo::Millis;
-use super::pauses::Pauses;
+use super::lasting::Lasting;
 
 /// How long it must last before it counts, and before it stops counting.
 const ENTER: Duration = Duration::from_secs(10);
@@ -22,9 +22,8 @@ pub struct ExcessTracker {
     /// The best round trip of each of the last 60 minutes, the current one first.
     best: [Option<Duration>; MINUTES],
     minute_began: Option<Instant>,
-    /// Since when the other side of the threshold has been seen without a break.
-    turning_since: Option<Instant>,
-    pauses: Pauses,
+    /// The other side of the threshold.
+    turning: Lasting,
     current: Option<Millis>,
 }
 
@@ -33,8 +32,7 @@ impl Default for ExcessTracker {
         Self {
             best: [None; MINUTES],
             minute_began: None,
-            turning_since: None,
-            pauses: Pauses::default(),
+            turning: Lasting::default(),
             current: None,
         }
     }
@@ -50,7 +48,6 @@ impl ExcessTracker {
         now: Instant,
     ) {
         self.turn_minutes(now);
-        self.skip_pause(longest_pause, now);
         self.best[0] = Some(self.best[0].map_or(round_trip, |best| best.min(round_trip)));
         let best = self.best.iter().flatten().min().copied().unwrap_or(round_trip);
         let above = Millis::from(round_trip.saturating_sub(best));
@@ -58,14 +55,11 @@ impl ExcessTracker {
             None => (above > tie_margin, ENTER),
             Some(_) => (above.0 < tie_margin.0 / 2.0, LEAVE),
         };
+        let lasted = self.turning.on_sample(turns, longest_pause, now);
         if !turns {
-            self.turning_since = None;
             self.current = self.current.map(|_| above);
-            return;
-        }
-        let since = *self.turning_since.get_or_insert(now);
-        if now.duration_since(since) >= patience {
-            self.turning_since = None;
+        } else if lasted >= patience {
+            self.turning.start_over();
             self.current = match self.current {
                 None => Some(above),
                 Some(_) => None,
@@ -77,11 +71,6 @@ impl ExcessTracker {
     #[must_use]
     pub fn excess(&self) -> Millis {
         self.current.unwrap_or(Millis(0.0))
-    }
-
-    fn skip_pause(&mut self, longest: Duration, now: Instant) {
-        let unseen = self.pauses.on_sample(longest, now);
-        self.turning_since = self.turning_since.map(|since| since + unseen);
     }
 
     fn turn_minutes(&mut self, now: Instant) {

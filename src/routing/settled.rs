@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
 use super::geo::Millis;
-use super::pauses::Pauses;
+use super::lasting::Lasting;
 
 /// How long the round trip must stay away.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,9 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SettledRoundTrip {
     settled: Option<Duration>,
-    /// On which side of `settled` the round trip is, and since when.
-    away: Option<(Ordering, Instant)>,
-    pauses: Pauses,
+    /// On which side of `settled` the round trip is; `None` when it is near.
+    side: Option<Ordering>,
+    away: Lasting,
 }
 
 impl SettledRoundTrip {
@@ -32,22 +32,16 @@ impl SettledRoundTrip {
         longest_pause: Duration,
         now: Instant,
     ) {
-        self.skip_pause(longest_pause, now);
         let settled = *self.settled.get_or_insert(round_trip);
         let distance = Millis::from(round_trip.abs_diff(settled));
-        if distance.0 <= tie_margin.0 / 2.0 {
-            self.away = None;
-            return;
+        let side = (distance.0 > tie_margin.0 / 2.0).then(|| round_trip.cmp(&settled));
+        if side != self.side {
+            self.side = side;
+            self.away.start_over();
         }
-        let side = round_trip.cmp(&settled);
-        let since = match self.away {
-            Some((before, since)) if before == side => since,
-            Some(_) | None => now,
-        };
-        self.away = Some((side, since));
-        if now.duration_since(since) >= PATIENCE {
+        if self.away.on_sample(side.is_some(), longest_pause, now) >= PATIENCE {
             self.settled = Some(round_trip);
-            self.away = None;
+            self.away.start_over();
         }
     }
 
@@ -55,11 +49,6 @@ impl SettledRoundTrip {
     #[must_use]
     pub fn settled(&self) -> Option<Duration> {
         self.settled
-    }
-
-    fn skip_pause(&mut self, longest: Duration, now: Instant) {
-        let unseen = self.pauses.on_sample(longest, now);
-        self.away = self.away.map(|(side, since)| (side, since + unseen));
     }
 }
 
