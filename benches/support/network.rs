@@ -54,11 +54,7 @@ pub(crate) fn network(dcs: u16, policy: Policy) -> Snapshot {
         dcs: dcs.collect(),
         routes: BTreeMap::from([("clients".into(), ListenerRoute::new(Route::Nearest))]),
         policy,
-        connect: ConnectLimits {
-            timeout: Duration::from_secs(3),
-            deadline: Duration::from_secs(10),
-            attempts: 5,
-        },
+        connect: ConnectLimits::default(),
         edge: None,
         startup_grace: Duration::from_secs(2),
     });

@@ -31,11 +31,7 @@ pub(crate) fn three_dcs() -> TopologySpec {
         ],
         routes: BTreeMap::from([("clients".into(), route(Route::Nearest))]),
         policy: crate::routing::Policy::default(),
-        connect: ConnectLimits {
-            timeout: Duration::from_secs(3),
-            deadline: Duration::from_secs(10),
-            attempts: 5,
-        },
+        connect: ConnectLimits::default(),
         edge: None,
         startup_grace: Duration::from_secs(2),
     }

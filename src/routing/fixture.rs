@@ -79,11 +79,7 @@ pub(super) fn topology(dcs: Vec<DcSpec>) -> TopologySpec {
         dcs,
         routes: BTreeMap::from([("clients".into(), NEAREST)]),
         policy: Policy::default(),
-        connect: ConnectLimits {
-            timeout: Duration::from_secs(3),
-            deadline: Duration::from_secs(10),
-            attempts: 5,
-        },
+        connect: ConnectLimits::default(),
         edge: None,
         startup_grace: Duration::from_secs(2),
     }

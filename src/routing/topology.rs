@@ -216,6 +216,12 @@ pub struct ConnectLimits {
     pub attempts: u32,
 }
 
+impl Default for ConnectLimits {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(3), deadline: Duration::from_secs(10), attempts: 5 }
+    }
+}
+
 /// How an access point is probed and judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HealthSettings {

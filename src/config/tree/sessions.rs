@@ -1,12 +1,11 @@
 //! `connect`, `on_down`, `failback`, `overflow`: how sessions find a DC, and what becomes of them when DCs
 //! come and go.
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::{Count, Later, NotYet, OrNone, Time};
+use crate::routing::topology::ConnectLimits;
 
 /// How sessions are connected to a DC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,10 +23,11 @@ pub(crate) struct Connect {
 
 impl Default for Connect {
     fn default() -> Self {
+        let ConnectLimits { timeout, deadline, attempts } = ConnectLimits::default();
         Self {
-            timeout: Duration::from_secs(3).into(),
-            deadline: Duration::from_secs(10).into(),
-            attempts: Count::of(5),
+            timeout: timeout.into(),
+            deadline: deadline.into(),
+            attempts: Count::of(attempts),
             hedge: OrNone::default(),
         }
     }
