@@ -1,6 +1,6 @@
 //! Reading, writing and ending a connected socket, without waiting.
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "ioctl(2) is told by its caller what it reads and writes")]
 
 use std::io;
 use std::os::fd::AsFd;

@@ -163,7 +163,9 @@ impl<'s> Writer<'s, '_> {
         }
         let mut later = Vec::new();
         collect_later(schema, &mut later);
-        collect_later(resolved, &mut later);
+        if !std::ptr::eq(schema, resolved) {
+            collect_later(resolved, &mut later);
+        }
         if schema.get(LATER) == Some(&Value::Bool(true)) {
             meaning.push_str(" *Not in this version.*");
         } else if !later.is_empty() {
