@@ -57,6 +57,7 @@ pub(crate) fn network(dcs: u16, policy: Policy) -> Snapshot {
         connect: ConnectLimits::default(),
         edge: None,
         startup_grace: Duration::from_secs(2),
+        max_probes: 512,
     });
     Snapshot::presume_up(topology, Arc::new(Germany))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::control::{self, CommandSender, Control, SnapshotReader};
-use crate::routing::control::{ProbeReport, ProbeRequest};
+use crate::routing::control::{ProbeReport, ProbeRequest, ProbeTimes};
 use crate::routing::topology::{
     AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, Revision, Route,
     TopologySpec,
@@ -34,6 +34,7 @@ pub(crate) fn three_dcs() -> TopologySpec {
         connect: ConnectLimits::default(),
         edge: None,
         startup_grace: Duration::from_secs(2),
+        max_probes: 512,
     }
 }
 
@@ -53,6 +54,7 @@ pub(crate) fn all_up(spec: TopologySpec) -> Snapshot {
         generation: 7,
         locate: Arc::new(Germany),
         warmed_up: true,
+        isolated: false,
         dcs: topology
             .dcs()
             .iter()
@@ -74,6 +76,8 @@ pub(crate) fn all_up(spec: TopologySpec) -> Snapshot {
                 unreachable: false,
                 round_trip: round_trip(access_point.id.dc),
                 settled_round_trip: round_trip(access_point.id.dc),
+                answer_time: None,
+                held_until: None,
                 slot: Arc::default(),
             })
             .collect(),
@@ -163,7 +167,7 @@ impl Live {
                 let _ = answers.send(ProbeReport {
                     access_point: request.access_point,
                     number: request.number,
-                    outcome: Ok(Duration::from_millis(12)),
+                    outcome: Ok(ProbeTimes::connected(Duration::from_millis(12))),
                 });
             }
         });

@@ -154,7 +154,7 @@ pub(super) fn assemble(
         paths.insert(dc.id, &dc.path);
     }
     for option in options {
-        let dc = dcs.entry(option.dc).or_insert_with(|| unlisted(option.dc, draft.health));
+        let dc = dcs.entry(option.dc).or_insert_with(|| unlisted(option.dc, draft.health.clone()));
         dc.access_points.push(option.spec());
     }
     for (id, dc) in &dcs {
@@ -179,6 +179,7 @@ pub(super) fn assemble(
         connect: draft.connect,
         edge: draft.edge,
         startup_grace: draft.startup_grace,
+        max_probes: 512,
     })
 }
 

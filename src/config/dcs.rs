@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::routing::topology::{ConnectLimits, DcSpec, HealthSettings};
+use crate::routing::topology::{ConnectLimits, DcSpec, HealthSettings, Hedging, HoldDown, Probe};
 use crate::routing::{DcId, Place};
 
 use super::finding::Findings;
@@ -63,7 +63,7 @@ impl DcDraft {
             site: self.site.clone(),
             weight: self.weight,
             max_connecting: self.max_connecting,
-            health: self.health,
+            health: self.health.clone(),
             access_points: Vec::new(),
         }
     }
@@ -109,6 +109,7 @@ fn settings(tree: &tree::Health) -> HealthSettings {
         tree::Probe::Http(later) | tree::Probe::Mtproto(later) => match *later {},
     }
     HealthSettings {
+        probe: Probe::Tcp,
         interval: tree.interval.get(),
         fast_interval: tree.fast_interval.get(),
         down_interval: tree.down_interval.get(),
@@ -116,6 +117,7 @@ fn settings(tree: &tree::Health) -> HealthSettings {
         fall: tree.fall.get(),
         rise: tree.rise.get(),
         jitter_percent: tree.jitter.get(),
+        hold_down: HoldDown::default(),
     }
 }
 
@@ -126,5 +128,6 @@ pub(super) fn connect_limits(tree: &tree::Connect, problems: &Findings) -> Conne
         let (short, long) = (spoken(deadline), spoken(timeout));
         problems.add(&path, format!("{short} is shorter than `connect.timeout`, {long}"));
     }
-    ConnectLimits { timeout, deadline, attempts: tree.attempts.get() }
+    let hedging = Some(Hedging::default());
+    ConnectLimits { timeout, deadline, attempts: tree.attempts.get(), hedging }
 }

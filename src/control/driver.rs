@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::ControlState;
 use super::handles::{Command, CommandSender, PassiveEvidence, SnapshotReader};
-use crate::routing::control::{Effect, Event, HealthChange, ProbeReport, ProbeRequest};
+use crate::routing::control::{Change, Effect, Event, HealthChange, ProbeReport, ProbeRequest};
 use crate::routing::{Locate, Snapshot, Topology};
 
 /// Evidence is folded no more often than this: a storm of failed connects costs one look.
@@ -118,13 +118,31 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
-fn log_change(HealthChange { access_point, transition, cause }: HealthChange) {
-    info!(
-        dc = %access_point.dc,
-        access_point = %access_point.address,
-        from = transition.from.as_str(),
-        to = transition.to.as_str(),
-        cause = cause.as_str(),
-        "access point changed"
-    );
+fn log_change(change: Change) {
+    match change {
+        Change::AccessPoint(HealthChange { access_point, transition, cause, held_for }) => {
+            info!(
+                dc = %access_point.dc,
+                access_point = %access_point.address,
+                from = transition.from.as_str(),
+                to = transition.to.as_str(),
+                %cause,
+                held_for_seconds = held_for.as_secs(),
+                "access point changed"
+            );
+        }
+        Change::Dc { dc, transition } => {
+            let (from, to) = (transition.from.as_str(), transition.to.as_str());
+            info!(%dc, from, to, "DC changed");
+        }
+        Change::AdminDc(dc, state) => info!(%dc, state = state.as_str(), "DC set"),
+        Change::AdminAccessPoint(id, state) => {
+            info!(dc = %id.dc, access_point = %id.address, state = state.as_str(), "access point set");
+        }
+        Change::Isolation { isolated: true } => {
+            warn!("this edge is cut off from every site; health stays as it was");
+        }
+        Change::Isolation { isolated: false } => info!("this edge is connected again"),
+        Change::Configuration(revision) => info!(%revision, "configuration in force"),
+    }
 }

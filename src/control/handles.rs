@@ -5,8 +5,9 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+use crate::routing::control::OVERTAKEN;
 use crate::routing::{
-    AccessPointId, AccessPointSlot, AdminState, DcId, Locate, Snapshot, Topology,
+    AccessPointId, AccessPointSlot, AdminState, ClientPrefix, DcId, Locate, Snapshot, Topology,
 };
 
 /// Reads the current snapshot. Cheap to clone; a load takes no lock.
@@ -53,9 +54,22 @@ pub struct PassiveEvidence {
 }
 
 impl PassiveEvidence {
-    /// A session failed to connect for a reason that is the access point's.
-    pub fn failed_connect(&self, slot: &AccessPointSlot) {
-        slot.record_failed_connect();
+    /// A session of this client failed to connect for a reason that is the access point's.
+    pub fn failed_connect(&self, slot: &AccessPointSlot, client: ClientPrefix) {
+        slot.record_failed_connect(client);
+        self.left.notify_one();
+    }
+
+    /// A dial was still silent when one that had started later, elsewhere, connected.
+    pub fn overtaken(&self, slot: &AccessPointSlot) {
+        if slot.record_overtaken() >= OVERTAKEN {
+            self.left.notify_one();
+        }
+    }
+
+    /// A session of this client was connected, sent a byte and never got one.
+    pub fn mute(&self, slot: &AccessPointSlot, client: ClientPrefix) {
+        slot.record_mute(client);
         self.left.notify_one();
     }
 }

@@ -64,7 +64,7 @@ pub(super) async fn connect_upstream(
             Step::Abandon { attempt, timed_out } => {
                 dials.abandon(attempt);
                 if timed_out {
-                    failed(worker, snapshot, attempt, ConnectFailure::Timeout);
+                    failed(worker, snapshot, client, attempt, ConnectFailure::Timeout);
                 }
             }
             Step::Wait(until) => match timeout_at(until.into(), dials.next()).await {
@@ -75,6 +75,7 @@ pub(super) async fn connect_upstream(
                     failed(
                         worker,
                         snapshot,
+                        client,
                         attempt,
                         ConnectFailure::new(&error.source, error.sent),
                     );
@@ -88,12 +89,19 @@ pub(super) async fn connect_upstream(
 }
 
 /// Counts a failed dial, and holds it against the access point if it is its failure.
-fn failed(worker: &Worker, snapshot: &Snapshot, attempt: Attempt, failure: ConnectFailure) {
+fn failed(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    client: &Client,
+    attempt: Attempt,
+    failure: ConnectFailure,
+) {
     let context = &worker.shared.context;
     let id = snapshot.topology.access_point(attempt.access_point).id;
     context.metrics.connect_failed(id, failure);
     if failure.is_evidence() {
-        context.evidence.failed_connect(&snapshot.access_point(attempt.access_point).slot);
+        let slot = &snapshot.access_point(attempt.access_point).slot;
+        context.evidence.failed_connect(slot, client.addr.network());
     }
     tracing::debug!(access_point = %id, reason = failure.as_str(), "dial failed");
 }

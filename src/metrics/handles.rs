@@ -4,7 +4,7 @@ use prometheus::{Histogram, IntCounter, IntGauge};
 
 use super::Metrics;
 use crate::routing::{
-    AccessPointId, CloseReason, ConnectFailure, DcId, Ending, Refusal, Side, Why,
+    AccessPointId, CloseReason, ConnectFailure, DcId, Ending, ProbeFailure, Refusal, Side, Why,
 };
 
 /// Which way bytes went.
@@ -125,7 +125,7 @@ impl Metrics {
     }
 
     /// A probe has ended. Looks labels up.
-    pub fn probed<T>(&self, access_point: AccessPointId, outcome: &Result<T, ConnectFailure>) {
+    pub fn probed<T>(&self, access_point: AccessPointId, outcome: &Result<T, ProbeFailure>) {
         let result = outcome.as_ref().map_or_else(|failure| failure.as_str(), |_| "ok");
         self.probes_total.with_label_values(&[&access_point.dc.to_string(), result]).inc();
     }

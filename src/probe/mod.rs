@@ -11,8 +11,9 @@ use tokio::time::timeout;
 
 use crate::metrics::Metrics;
 use crate::net;
-use crate::routing::control::{ProbeReport, ProbeRequest};
-use crate::routing::{AccessPointId, ConnectFailure};
+use crate::routing::control::{ProbeReport, ProbeRequest, ProbeTimes};
+use crate::routing::topology::Probe;
+use crate::routing::{AccessPointId, ConnectFailure, LocalFailure, ProbeFailure};
 
 /// Makes every probe that is asked for until nobody can ask any more. Control bounds how many are
 /// under way.
@@ -38,8 +39,11 @@ pub async fn run(
 }
 
 async fn probe(request: ProbeRequest) -> ProbeReport {
-    let ProbeRequest { access_point, number, timeout } = request;
-    ProbeReport { access_point, number, outcome: connect(access_point, timeout).await }
+    let ProbeRequest { access_point, number, probe, timeout } = request;
+    let outcome = match probe {
+        Probe::Tcp | Probe::Http(_) => connect(access_point, timeout).await,
+    };
+    ProbeReport { access_point, number, outcome }
 }
 
 /// The `tcp` probe: a connection that is established counts, and is reset at once so that neither
@@ -47,17 +51,20 @@ async fn probe(request: ProbeRequest) -> ProbeReport {
 async fn connect(
     access_point: AccessPointId,
     patience: Duration,
-) -> Result<Duration, ConnectFailure> {
+) -> Result<ProbeTimes, ProbeFailure> {
     let began = Instant::now();
     match timeout(patience, net::dial(access_point.address, None)).await {
         Ok(Ok(stream)) => {
             net::reset_on_close(&stream);
             let took = began.elapsed();
             // An answer that was seen too late says that this process was held up, not the peer.
-            if took <= patience { Ok(took) } else { Err(ConnectFailure::Local) }
+            match took <= patience {
+                true => Ok(ProbeTimes::connected(took)),
+                false => Err(ConnectFailure::Local(LocalFailure::HeldUp).into()),
+            }
         }
-        Ok(Err(error)) => Err(ConnectFailure::new(&error.source, error.sent)),
-        Err(_elapsed) => Err(ConnectFailure::Timeout),
+        Ok(Err(error)) => Err(ConnectFailure::new(&error.source, error.sent).into()),
+        Err(_elapsed) => Err(ConnectFailure::Timeout.into()),
     }
 }
 
@@ -72,7 +79,12 @@ mod tests {
         let (reports, mut reported) = mpsc::unbounded_channel();
         let metrics = Arc::new(Metrics::new("edge-1"));
         let access_point = AccessPointId { dc: DcId(2), address };
-        let request = ProbeRequest { access_point, number: 7, timeout: Duration::from_secs(1) };
+        let request = ProbeRequest {
+            access_point,
+            number: 7,
+            probe: Probe::Tcp,
+            timeout: Duration::from_secs(1),
+        };
         requests.send(request).expect("the prober listens");
         let prober = run(asked, reports, Arc::clone(&metrics));
         let report = tokio::select! {
@@ -97,7 +109,7 @@ mod tests {
         let address = listener.local_addr().expect("bound");
         drop(listener);
         let (report, metrics) = probe_once(address).await;
-        assert_eq!(report.outcome, Err(ConnectFailure::Refused));
+        assert_eq!(report.outcome, Err(ConnectFailure::Refused.into()));
         assert_eq!(metrics.probes_total.with_label_values(&["2", "refused"]).get(), 1);
     }
 }

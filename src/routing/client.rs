@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU64;
 
 /// The address of a client: its IPv4 address wherever one is embedded in an IPv6 one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +33,39 @@ impl ClientAddr {
             IpAddr::V4(v4) => u64::from(v4.to_bits()),
             IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
         }
+    }
+
+    /// Whom evidence is counted by.
+    #[must_use]
+    pub fn network(self) -> ClientPrefix {
+        let bits = match self.0 {
+            IpAddr::V4(v4) => u64::from(v4.to_bits() >> 8),
+            IpAddr::V6(v6) => (v6.to_bits() >> 80) as u64 | FROM_IPV6,
+        };
+        ClientPrefix(NonZeroU64::new(bits | MARK).unwrap_or(NonZeroU64::MIN))
+    }
+}
+
+/// Bits that no prefix reaches, so that no two families share one and none is zero.
+const FROM_IPV6: u64 = 1 << 62;
+const MARK: u64 = 1 << 63;
+
+/// A neighbourhood of clients that one attacker is likely to own: an IPv4 /24 or an IPv6 /48. What
+/// one neighbourhood says about an access point counts once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientPrefix(NonZeroU64);
+
+impl ClientPrefix {
+    /// As a number other than 0.
+    #[must_use]
+    pub fn bits(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The prefix that [`ClientPrefix::bits`] made this number of; `None` for 0.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Option<Self> {
+        NonZeroU64::new(bits).map(Self)
     }
 }
 
@@ -121,5 +155,17 @@ mod tests {
         }
         assert_eq!(client("2001:db8:1:2::1").prefix(), client("2001:db8:1:2:ffff::9").prefix());
         assert_ne!(client("2001:db8:1:2::1").prefix(), client("2001:db8:1:3::1").prefix());
+    }
+
+    #[test]
+    fn a_neighbourhood_is_a_24_or_a_48() {
+        let network = |ip| client(ip).network();
+        assert_eq!(network("192.0.2.45"), network("192.0.2.200"));
+        assert_ne!(network("192.0.2.45"), network("192.0.3.45"));
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:ffff::1"));
+        assert_ne!(network("2001:db8:1::1"), network("2001:db8:2::1"));
+        assert_ne!(network("0.0.0.0"), network("::"));
+        let bits = network("192.0.2.45").bits();
+        assert_eq!(ClientPrefix::from_bits(bits), Some(network("192.0.2.45")));
     }
 }

@@ -24,13 +24,18 @@ use dc::Members;
 use retire::Retiring;
 use schedule::Schedule;
 
-pub use event::{Cause, Effect, Event, HealthChange, ProbeReport, ProbeRequest};
+pub use event::{
+    Cause, Change, Effect, Event, HealthChange, ProbeReport, ProbeRequest, ProbeTimes,
+};
 
 /// Changes that follow each other closely are published together.
 const COALESCE: Duration = Duration::from_millis(10);
 
 /// Round trips alone are published no more often than this.
 const ROUND_TRIP_PAUSE: Duration = Duration::from_secs(1);
+
+/// Dials of an access point in a row that others have overtaken make it Suspect.
+pub const OVERTAKEN: u32 = 3;
 
 /// The state of control.
 pub struct ControlState {
@@ -187,7 +192,7 @@ impl ControlState {
         let Some(cell) = self.access_points.get_mut(&id) else {
             return;
         };
-        let Some(settings) = settings_of(&self.effective, id) else {
+        let Some(settings) = settings_of(&self.effective, id).cloned() else {
             return;
         };
         if !cell.probed {
@@ -210,7 +215,8 @@ impl ControlState {
     /// Failed connects make an access point Suspect and have it probed at once.
     fn on_evidence(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let suspects = self.access_points.iter_mut().filter_map(|(id, cell)| {
-            (cell.slot.take_failed_connects() > 0).then(|| (*id, cell.tracker.on_failed_connects()))
+            (!cell.slot.take_seen().failed.is_empty())
+                .then(|| (*id, cell.tracker.on_failed_connects()))
         });
         for (id, transition) in suspects.collect::<Vec<_>>() {
             if transition.is_some() {
@@ -229,7 +235,9 @@ impl ControlState {
         effects: &mut Vec<Effect>,
     ) {
         let Some(transition) = transition else { return };
-        effects.push(Effect::Changed(HealthChange { access_point, transition, cause }));
+        let held_for = Duration::ZERO;
+        let change = HealthChange { access_point, transition, cause, held_for };
+        effects.push(Effect::Changed(Change::AccessPoint(change)));
         if transition.to == Health::Up {
             self.retire_finished(now);
         }
@@ -266,8 +274,8 @@ impl ControlState {
             let Some(settings) = settings_of(&self.effective, access_point) else {
                 continue;
             };
-            let timeout = cell.probe_timeout(&settings);
-            effects.push(Effect::Probe(ProbeRequest { access_point, number, timeout }));
+            let (probe, timeout) = (settings.probe.clone(), cell.probe_timeout(settings));
+            effects.push(Effect::Probe(ProbeRequest { access_point, number, probe, timeout }));
         }
     }
 
@@ -307,14 +315,15 @@ impl ControlState {
             topology: Arc::clone(&self.effective),
             locate: Arc::clone(&self.locate),
             warmed_up: self.warmed_up,
+            isolated: false,
             dcs: dcs.collect(),
             access_points: access_points.collect(),
         })
     }
 }
 
-fn settings_of(topology: &Topology, id: AccessPointId) -> Option<HealthSettings> {
-    topology.find_dc(id.dc).map(|dc| topology.dc(dc).health)
+fn settings_of(topology: &Topology, id: AccessPointId) -> Option<&HealthSettings> {
+    topology.find_dc(id.dc).map(|dc| &topology.dc(dc).health)
 }
 
 #[cfg(test)]

@@ -82,6 +82,7 @@ pub(super) fn topology(dcs: Vec<DcSpec>) -> TopologySpec {
         connect: ConnectLimits::default(),
         edge: None,
         startup_grace: Duration::from_secs(2),
+        max_probes: 512,
     }
 }
 

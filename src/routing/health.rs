@@ -193,6 +193,7 @@ impl HealthTracker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routing::topology::{HoldDown, Probe};
     use proptest::prelude::*;
 
     const SETTINGS: HealthSettings = HealthSettings {
@@ -203,6 +204,8 @@ mod tests {
         fall: 3,
         rise: 2,
         jitter_percent: 0,
+        probe: Probe::Tcp,
+        hold_down: HoldDown { first: Duration::from_secs(30), max: Duration::from_secs(300) },
     };
 
     fn tracker_in(health: Health) -> HealthTracker {

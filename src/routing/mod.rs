@@ -10,6 +10,7 @@ pub mod client_match;
 pub mod control;
 pub mod country;
 pub mod excess;
+pub mod failure;
 #[cfg(test)]
 mod fixture;
 pub mod geo;
@@ -32,13 +33,14 @@ pub mod topology;
 pub mod verdict;
 
 pub use attempt::{Attempt, AttemptPlan, GiveUp, Step};
-pub use client::ClientAddr;
+pub use client::{ClientAddr, ClientPrefix};
 pub use client_match::ClientMatch;
+pub use failure::{ConnectFailure, Depth, LocalFailure, ProbeFailure};
 pub use geo::{Coordinates, Kilometers, Millis};
 pub use health::{AdminState, Health};
 pub use ids::{AccessPointId, AccessPointIndex, DcId, DcIndex};
 pub use network::Network;
-pub use outcome::{CloseReason, ConnectFailure, Ending, Refusal, Side};
+pub use outcome::{CloseReason, Ending, Refusal, Side};
 pub use pick::{order_access_points, pick_access_point};
 pub use place::{Asn, CountryCode, Locate, Location, Origin, Place};
 pub use policy::Policy;

@@ -1,63 +1,4 @@
-//! How dials and sessions end, in words fixed for metrics and logs.
-
-use std::io;
-
-/// Why a dial, of a session or of a probe, came to nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectFailure {
-    /// Nobody listens there.
-    Refused,
-    /// The connection was reset.
-    Reset,
-    /// The network says there is no way.
-    Unreachable,
-    /// No answer in time.
-    Timeout,
-    /// A failure of this edge (no descriptor, no port, no buffer, no route, filtered by ourselves):
-    /// nobody's evidence.
-    Local,
-}
-
-impl ConnectFailure {
-    /// All of them, for metrics.
-    pub const ALL: [Self; 5] =
-        [Self::Refused, Self::Reset, Self::Unreachable, Self::Timeout, Self::Local];
-
-    /// A fixed word, the metric label.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Reset => "reset",
-            Self::Unreachable => "unreachable",
-            Self::Timeout => "timeout",
-            Self::Local => "local",
-        }
-    }
-
-    /// Whether it says anything about the access point.
-    #[must_use]
-    pub fn is_evidence(self) -> bool {
-        self != Self::Local
-    }
-}
-
-impl ConnectFailure {
-    /// What an error of connect(2) shows. `sent` tells whether it came after the first packet had
-    /// left: then whatever it is, it is the network's word (`ENETUNREACH` from a router whose site
-    /// is gone, `EACCES` from a firewall); before, only what a peer can have done is not ours.
-    #[must_use]
-    pub fn new(error: &io::Error, sent: bool) -> Self {
-        match error.kind() {
-            io::ErrorKind::ConnectionRefused => Self::Refused,
-            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Self::Reset,
-            io::ErrorKind::HostUnreachable => Self::Unreachable,
-            io::ErrorKind::TimedOut => Self::Timeout,
-            _ if sent => Self::Unreachable,
-            _ => Self::Local,
-        }
-    }
-}
+//! How sessions end, in words fixed for metrics and logs.
 
 /// Who ended a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,29 +110,6 @@ impl Refusal {
             Self::Limit => "limit",
             Self::Overflow => "overflow",
             Self::ProxyHeader => "proxy_header",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_the_other_side_did_is_evidence() {
-        let failure = |errno| ConnectFailure::new(&io::Error::from_raw_os_error(errno), false);
-        assert_eq!(failure(111), ConnectFailure::Refused);
-        assert_eq!(failure(104), ConnectFailure::Reset);
-        assert_eq!(failure(113), ConnectFailure::Unreachable);
-        assert_eq!(failure(110), ConnectFailure::Timeout);
-        // EMFILE, ENFILE, EADDRNOTAVAIL, ENOBUFS, ENOMEM, ENETUNREACH, EPERM, EACCES
-        for errno in [24, 23, 99, 105, 12, 101, 1, 13] {
-            assert!(!failure(errno).is_evidence(), "errno {errno}");
-        }
-        // ENETUNREACH, EACCES, EPERM that a router or a firewall on the way has sent
-        for errno in [101, 13, 1] {
-            let sent = ConnectFailure::new(&io::Error::from_raw_os_error(errno), true);
-            assert_eq!(sent, ConnectFailure::Unreachable, "errno {errno}");
         }
     }
 }

@@ -1,13 +1,20 @@
 //! Live counters of one access point or DC, shared by every worker and handed from snapshot to
-//! snapshot by identity.
+//! snapshot by identity. Sessions write, control reads and takes; nobody waits.
+
+mod prefixes;
 
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::client::ClientPrefix;
+use prefixes::Prefixes;
 
 /// The live counters of one DC.
 #[derive(Debug, Default)]
 pub struct DcSlot {
     active: AtomicU32,
     connecting: AtomicU32,
+    began: AtomicU32,
+    hedges: AtomicU32,
 }
 
 impl DcSlot {
@@ -48,13 +55,65 @@ impl DcSlot {
     pub fn release_connect(&self) {
         self.connecting.fetch_sub(1, Ordering::Relaxed);
     }
+
+    /// A session dials this DC first: it earns the DC a part of a hedge.
+    pub fn session_began(&self) {
+        self.began.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Sessions that began here since the last call.
+    #[must_use]
+    pub fn take_began(&self) -> u32 {
+        take(&self.began)
+    }
+
+    /// Spends one hedge of a session that this DC leaves waiting; `false` when none is left.
+    #[must_use]
+    pub fn take_hedge(&self) -> bool {
+        let spend = |left: u32| left.checked_sub(1);
+        self.hedges.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).is_ok()
+    }
+
+    /// Hedges left.
+    #[must_use]
+    pub fn hedges_left(&self) -> u32 {
+        self.hedges.load(Ordering::Relaxed)
+    }
+
+    /// Adds hedges, up to `most` in all.
+    pub fn refill_hedges(&self, earned: u32, most: u32) {
+        let refill = |left: u32| Some(left.saturating_add(earned).min(most));
+        // The closure never says no.
+        let _ = self.hedges.fetch_update(Ordering::Relaxed, Ordering::Relaxed, refill);
+    }
 }
 
-/// The live counters of one access point.
+/// The live counters of one access point, and what sessions have seen of it since control last
+/// looked.
 #[derive(Debug, Default)]
 pub struct AccessPointSlot {
     active: AtomicU32,
-    failed_connects: AtomicU32,
+    connected: AtomicU32,
+    answered: AtomicU32,
+    overtaken: AtomicU32,
+    failed: Prefixes,
+    mute: Prefixes,
+}
+
+/// What sessions have seen of an access point.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Dials that connected.
+    pub connected: u32,
+    /// Sessions whose upstream sent a first byte.
+    pub answered: u32,
+    /// Dials in a row, without one that connected between, that another one elsewhere has overtaken;
+    /// counts on until one connects.
+    pub overtaken: u32,
+    /// Whose dials failed, each once.
+    pub failed: Vec<ClientPrefix>,
+    /// Whose sessions were connected, sent a byte and never got one, each once.
+    pub mute: Vec<ClientPrefix>,
 }
 
 impl AccessPointSlot {
@@ -74,25 +133,61 @@ impl AccessPointSlot {
         self.active.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// A session failed to connect for a reason that is the access point's.
-    pub fn record_failed_connect(&self) {
-        self.failed_connects.fetch_add(1, Ordering::Relaxed);
+    /// A dial of a session connected.
+    pub fn record_connected(&self) {
+        self.connected.fetch_add(1, Ordering::Relaxed);
+        // A store would dirty the line once more for every session.
+        if self.overtaken.load(Ordering::Relaxed) > 0 {
+            self.overtaken.store(0, Ordering::Relaxed);
+        }
     }
 
-    /// Failed connects since the last call.
+    /// The upstream of a session sent its first byte.
+    pub fn record_answered(&self) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A dial was still silent when one that had started later, elsewhere, connected. Returns how many
+    /// in a row that makes.
+    pub fn record_overtaken(&self) -> u32 {
+        self.overtaken.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// A dial of this client failed for a reason that is the access point's.
+    pub fn record_failed_connect(&self, client: ClientPrefix) {
+        self.failed.insert(client);
+    }
+
+    /// This client was connected, sent a byte and never got one.
+    pub fn record_mute(&self, client: ClientPrefix) {
+        self.mute.insert(client);
+    }
+
+    /// What was seen since the last call.
     #[must_use]
-    pub fn take_failed_connects(&self) -> u32 {
-        // A swap would dirty the cache line of every access point at every fold.
-        match self.failed_connects.load(Ordering::Relaxed) {
-            0 => 0,
-            _ => self.failed_connects.swap(0, Ordering::Relaxed),
+    pub fn take_seen(&self) -> Seen {
+        Seen {
+            connected: take(&self.connected),
+            answered: take(&self.answered),
+            overtaken: self.overtaken.load(Ordering::Relaxed),
+            failed: self.failed.take(),
+            mute: self.mute.take(),
         }
+    }
+}
+
+/// A swap would dirty the cache line of every slot at every look.
+fn take(counter: &AtomicU32) -> u32 {
+    match counter.load(Ordering::Relaxed) {
+        0 => 0,
+        _ => counter.swap(0, Ordering::Relaxed),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routing::fixture::client;
 
     #[test]
     fn connects_in_flight_never_exceed_their_bound() {
@@ -105,11 +200,29 @@ mod tests {
     }
 
     #[test]
-    fn failed_connects_are_taken_once() {
+    fn hedges_are_spent_once_and_refilled_up_to_a_bound() {
+        let slot = DcSlot::default();
+        assert!(!slot.take_hedge());
+        slot.refill_hedges(3, 2);
+        assert!(slot.take_hedge() && slot.take_hedge());
+        assert!(!slot.take_hedge());
+    }
+
+    #[test]
+    fn what_was_seen_is_taken_once_and_a_connect_ends_the_row_of_overtaken_dials() {
         let slot = AccessPointSlot::default();
-        slot.record_failed_connect();
-        slot.record_failed_connect();
-        assert_eq!(slot.take_failed_connects(), 2);
-        assert_eq!(slot.take_failed_connects(), 0);
+        let prefix = client("203.0.113.7", None).addr.network();
+        assert_eq!((slot.record_overtaken(), slot.record_overtaken()), (1, 2));
+        slot.record_failed_connect(prefix);
+        slot.record_failed_connect(prefix);
+        slot.record_mute(prefix);
+        slot.record_answered();
+        let seen = slot.take_seen();
+        let once = vec![prefix];
+        let expected =
+            Seen { connected: 0, answered: 1, overtaken: 2, failed: once.clone(), mute: once };
+        assert_eq!(seen, expected);
+        slot.record_connected();
+        assert_eq!(slot.take_seen(), Seen { connected: 1, ..Seen::default() });
     }
 }

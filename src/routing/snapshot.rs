@@ -1,7 +1,7 @@
 //! Everything a session start decides by: topology, health and intent at one moment.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::geo::Millis;
 use super::health::{AdminState, Health};
@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub locate: Arc<dyn Locate>,
     /// Whether the first probe round is over, or its grace.
     pub warmed_up: bool,
+    /// Whether this edge is cut off from every site: then health stays as it was.
+    pub isolated: bool,
     /// Parallel to [`Topology::dcs`].
     pub dcs: Box<[DcState]>,
     /// Parallel to [`Topology::access_points`].
@@ -59,6 +61,11 @@ pub struct AccessPointState {
     pub round_trip: Option<Duration>,
     /// The round trip without its noise: see [`SettledRoundTrip`](super::settled::SettledRoundTrip).
     pub settled_round_trip: Option<Duration>,
+    /// How long a probe waits for the answer once it is connected, usually; `None` for probes that
+    /// only connect.
+    pub answer_time: Option<Duration>,
+    /// Until when it stays Down, whatever its probes say, because it keeps changing.
+    pub held_until: Option<Instant>,
     /// Live counters.
     pub slot: Arc<AccessPointSlot>,
 }
@@ -82,12 +89,15 @@ impl Snapshot {
             unreachable: false,
             round_trip: None,
             settled_round_trip: None,
+            answer_time: None,
+            held_until: None,
             slot: Arc::default(),
         };
         Self {
             generation: 0,
             locate,
             warmed_up: true,
+            isolated: false,
             dcs: topology.dcs().iter().map(|_| dc()).collect(),
             access_points: topology.access_points().iter().map(|_| access_point()).collect(),
             topology: Arc::new(topology),

@@ -1,5 +1,7 @@
 //! What configuration says: DCs, their access points, and how listeners choose among them.
 
+mod connect;
+mod probing;
 mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +19,8 @@ use super::rank::Client;
 use super::rendezvous;
 use super::sticky::Sticky;
 
+pub use connect::{ConnectLimits, Hedging};
+pub use probing::{HealthSettings, HoldDown, HttpProbe, Probe};
 pub use spec::{AccessPointSpec, DcSpec, TopologySpec};
 
 /// The accepted configuration of routing, immutable. DCs are in the order of their ids; the access
@@ -32,6 +36,7 @@ pub struct Topology {
     connect: ConnectLimits,
     edge: Option<Coordinates>,
     startup_grace: Duration,
+    max_probes: usize,
 }
 
 /// Hash of an accepted `dc_options` document; its ETag.
@@ -205,62 +210,20 @@ impl fmt::Display for Route {
     }
 }
 
-/// Bounds on the dials of one session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectLimits {
-    /// One attempt.
-    pub timeout: Duration,
-    /// All attempts together.
-    pub deadline: Duration,
-    /// Dials in all; at least 1.
-    pub attempts: u32,
-}
-
-impl Default for ConnectLimits {
-    fn default() -> Self {
-        Self { timeout: Duration::from_secs(3), deadline: Duration::from_secs(10), attempts: 5 }
-    }
-}
-
-/// How an access point is probed and judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HealthSettings {
-    /// Between probes of an access point that is well.
-    pub interval: Duration,
-    /// Between probes while it changes or is suspect.
-    pub fast_interval: Duration,
-    /// Between probes while it is Down.
-    pub down_interval: Duration,
-    /// The longest a probe may take.
-    pub timeout: Duration,
-    /// Failures in a row that make it Down; at least 1.
-    pub fall: u32,
-    /// Successes in a row that bring it back; at least 1.
-    pub rise: u32,
-    /// Spread of the intervals, in percent of each.
-    pub jitter_percent: u8,
-}
-
-impl Default for HealthSettings {
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(2),
-            fast_interval: Duration::from_millis(300),
-            down_interval: Duration::from_secs(2),
-            timeout: Duration::from_secs(1),
-            fall: 3,
-            rise: 2,
-            jitter_percent: 10,
-        }
-    }
-}
-
 impl Topology {
     /// Sorts and indexes the parts.
     #[must_use]
     pub fn new(spec: TopologySpec) -> Self {
-        let TopologySpec { revision, dcs: mut specs, routes, policy, connect, edge, startup_grace } =
-            spec;
+        let TopologySpec {
+            revision,
+            dcs: mut specs,
+            routes,
+            policy,
+            connect,
+            edge,
+            startup_grace,
+            max_probes,
+        } = spec;
         specs.sort_by_key(|dc| dc.id);
         let mut dcs = Vec::with_capacity(specs.len());
         let mut access_points = Vec::new();
@@ -295,7 +258,17 @@ impl Topology {
             dc.summarise(&access_points[first as usize..]);
             dcs.push(dc);
         }
-        Self { revision, dcs, access_points, routes, policy, connect, edge, startup_grace }
+        Self {
+            revision,
+            dcs,
+            access_points,
+            routes,
+            policy,
+            connect,
+            edge,
+            startup_grace,
+            max_probes,
+        }
     }
 
     /// This topology with access points that have left it put back, marked as retiring. Those of
@@ -404,6 +377,12 @@ impl Topology {
     #[must_use]
     pub fn startup_grace(&self) -> Duration {
         self.startup_grace
+    }
+
+    /// Probes under way at a time, over all DCs; at least 1.
+    #[must_use]
+    pub fn max_probes(&self) -> usize {
+        self.max_probes
     }
 }
 

@@ -121,13 +121,17 @@ fn failed_dials(metrics: &Metrics) -> FailedDials {
                 let found = series.get_label().iter().find(|label| label.name() == name);
                 found.map(|label| label.value().to_owned()).unwrap_or_default()
             };
-            if label("reason") != ConnectFailure::Local.as_str() {
+            if is_evidence(&label("reason")) {
                 let count = series.get_counter().get_value() as u64;
                 *failed.entry((label("dc"), label("access_point"))).or_default() += count;
             }
         }
     }
     failed
+}
+
+fn is_evidence(reason: &str) -> bool {
+    ConnectFailure::ALL.iter().any(|it| it.is_evidence() && it.as_str() == reason)
 }
 
 fn failed_dials_of(failed: &FailedDials, id: AccessPointId) -> u64 {
@@ -204,7 +208,7 @@ mod tests {
         let id = snapshot.topology.access_points()[0].id;
         metrics.connect_failed(id, ConnectFailure::Refused);
         metrics.connect_failed(id, ConnectFailure::Timeout);
-        metrics.connect_failed(id, ConnectFailure::Local);
+        metrics.connect_failed(id, ConnectFailure::Local(crate::routing::LocalFailure::NoPort));
         let view = DcsView::new(&snapshot, &metrics);
         let counts = view.dcs[0].access_points.iter().map(|it| it.failed_dials);
         assert_eq!(counts.collect::<Vec<_>>(), [2, 0]);

@@ -23,7 +23,7 @@ pub(crate) struct Connect {
 
 impl Default for Connect {
     fn default() -> Self {
-        let ConnectLimits { timeout, deadline, attempts } = ConnectLimits::default();
+        let ConnectLimits { timeout, deadline, attempts, hedging: _ } = ConnectLimits::default();
         Self {
             timeout: timeout.into(),
             deadline: deadline.into(),

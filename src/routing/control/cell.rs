@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::event::Cause;
+use super::event::{Cause, ProbeTimes};
 use crate::routing::excess::ExcessTracker;
+use crate::routing::failure::ProbeFailure;
 use crate::routing::geo::Millis;
 use crate::routing::health::{AdminState, Health, HealthTracker, Transition};
-use crate::routing::outcome::ConnectFailure;
 use crate::routing::round_trip::RoundTrip;
 use crate::routing::settled::SettledRoundTrip;
 use crate::routing::slot::AccessPointSlot;
@@ -59,14 +59,15 @@ impl AccessPointCell {
     /// Takes what came of a probe.
     pub(super) fn on_probed(
         &mut self,
-        outcome: Result<Duration, ConnectFailure>,
+        outcome: Result<ProbeTimes, ProbeFailure>,
         settings: &HealthSettings,
         tie_margin: Millis,
         now: Instant,
     ) -> (Option<Transition>, Cause) {
         self.probed = true;
         match outcome {
-            Ok(sample) => {
+            Ok(times) => {
+                let sample = times.connect;
                 match self.tracker.is_first_sign_of_life() {
                     true => self.round_trip.restart_with(sample),
                     false => self.round_trip.on_sample(sample),
@@ -77,7 +78,7 @@ impl AccessPointCell {
                 self.settled.on_round_trip(average, tie_margin, pause, now);
                 (self.tracker.on_probe_success(settings), Cause::ProbeAnswered)
             }
-            Err(failure) if failure.is_evidence() => {
+            Err(failure) if failure.depth().is_some() => {
                 (self.tracker.on_probe_failure(settings), Cause::ProbeFailed(failure))
             }
             Err(failure) => {
@@ -134,6 +135,8 @@ impl AccessPointCell {
             unreachable: self.tracker.is_unreachable(),
             round_trip: self.round_trip.published(),
             settled_round_trip: self.published_settled,
+            answer_time: None,
+            held_until: None,
             slot: Arc::clone(&self.slot),
         }
     }

@@ -1,14 +1,15 @@
 //! What goes into the control machine and what comes out of it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::routing::health::{AdminState, Transition};
+use crate::routing::failure::{Depth, ProbeFailure};
+use crate::routing::health::{AdminState, Health, Transition};
 use crate::routing::ids::{AccessPointId, DcId};
-use crate::routing::outcome::ConnectFailure;
 use crate::routing::place::Locate;
 use crate::routing::snapshot::Snapshot;
-use crate::routing::topology::Topology;
+use crate::routing::topology::{Probe, Revision, Topology};
 
 /// What happens to the machine.
 pub enum Event {
@@ -32,17 +33,19 @@ pub enum Effect {
     Probe(ProbeRequest),
     /// Publish this snapshot.
     Publish(Arc<Snapshot>),
-    /// Tell people that an access point has changed.
-    Changed(HealthChange),
+    /// Tell people that something has changed.
+    Changed(Change),
 }
 
 /// One probe to make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeRequest {
     /// Whom.
     pub access_point: AccessPointId,
     /// Distinguishes this probe from earlier ones of the same access point.
     pub number: u64,
+    /// What to do.
+    pub probe: Probe,
     /// When to call it a failure.
     pub timeout: Duration,
 }
@@ -54,11 +57,68 @@ pub struct ProbeReport {
     pub access_point: AccessPointId,
     /// The number of the request.
     pub number: u64,
-    /// The round trip, or what went wrong.
-    pub outcome: Result<Duration, ConnectFailure>,
+    /// How long it took, or what went wrong.
+    pub outcome: Result<ProbeTimes, ProbeFailure>,
 }
 
-/// A change of an access point's health, for logs.
+/// How long a good probe took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeTimes {
+    /// From the start to the connection: a round trip.
+    pub connect: Duration,
+    /// From there to the answer, of a probe that has one.
+    pub answer: Option<Duration>,
+}
+
+impl ProbeTimes {
+    /// The probe was a connect.
+    #[must_use]
+    pub fn connected(connect: Duration) -> Self {
+        Self { connect, answer: None }
+    }
+
+    /// What the probe took in all.
+    #[must_use]
+    pub fn total(self) -> Duration {
+        self.connect + self.answer.unwrap_or_default()
+    }
+
+    /// How deep the probe got.
+    #[must_use]
+    pub fn depth(self) -> Depth {
+        match self.answer {
+            None => Depth::Connect,
+            Some(_) => Depth::Answer,
+        }
+    }
+}
+
+/// A change that people are told of, each once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The health of an access point.
+    AccessPoint(HealthChange),
+    /// The health of a DC: what its access points make of it.
+    Dc {
+        /// Which.
+        dc: DcId,
+        /// Before and after.
+        transition: Transition,
+    },
+    /// The operator's intent for a DC.
+    AdminDc(DcId, AdminState),
+    /// The operator's intent for an access point.
+    AdminAccessPoint(AccessPointId, AdminState),
+    /// The edge is cut off, or is so no more.
+    Isolation {
+        /// Whether it is.
+        isolated: bool,
+    },
+    /// A configuration was accepted.
+    Configuration(Revision),
+}
+
+/// A change of an access point's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HealthChange {
     /// Whose.
@@ -67,27 +127,59 @@ pub struct HealthChange {
     pub transition: Transition,
     /// What showed it.
     pub cause: Cause,
+    /// How long it stays Down from now on, whatever its probes say; zero for as long as they say.
+    pub held_for: Duration,
 }
 
 /// What showed a change of health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// A probe was answered.
+    /// Probes were answered.
     ProbeAnswered,
     /// A probe failed.
-    ProbeFailed(ConnectFailure),
+    ProbeFailed(ProbeFailure),
     /// Sessions failed to connect.
     FailedConnects,
+    /// Dials elsewhere that started later connected before.
+    Overtaken,
+    /// Sessions were connected, sent a byte and never got one.
+    Mute,
+    /// The edge was cut off: what was concluded since says nothing.
+    Isolated,
 }
 
 impl Cause {
-    /// A fixed word for logs.
+    /// A fixed word for logs and events.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ProbeAnswered => "probe answered",
             Self::ProbeFailed(failure) => failure.as_str(),
             Self::FailedConnects => "failed connects of sessions",
+            Self::Overtaken => "overtaken connects of sessions",
+            Self::Mute => "mute sessions",
+            Self::Isolated => "edge isolated",
         }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProbeFailed(failure) => write!(f, "probe failed: {}", failure.as_str()),
+            Self::ProbeAnswered
+            | Self::FailedConnects
+            | Self::Overtaken
+            | Self::Mute
+            | Self::Isolated => f.write_str(self.as_str()),
+        }
+    }
+}
+
+impl Transition {
+    /// Of a DC: whether it came into use or went out of it.
+    #[must_use]
+    pub fn changes_use(self) -> bool {
+        (self.from == Health::Up) != (self.to == Health::Up)
     }
 }

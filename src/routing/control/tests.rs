@@ -5,9 +5,10 @@ mod round_trips;
 mod unreachable;
 
 use super::*;
+use crate::routing::client::{ClientAddr, ClientPrefix};
+use crate::routing::failure::{ConnectFailure, LocalFailure, ProbeFailure};
 use crate::routing::fixture::{AMSTERDAM, MIAMI, Nowhere, dc, start, three_dcs, topology};
 use crate::routing::geo::Millis;
-use crate::routing::outcome::ConnectFailure;
 use crate::routing::topology::{DcSpec, TopologySpec};
 
 const MS: Duration = Duration::from_millis(1);
@@ -20,7 +21,7 @@ struct Lab {
     began: Instant,
     snapshot: Arc<Snapshot>,
     published: Vec<Instant>,
-    changes: Vec<HealthChange>,
+    changes: Vec<Change>,
     /// Probes under way, with the moment they end.
     probes: Vec<(Instant, ProbeRequest)>,
     probes_made: usize,
@@ -96,14 +97,16 @@ impl Lab {
         self.round_trips.get(&request.access_point).copied().unwrap_or(self.round_trip)
     }
 
-    fn outcome(&self, request: &ProbeRequest) -> Result<Duration, ConnectFailure> {
+    fn outcome(&self, request: &ProbeRequest) -> Result<ProbeTimes, ProbeFailure> {
         match self.faults.get(&request.access_point) {
             None if self.round_trip_to(request) < request.timeout => {
-                Ok(self.round_trip_to(request))
+                Ok(ProbeTimes::connected(self.round_trip_to(request)))
             }
-            None | Some(Fault::Blackhole) => Err(ConnectFailure::Timeout),
-            Some(Fault::Refuses) => Err(ConnectFailure::Refused),
-            Some(Fault::EdgeOutOfDescriptors) => Err(ConnectFailure::Local),
+            None | Some(Fault::Blackhole) => Err(ConnectFailure::Timeout.into()),
+            Some(Fault::Refuses) => Err(ConnectFailure::Refused.into()),
+            Some(Fault::EdgeOutOfDescriptors) => {
+                Err(ConnectFailure::Local(LocalFailure::NoDescriptor).into())
+            }
         }
     }
 
@@ -161,10 +164,22 @@ impl Lab {
         Some(self.snapshot.access_point(index).health)
     }
 
+    /// What access points have turned, in order.
+    fn turned(&self) -> impl Iterator<Item = Health> {
+        self.changes.iter().filter_map(|change| match change {
+            Change::AccessPoint(change) => Some(change.transition.to),
+            _ => None,
+        })
+    }
+
     fn reload(&mut self, spec: TopologySpec) {
         self.event(Event::Configuration(Arc::new(Topology::new(spec)), Arc::new(Nowhere)));
         self.run(COALESCE);
     }
+}
+
+fn prefix(n: u8) -> ClientPrefix {
+    ClientAddr::new([203, 0, n, 7].into()).network()
 }
 
 #[test]
@@ -212,12 +227,12 @@ fn failed_connects_find_a_dead_dc_within_a_second() {
     lab.break_dc(2, Fault::Refuses);
     for id in lab.access_points_of(2) {
         let index = lab.snapshot.topology.find_access_point(id).expect("is there");
-        lab.snapshot.access_point(index).slot.record_failed_connect();
+        lab.snapshot.access_point(index).slot.record_failed_connect(prefix(7));
     }
     lab.event(Event::Evidence);
     let took = lab.run_until(|lab| lab.dc(2).health == Health::Down);
     assert!(took <= SECOND, "{took:?}");
-    let suspects = lab.changes.iter().filter(|change| change.transition.to == Health::Suspect);
+    let suspects = lab.turned().filter(|to| *to == Health::Suspect);
     assert_eq!(suspects.count(), 2);
 }
 
@@ -227,12 +242,12 @@ fn failed_connects_alone_never_take_an_access_point_down() {
     lab.run(SECOND);
     for _ in 0..200 {
         for state in &lab.snapshot.access_points {
-            state.slot.record_failed_connect();
+            state.slot.record_failed_connect(prefix(7));
         }
         lab.event(Event::Evidence);
         lab.run(50 * MS);
     }
-    assert!(lab.changes.iter().all(|change| change.transition.to != Health::Down));
+    assert!(lab.turned().all(|to| to != Health::Down));
     assert!([1, 2, 5].iter().all(|dc| lab.dc(*dc).health == Health::Up));
 }
 
@@ -296,10 +311,10 @@ fn a_removed_dc_leaves_at_once() {
 #[test]
 fn a_report_of_a_forgotten_probe_changes_nothing() {
     let mut lab = Lab::new(three_dcs());
-    let (_, request) = lab.probes[0];
+    let (_, request) = lab.probes[0].clone();
     lab.run(SECOND);
     let generation = lab.snapshot.generation;
-    let outcome = Err(ConnectFailure::Refused);
+    let outcome = Err(ConnectFailure::Refused.into());
     for number in [request.number, u64::MAX] {
         let access_point = request.access_point;
         lab.event(Event::Probed(ProbeReport { access_point, number, outcome }));
@@ -411,7 +426,7 @@ proptest! {
                     }
                 }
                 Blow::Evidence => {
-                    lab.snapshot.access_points.iter().for_each(|it| it.slot.record_failed_connect());
+                    lab.snapshot.access_points.iter().for_each(|it| it.slot.record_failed_connect(prefix(7)));
                     lab.event(Event::Evidence);
                 }
                 Blow::Drain(dc) => lab.event(Event::AdminDc(DcId(dc), AdminState::Drain)),

@@ -28,6 +28,8 @@ pub struct TopologySpec {
     pub edge: Option<Coordinates>,
     /// How long the first probe round is waited for.
     pub startup_grace: Duration,
+    /// Probes under way at a time, over all DCs; at least 1.
+    pub max_probes: usize,
 }
 
 /// One DC of a [`TopologySpec`].

@@ -1,0 +1,222 @@
+//! How dials and probes fail, and what that says about whom, in words fixed for metrics and logs.
+
+use std::io;
+
+/// How far somebody got with an access point. What got deeper proves more: a connection that is
+/// accepted says nothing of the service behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Depth {
+    /// A connection.
+    Connect,
+    /// A first byte of the upstream, whatever it was.
+    FirstByte,
+    /// The right answer to a probe.
+    Answer,
+}
+
+/// Why a dial, of a session or of a probe, came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectFailure {
+    /// Nobody listens there.
+    Refused,
+    /// The connection was reset.
+    Reset,
+    /// The network says there is no way.
+    Unreachable,
+    /// No answer in time.
+    Timeout,
+    /// A failure of this edge: nobody's evidence.
+    Local(LocalFailure),
+}
+
+/// What this edge lacks or forbids itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LocalFailure {
+    /// No descriptor: `EMFILE`, `ENFILE`.
+    NoDescriptor,
+    /// No source port, or none of the source addresses: `EADDRNOTAVAIL`.
+    NoPort,
+    /// No memory for sockets: `ENOBUFS`, `ENOMEM`.
+    NoBuffer,
+    /// No route, or no network at all: `ENETUNREACH`, `ENETDOWN`.
+    NoRoute,
+    /// A filter of its own: `EPERM`, `EACCES`.
+    Filtered,
+    /// The answer had come and was looked at too late.
+    HeldUp,
+    /// Anything else that connect(2) said before a packet had left.
+    Other,
+}
+
+/// Why a probe failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProbeFailure {
+    /// It did not get a connection.
+    Connect(ConnectFailure),
+    /// The connection was closed or reset before a byte came.
+    Closed,
+    /// The connection stood and no answer came in time.
+    Silent,
+    /// There was an answer, and it was wrong.
+    WrongAnswer,
+}
+
+impl ConnectFailure {
+    /// All of them, for metrics.
+    pub const ALL: [Self; 11] = [
+        Self::Refused,
+        Self::Reset,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Local(LocalFailure::NoDescriptor),
+        Self::Local(LocalFailure::NoPort),
+        Self::Local(LocalFailure::NoBuffer),
+        Self::Local(LocalFailure::NoRoute),
+        Self::Local(LocalFailure::Filtered),
+        Self::Local(LocalFailure::HeldUp),
+        Self::Local(LocalFailure::Other),
+    ];
+
+    /// What an error of connect(2) shows. `sent` tells whether it came after the first packet had
+    /// left: then whatever it is, it is the network's word (`ENETUNREACH` from a router whose site
+    /// is gone, `EACCES` from a firewall); before, only what a peer can have done is not ours.
+    #[must_use]
+    pub fn new(error: &io::Error, sent: bool) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Self::Reset,
+            io::ErrorKind::HostUnreachable => Self::Unreachable,
+            io::ErrorKind::TimedOut => Self::Timeout,
+            _ if sent => Self::Unreachable,
+            _ => Self::Local(LocalFailure::new(error)),
+        }
+    }
+
+    /// A fixed word, the metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Local(failure) => failure.as_str(),
+        }
+    }
+
+    /// Whether it says anything about the access point.
+    #[must_use]
+    pub fn is_evidence(self) -> bool {
+        !matches!(self, Self::Local(_))
+    }
+}
+
+impl LocalFailure {
+    /// What an error of a socket that sent nothing shows.
+    #[must_use]
+    pub fn new(error: &io::Error) -> Self {
+        // Linux; most of these have no kind of their own.
+        match error.raw_os_error() {
+            Some(EMFILE | ENFILE) => Self::NoDescriptor,
+            Some(EADDRNOTAVAIL) => Self::NoPort,
+            Some(ENOBUFS | ENOMEM) => Self::NoBuffer,
+            Some(ENETUNREACH | ENETDOWN) => Self::NoRoute,
+            Some(EPERM | EACCES) => Self::Filtered,
+            Some(_) | None => Self::Other,
+        }
+    }
+
+    /// A fixed word, the metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoDescriptor => "no_descriptor",
+            Self::NoPort => "no_port",
+            Self::NoBuffer => "no_buffer",
+            Self::NoRoute => "no_route",
+            Self::Filtered => "filtered",
+            Self::HeldUp => "held_up",
+            Self::Other => "local",
+        }
+    }
+}
+
+impl ProbeFailure {
+    /// A fixed word, the metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect(failure) => failure.as_str(),
+            Self::Closed => "closed",
+            Self::Silent => "silent",
+            Self::WrongAnswer => "wrong_answer",
+        }
+    }
+
+    /// How deep the access point failed; `None` for a failure of this edge, which is nobody's
+    /// evidence.
+    #[must_use]
+    pub fn depth(self) -> Option<Depth> {
+        match self {
+            Self::Connect(failure) => failure.is_evidence().then_some(Depth::Connect),
+            Self::Closed | Self::Silent => Some(Depth::FirstByte),
+            Self::WrongAnswer => Some(Depth::Answer),
+        }
+    }
+}
+
+impl From<ConnectFailure> for ProbeFailure {
+    fn from(failure: ConnectFailure) -> Self {
+        Self::Connect(failure)
+    }
+}
+
+const EPERM: i32 = 1;
+const ENOMEM: i32 = 12;
+const EACCES: i32 = 13;
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+const EADDRNOTAVAIL: i32 = 99;
+const ENETDOWN: i32 = 100;
+const ENETUNREACH: i32 = 101;
+const ENOBUFS: i32 = 105;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_other_side_did_is_evidence() {
+        let failure = |errno| ConnectFailure::new(&io::Error::from_raw_os_error(errno), false);
+        assert_eq!(failure(111), ConnectFailure::Refused);
+        assert_eq!(failure(104), ConnectFailure::Reset);
+        assert_eq!(failure(113), ConnectFailure::Unreachable);
+        assert_eq!(failure(110), ConnectFailure::Timeout);
+        for (errno, reason) in [
+            (EMFILE, "no_descriptor"),
+            (ENFILE, "no_descriptor"),
+            (EADDRNOTAVAIL, "no_port"),
+            (ENOBUFS, "no_buffer"),
+            (ENOMEM, "no_buffer"),
+            (ENETUNREACH, "no_route"),
+            (ENETDOWN, "no_route"),
+            (EPERM, "filtered"),
+            (EACCES, "filtered"),
+            (22, "local"),
+        ] {
+            assert!(!failure(errno).is_evidence(), "errno {errno}");
+            assert_eq!(failure(errno).as_str(), reason);
+        }
+        for errno in [ENETUNREACH, EACCES, EPERM] {
+            let sent = ConnectFailure::new(&io::Error::from_raw_os_error(errno), true);
+            assert_eq!(sent, ConnectFailure::Unreachable, "errno {errno}, from the way");
+        }
+    }
+
+    #[test]
+    fn every_reason_has_a_word_of_its_own() {
+        let words: std::collections::BTreeSet<_> =
+            ConnectFailure::ALL.iter().map(|it| it.as_str()).collect();
+        assert_eq!(words.len(), ConnectFailure::ALL.len());
+    }
+}
