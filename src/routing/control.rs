@@ -137,6 +137,13 @@ impl ControlState {
         [self.schedule.next_due(), self.publish_at, warm_by, retired].into_iter().flatten().min()
     }
 
+    /// How late the probe is that has been due for longest: above zero for long only when there are
+    /// more to make than may be under way.
+    #[must_use]
+    pub fn probe_lag(&self, now: Instant) -> Duration {
+        self.schedule.lag(now)
+    }
+
     fn on_topology(&mut self, topology: Arc<Topology>, now: Instant) {
         let cells = &self.access_points;
         let usable = |id| cells.get(&id).is_some_and(|cell| cell.tracker.health().is_usable());

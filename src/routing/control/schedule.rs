@@ -116,6 +116,11 @@ impl Schedule {
         (self.in_flight < MAX_IN_FLIGHT).then_some(*due)
     }
 
+    /// How long the probe that waits longest has been due.
+    pub(super) fn lag(&self, now: Instant) -> Duration {
+        self.queue.first().map_or(Duration::ZERO, |(due, _)| now.saturating_duration_since(*due))
+    }
+
     fn enqueue(&mut self, id: AccessPointId, due: Instant) {
         self.turns.insert(id, Turn::Due(due));
         self.queue.insert((due, id));
