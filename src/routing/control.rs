@@ -6,6 +6,11 @@
 mod cell;
 mod dc;
 mod event;
+mod hedges;
+mod judge;
+mod measured;
+mod pace;
+mod publish;
 mod retire;
 mod schedule;
 
@@ -13,14 +18,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::health::{AdminState, Health, Transition};
-use super::ids::{AccessPointId, DcId, DcIndex};
+use super::health::AdminState;
+use super::ids::{AccessPointId, DcId};
+use super::isolation::Isolation;
 use super::place::Locate;
-use super::slot::DcSlot;
-use super::snapshot::{DcState, Snapshot};
+use super::snapshot::Snapshot;
 use super::topology::{HealthSettings, Topology};
 use cell::AccessPointCell;
-use dc::Members;
+use dc::DcCell;
 use retire::Retiring;
 use schedule::Schedule;
 
@@ -28,14 +33,17 @@ pub use event::{
     Cause, Change, Effect, Event, HealthChange, ProbeReport, ProbeRequest, ProbeTimes,
 };
 
+/// Dials of an access point in a row that others have overtaken make it Suspect.
+pub const OVERTAKEN: u32 = 3;
+
 /// Changes that follow each other closely are published together.
 const COALESCE: Duration = Duration::from_millis(10);
 
 /// Round trips alone are published no more often than this.
 const ROUND_TRIP_PAUSE: Duration = Duration::from_secs(1);
 
-/// Dials of an access point in a row that others have overtaken make it Suspect.
-pub const OVERTAKEN: u32 = 3;
+/// What sessions leave in the slots is looked at so often at least, and hedges are earned.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// The state of control.
 pub struct ControlState {
@@ -48,6 +56,8 @@ pub struct ControlState {
     dcs: BTreeMap<DcId, DcCell>,
     schedule: Schedule,
     retiring: Retiring,
+    isolation: Isolation,
+    swept_at: Instant,
     generation: u64,
     warm_by: Instant,
     /// Access points no probe of which has ended yet.
@@ -55,12 +65,6 @@ pub struct ControlState {
     warmed_up: bool,
     publish_at: Option<Instant>,
     published_at: Option<Instant>,
-}
-
-#[derive(Default)]
-struct DcCell {
-    admin: AdminState,
-    slot: Arc<DcSlot>,
 }
 
 impl ControlState {
@@ -79,6 +83,8 @@ impl ControlState {
             dcs: BTreeMap::new(),
             schedule: Schedule::default(),
             retiring: Retiring::default(),
+            isolation: Isolation::default(),
+            swept_at: now,
             generation: 0,
             warm_by: now,
             unprobed: 0,
@@ -88,7 +94,7 @@ impl ControlState {
         };
         state.warm_by += state.configured.startup_grace();
         state.adopt_identities(now);
-        let first = state.publish(now);
+        let first = state.publish(now, &mut Vec::new());
         (state, first)
     }
 
@@ -98,33 +104,30 @@ impl ControlState {
         let mut effects = Vec::new();
         match event {
             Event::Configuration(topology, locate) => {
+                effects.push(Effect::Changed(Change::Configuration(topology.revision())));
                 self.locate = locate;
                 self.on_topology(topology, now);
             }
-            Event::AdminDc(dc, admin) => {
-                if let Some(cell) = self.dcs.get_mut(&dc) {
-                    cell.admin = admin;
-                }
-                self.publish_soon(now);
-            }
+            Event::AdminDc(dc, admin) => self.on_admin_dc(dc, admin, now, &mut effects),
             Event::AdminAccessPoint(id, admin) => {
-                if let Some(cell) = self.access_points.get_mut(&id) {
-                    cell.admin = admin;
-                }
-                self.retire_finished(now);
-                self.publish_soon(now);
+                self.on_admin_access_point(id, admin, now, &mut effects);
             }
             Event::Probed(report) => self.on_probed(report, now, &mut effects),
-            Event::Evidence => self.on_evidence(now, &mut effects),
+            Event::Evidence => self.look_at_sessions(now, &mut effects),
             Event::Tick => {}
         }
+        if now >= self.swept_at + SWEEP {
+            self.sweep(now, &mut effects);
+        }
+        self.look_for_isolation(now, &mut effects);
         if self.retiring.next_deadline().is_some_and(|due| due <= now) {
             self.retire_finished(now);
         }
         self.warm_up(now);
         self.start_probes(now, &mut effects);
         if self.publish_at.is_some_and(|due| due <= now) {
-            effects.push(Effect::Publish(self.publish(now)));
+            let snapshot = self.publish(now, &mut effects);
+            effects.push(Effect::Publish(snapshot));
         }
         effects
     }
@@ -133,8 +136,15 @@ impl ControlState {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let warm_by = (!self.warmed_up).then_some(self.warm_by);
-        let retired = self.retiring.next_deadline();
-        [self.schedule.next_due(), self.publish_at, warm_by, retired].into_iter().flatten().min()
+        let due = [
+            self.schedule.next_due(self.effective.max_probes()),
+            self.publish_at,
+            warm_by,
+            self.retiring.next_deadline(),
+            self.isolation.next_look(),
+            Some(self.swept_at + SWEEP),
+        ];
+        due.into_iter().flatten().min()
     }
 
     /// How late the probe is that has been due for longest: above zero for long only when there are
@@ -146,22 +156,53 @@ impl ControlState {
 
     fn on_topology(&mut self, topology: Arc<Topology>, now: Instant) {
         let cells = &self.access_points;
-        let usable = |id| cells.get(&id).is_some_and(|cell| cell.tracker.health().is_usable());
+        let usable = |id| cells.get(&id).is_some_and(|cell| cell.health().is_usable());
         self.retiring.start(&self.effective, &topology, usable, now);
-        let changed: Vec<AccessPointId> = (topology.access_points().iter())
-            .map(|new| new.id)
-            .filter(|id| settings_of(&self.effective, *id) != settings_of(&topology, *id))
-            .collect();
-        for id in changed {
-            if let Some(cell) = self.access_points.get_mut(&id) {
-                cell.tracker.restart_counters();
-                cell.in_step = true;
-                self.schedule.hasten(id, now);
+        for new in topology.access_points() {
+            let Some(cell) = self.access_points.get_mut(&new.id) else { continue };
+            let old = settings_of(&self.effective, new.id);
+            let new_settings = settings_of(&topology, new.id);
+            if let (Some(old), Some(settings)) = (old, new_settings)
+                && old != settings
+            {
+                cell.on_settings(old, settings);
+                self.schedule.hasten(new.id, cell.urgency(), now);
             }
         }
         self.configured = topology;
         self.apply_retiring();
         self.adopt_identities(now);
+        self.retire_finished(now);
+        self.publish_soon(now);
+    }
+
+    fn on_admin_dc(
+        &mut self,
+        dc: DcId,
+        admin: AdminState,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(cell) = self.dcs.get_mut(&dc)
+            && std::mem::replace(&mut cell.admin, admin) != admin
+        {
+            effects.push(Effect::Changed(Change::AdminDc(dc, admin)));
+        }
+        self.publish_soon(now);
+    }
+
+    fn on_admin_access_point(
+        &mut self,
+        id: AccessPointId,
+        admin: AdminState,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(cell) = self.access_points.get_mut(&id)
+            && std::mem::replace(&mut cell.admin, admin) != admin
+        {
+            effects.push(Effect::Changed(Change::AdminAccessPoint(id, admin)));
+        }
         self.retire_finished(now);
         self.publish_soon(now);
     }
@@ -179,6 +220,7 @@ impl ControlState {
         self.access_points.retain(|id, _| effective.find_access_point(*id).is_some());
         self.dcs.retain(|id, _| effective.find_dc(*id).is_some());
         self.schedule.retain(|id| effective.find_access_point(id).is_some());
+        self.isolation.retain(|site| effective.dcs().iter().any(|dc| *dc.site == *site));
         for dc in effective.dcs() {
             self.dcs.entry(dc.id).or_default();
         }
@@ -189,66 +231,6 @@ impl ControlState {
             });
         }
         self.unprobed = self.access_points.values().filter(|cell| !cell.probed).count();
-    }
-
-    fn on_probed(&mut self, report: ProbeReport, now: Instant, effects: &mut Vec<Effect>) {
-        let id = report.access_point;
-        let Some(started) = self.schedule.finish(id, report.number) else {
-            return;
-        };
-        let Some(cell) = self.access_points.get_mut(&id) else {
-            return;
-        };
-        let Some(settings) = settings_of(&self.effective, id).cloned() else {
-            return;
-        };
-        if !cell.probed {
-            self.unprobed -= 1;
-        }
-        let was_unreachable = cell.tracker.is_unreachable();
-        let tie_margin = self.effective.policy().tie_margin;
-        let (transition, cause) = cell.on_probed(report.outcome, &settings, tie_margin, now);
-        self.schedule.again(id, started, cell.pause(&settings), now);
-        let reachability_changed = cell.tracker.is_unreachable() != was_unreachable;
-        let news = cell.has_news();
-        self.change(id, transition, cause, now, effects);
-        if reachability_changed {
-            self.publish_soon(now);
-        } else if news {
-            self.publish_by(self.published_at.map_or(now, |at| (at + ROUND_TRIP_PAUSE).max(now)));
-        }
-    }
-
-    /// Failed connects make an access point Suspect and have it probed at once.
-    fn on_evidence(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let suspects = self.access_points.iter_mut().filter_map(|(id, cell)| {
-            (!cell.slot.take_seen().failed.is_empty())
-                .then(|| (*id, cell.tracker.on_failed_connects()))
-        });
-        for (id, transition) in suspects.collect::<Vec<_>>() {
-            if transition.is_some() {
-                self.schedule.hasten(id, now);
-            }
-            self.change(id, transition, Cause::FailedConnects, now, effects);
-        }
-    }
-
-    fn change(
-        &mut self,
-        access_point: AccessPointId,
-        transition: Option<Transition>,
-        cause: Cause,
-        now: Instant,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(transition) = transition else { return };
-        let held_for = Duration::ZERO;
-        let change = HealthChange { access_point, transition, cause, held_for };
-        effects.push(Effect::Changed(Change::AccessPoint(change)));
-        if transition.to == Health::Up {
-            self.retire_finished(now);
-        }
-        self.publish_soon(now);
     }
 
     /// Lets go of retiring access points whose DC has a successor, or whose time is over. Asked only
@@ -274,58 +256,18 @@ impl ControlState {
     }
 
     fn start_probes(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        while let Some((access_point, number)) = self.schedule.start_next(now) {
-            let Some(cell) = self.access_points.get(&access_point) else {
-                continue;
-            };
-            let Some(settings) = settings_of(&self.effective, access_point) else {
-                continue;
-            };
+        let most = self.effective.max_probes();
+        while let Some((access_point, number)) = self.schedule.start_next(most, now) {
+            let Some(cell) = self.access_points.get_mut(&access_point) else { continue };
+            let Some(settings) = settings_of(&self.effective, access_point) else { continue };
+            let lived = cell.take_seen(now);
+            cell.on_probe_begins();
             let (probe, timeout) = (settings.probe.clone(), cell.probe_timeout(settings));
             effects.push(Effect::Probe(ProbeRequest { access_point, number, probe, timeout }));
-        }
-    }
-
-    fn publish_soon(&mut self, now: Instant) {
-        self.publish_by(self.published_at.map_or(now, |at| (at + COALESCE).max(now)));
-    }
-
-    fn publish_by(&mut self, due: Instant) {
-        self.publish_at = Some(self.publish_at.map_or(due, |at| at.min(due)));
-    }
-
-    fn publish(&mut self, now: Instant) -> Arc<Snapshot> {
-        for cell in self.access_points.values_mut() {
-            cell.publish();
-        }
-        self.generation += 1;
-        self.published_at = Some(now);
-        self.publish_at = None;
-        let dcs = (0..).zip(self.effective.dcs()).map(|(index, dc)| {
-            let cell = &self.dcs[&dc.id];
-            let main = self.effective.access_points_of(DcIndex(index));
-            let main = main.filter(|(_, member)| member.flags.serves_main());
-            let members = Members(main.map(|(_, it)| &self.access_points[&it.id]).collect());
-            DcState {
-                admin: cell.admin,
-                health: members.health(),
-                round_trip: members.round_trip(),
-                settled_round_trip: members.settled_round_trip(),
-                excess: members.excess(),
-                slot: Arc::clone(&cell.slot),
+            if lived {
+                self.on_life_sign(access_point.dc, now, effects);
             }
-        });
-        let access_points = self.effective.access_points().iter();
-        let access_points = access_points.map(|it| self.access_points[&it.id].state());
-        Arc::new(Snapshot {
-            generation: self.generation,
-            topology: Arc::clone(&self.effective),
-            locate: Arc::clone(&self.locate),
-            warmed_up: self.warmed_up,
-            isolated: false,
-            dcs: dcs.collect(),
-            access_points: access_points.collect(),
-        })
+        }
     }
 }
 

@@ -165,6 +165,44 @@ impl ProbeFailure {
     }
 }
 
+/// What a probe shows of the way between this edge and an access point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Something came back, and be it a refusal.
+    Open,
+    /// Nothing came back, or somebody on the way said that there is none.
+    Silent,
+    /// Nothing was sent.
+    Untried,
+}
+
+impl ProbeFailure {
+    /// What it shows of the way there.
+    #[must_use]
+    pub fn way(self) -> Way {
+        match self {
+            Self::Connect(ConnectFailure::Refused | ConnectFailure::Reset)
+            | Self::Closed
+            | Self::Silent
+            | Self::WrongAnswer => Way::Open,
+            // No route of its own is what an edge has whose uplink is down.
+            Self::Connect(
+                ConnectFailure::Timeout
+                | ConnectFailure::Unreachable
+                | ConnectFailure::Local(LocalFailure::NoRoute),
+            ) => Way::Silent,
+            Self::Connect(ConnectFailure::Local(
+                LocalFailure::NoDescriptor
+                | LocalFailure::NoPort
+                | LocalFailure::NoBuffer
+                | LocalFailure::Filtered
+                | LocalFailure::HeldUp
+                | LocalFailure::Other,
+            )) => Way::Untried,
+        }
+    }
+}
+
 impl From<ConnectFailure> for ProbeFailure {
     fn from(failure: ConnectFailure) -> Self {
         Self::Connect(failure)

@@ -1,7 +1,7 @@
 //! Topologies and snapshots for the tests of this layer.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::client::ClientAddr;
@@ -26,10 +26,11 @@ pub(super) const BERLIN: (f64, f64) = (52.52, 13.40);
 
 pub(super) const NEAREST: ListenerRoute = ListenerRoute::new(Route::Nearest);
 
-/// Some moment to start from.
+/// Some moment to start from; the same for everybody.
 pub(super) fn start() -> Instant {
+    static START: OnceLock<Instant> = OnceLock::new();
     #[expect(clippy::disallowed_methods, reason = "a test needs some moment to start from")]
-    Instant::now()
+    *START.get_or_init(Instant::now)
 }
 
 pub(super) fn point((lat, lon): (f64, f64)) -> Coordinates {

@@ -102,7 +102,7 @@ impl fmt::Display for Kilometers {
 }
 
 /// A cost or a round trip in milliseconds; never NaN.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+#[derive(Default, Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Millis(pub f64);
 
 impl From<Duration> for Millis {

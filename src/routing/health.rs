@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::failure::Depth;
 use super::topology::HealthSettings;
 
 /// Whether an access point can be used, as far as probes and sessions have shown.
@@ -84,18 +85,30 @@ pub struct Transition {
 }
 
 /// Counts what probes and sessions show of one access point and judges it.
+///
+/// What showed itself at one depth is cleared by a success there or deeper and by nothing else: good
+/// connects must not hide probes that get no answer.
 #[derive(Clone, Debug)]
 pub struct HealthTracker {
     health: Health,
-    failures: u32,
+    /// Failures in a row, by depth.
+    failures: [u32; 3],
     successes: u32,
+    /// How deep sessions found it failing, while it is Suspect for that.
+    suspicion: Option<Depth>,
     /// The last probe could not leave this edge.
     local_failure: bool,
 }
 
 impl Default for HealthTracker {
     fn default() -> Self {
-        Self { health: Health::Unknown, failures: 0, successes: 0, local_failure: false }
+        Self {
+            health: Health::Unknown,
+            failures: [0; 3],
+            successes: 0,
+            suspicion: None,
+            local_failure: false,
+        }
     }
 }
 
@@ -106,10 +119,16 @@ impl HealthTracker {
         self.health
     }
 
-    /// Failed probes since the last good one.
+    /// Failures in a row, of all depths.
     #[must_use]
     pub fn failures(&self) -> u32 {
-        self.failures
+        self.failures.iter().fold(0, |sum, it| sum.saturating_add(*it))
+    }
+
+    /// Good probes in a row.
+    #[must_use]
+    pub fn successes(&self) -> u32 {
+        self.successes
     }
 
     /// Whether this edge seems to have no way to an access point that never answered: the last probe
@@ -125,28 +144,40 @@ impl HealthTracker {
         self.health == Health::Down && self.successes == 0
     }
 
-    /// A probe was answered. The first one settles an access point that nobody knew; a Down one
-    /// needs `rise` in a row.
-    pub fn on_probe_success(&mut self, settings: &HealthSettings) -> Option<Transition> {
+    /// A probe got as deep as it wants to. The first one settles an access point that nobody knew; a
+    /// Suspect one needs a probe that looks as deep as the suspicion; a Down one needs `rise` in a
+    /// row, and must not be `held` down.
+    pub fn on_probe_success(
+        &mut self,
+        depth: Depth,
+        settings: &HealthSettings,
+        held: bool,
+    ) -> Option<Transition> {
         self.local_failure = false;
-        self.failures = 0;
         self.successes = self.successes.saturating_add(1);
+        self.clear(depth);
         match self.health {
             Health::Up => None,
+            Health::Suspect if self.suspicion > Some(depth) => None,
             Health::Unknown | Health::Suspect => self.turn(Health::Up),
-            Health::Down if self.successes >= settings.rise => self.turn(Health::Up),
+            Health::Down if self.successes >= settings.rise && !held => self.turn(Health::Up),
             Health::Down => None,
         }
     }
 
-    /// A probe failed. The `fall`th in a row makes the access point Down.
-    pub fn on_probe_failure(&mut self, settings: &HealthSettings) -> Option<Transition> {
+    /// A probe failed at this depth. The `fall`th failure in a row makes the access point Down.
+    pub fn on_probe_failure(
+        &mut self,
+        depth: Depth,
+        settings: &HealthSettings,
+    ) -> Option<Transition> {
         self.local_failure = false;
         self.successes = 0;
-        self.failures = self.failures.saturating_add(1);
+        let failures = &mut self.failures[depth as usize];
+        *failures = failures.saturating_add(1);
         match self.health {
             Health::Down => None,
-            Health::Up | Health::Unknown | Health::Suspect if self.failures >= settings.fall => {
+            Health::Up | Health::Unknown | Health::Suspect if self.failures() >= settings.fall => {
                 self.turn(Health::Down)
             }
             Health::Up | Health::Unknown | Health::Suspect => None,
@@ -158,18 +189,58 @@ impl HealthTracker {
         self.local_failure = true;
     }
 
-    /// Sessions failed to connect. That alone makes an access point Suspect and never Down: a probe
-    /// decides.
-    pub fn on_failed_connects(&mut self) -> Option<Transition> {
+    /// Sessions got this deep since the last probe began: what failed there before does not count.
+    pub fn on_session_success(&mut self, depth: Depth) {
+        self.clear(depth);
+    }
+
+    /// Sessions found it failing at this depth: Suspect until a probe of that depth says otherwise. Of
+    /// connects that counts as the first failure in a row, so that probes need one less.
+    pub fn suspect(&mut self, depth: Depth) -> Option<Transition> {
+        match self.health {
+            Health::Up | Health::Suspect => {
+                self.suspicion = self.suspicion.max(Some(depth));
+                if depth == Depth::Connect {
+                    let failures = &mut self.failures[depth as usize];
+                    *failures = (*failures).max(1);
+                }
+            }
+            Health::Unknown | Health::Down => return None,
+        }
         match self.health {
             Health::Up => self.turn(Health::Suspect),
             Health::Unknown | Health::Suspect | Health::Down => None,
         }
     }
 
-    /// The settings changed: what was counted under the old ones says nothing under the new ones.
+    /// Sessions do not find it failing any more: a probe that gets less deep may clear it now.
+    pub fn forget_suspicion(&mut self) {
+        self.suspicion = None;
+    }
+
+    /// Sessions of enough clients found it failing.
+    pub fn condemn(&mut self) -> Option<Transition> {
+        match self.health {
+            Health::Up | Health::Suspect => {
+                self.successes = 0;
+                self.turn(Health::Down)
+            }
+            Health::Unknown | Health::Down => None,
+        }
+    }
+
+    /// What was concluded was wrong: a Down access point is Suspect until the next probe.
+    pub fn exonerate(&mut self) -> Option<Transition> {
+        self.restart_counters();
+        match self.health {
+            Health::Down => self.turn(Health::Suspect),
+            Health::Up | Health::Unknown | Health::Suspect => None,
+        }
+    }
+
+    /// What was counted says nothing any more: the settings changed, or the edge was cut off.
     pub fn restart_counters(&mut self) {
-        self.failures = 0;
+        self.failures = [0; 3];
         self.successes = 0;
     }
 
@@ -177,129 +248,28 @@ impl HealthTracker {
     #[must_use]
     pub fn interval(&self, settings: &HealthSettings) -> Duration {
         match self.health {
-            Health::Up if self.failures == 0 => settings.interval,
+            Health::Up if self.failures() == 0 => settings.interval,
             Health::Down if self.successes == 0 => settings.down_interval,
             _ if self.local_failure => settings.interval,
             Health::Up | Health::Unknown | Health::Suspect | Health::Down => settings.fast_interval,
         }
     }
 
+    fn clear(&mut self, depth: Depth) {
+        self.failures[..=depth as usize].fill(0);
+    }
+
     fn turn(&mut self, to: Health) -> Option<Transition> {
         let from = std::mem::replace(&mut self.health, to);
+        if to != Health::Suspect {
+            self.suspicion = None;
+        }
+        if to == Health::Up {
+            self.failures = [0; 3];
+        }
         Some(Transition { from, to })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::routing::topology::{HoldDown, Probe};
-    use proptest::prelude::*;
-
-    const SETTINGS: HealthSettings = HealthSettings {
-        interval: Duration::from_secs(2),
-        fast_interval: Duration::from_millis(300),
-        down_interval: Duration::from_secs(5),
-        timeout: Duration::from_secs(1),
-        fall: 3,
-        rise: 2,
-        jitter_percent: 0,
-        probe: Probe::Tcp,
-        hold_down: HoldDown { first: Duration::from_secs(30), max: Duration::from_secs(300) },
-    };
-
-    fn tracker_in(health: Health) -> HealthTracker {
-        HealthTracker { health, ..HealthTracker::default() }
-    }
-
-    #[test]
-    fn first_good_probe_settles_an_unknown_access_point() {
-        let mut tracker = HealthTracker::default();
-        assert_eq!(tracker.interval(&SETTINGS), SETTINGS.fast_interval);
-        let transition = tracker.on_probe_success(&SETTINGS);
-        assert_eq!(transition, Some(Transition { from: Health::Unknown, to: Health::Up }));
-        assert_eq!(tracker.interval(&SETTINGS), SETTINGS.interval);
-    }
-
-    #[test]
-    fn fall_failures_in_a_row_are_down_and_a_success_between_starts_over() {
-        let mut tracker = tracker_in(Health::Up);
-        for _ in 0..2 {
-            assert_eq!(tracker.on_probe_failure(&SETTINGS), None);
-            assert_eq!(tracker.interval(&SETTINGS), SETTINGS.fast_interval);
-        }
-        assert_eq!(tracker.on_probe_success(&SETTINGS), None);
-        for _ in 0..2 {
-            assert_eq!(tracker.on_probe_failure(&SETTINGS), None);
-        }
-        let transition = tracker.on_probe_failure(&SETTINGS);
-        assert_eq!(transition, Some(Transition { from: Health::Up, to: Health::Down }));
-        assert_eq!(tracker.interval(&SETTINGS), SETTINGS.down_interval);
-    }
-
-    #[test]
-    fn a_down_access_point_needs_rise_successes_probed_fast() {
-        let mut tracker = tracker_in(Health::Down);
-        assert_eq!(tracker.on_probe_success(&SETTINGS), None);
-        assert_eq!(tracker.interval(&SETTINGS), SETTINGS.fast_interval);
-        assert_eq!(tracker.on_probe_failure(&SETTINGS), None);
-        assert_eq!(tracker.interval(&SETTINGS), SETTINGS.down_interval);
-        assert_eq!(tracker.on_probe_success(&SETTINGS), None);
-        let transition = tracker.on_probe_success(&SETTINGS);
-        assert_eq!(transition, Some(Transition { from: Health::Down, to: Health::Up }));
-    }
-
-    #[test]
-    fn failed_connects_make_suspect_and_a_good_probe_clears_it() {
-        let mut tracker = tracker_in(Health::Up);
-        let transition = tracker.on_failed_connects();
-        assert_eq!(transition, Some(Transition { from: Health::Up, to: Health::Suspect }));
-        assert_eq!(tracker.interval(&SETTINGS), SETTINGS.fast_interval);
-        let transition = tracker.on_probe_success(&SETTINGS);
-        assert_eq!(transition, Some(Transition { from: Health::Suspect, to: Health::Up }));
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    enum Seen {
-        Good,
-        Bad,
-        FailedConnects,
-    }
-
-    fn seen() -> impl Strategy<Value = Seen> {
-        prop_oneof![Just(Seen::Good), Just(Seen::Bad), Just(Seen::FailedConnects)]
-    }
-
-    proptest! {
-        /// Down needs `fall` bad probes in a row just before, Up a good one, whatever else happens.
-        #[test]
-        fn every_judgement_has_its_probes(events in prop::collection::vec(seen(), 0..200)) {
-            let mut tracker = HealthTracker::default();
-            let (mut good, mut bad) = (0, 0);
-            for event in events {
-                let transition = match event {
-                    Seen::Good => {
-                        (good, bad) = (good + 1, 0);
-                        tracker.on_probe_success(&SETTINGS)
-                    }
-                    Seen::Bad => {
-                        (good, bad) = (0, bad + 1);
-                        tracker.on_probe_failure(&SETTINGS)
-                    }
-                    Seen::FailedConnects => tracker.on_failed_connects(),
-                };
-                let Some(Transition { from, to }) = transition else { continue };
-                prop_assert_ne!(from, to);
-                match to {
-                    Health::Down => prop_assert!(bad >= SETTINGS.fall),
-                    Health::Up => {
-                        let needed = if from == Health::Down { SETTINGS.rise } else { 1 };
-                        prop_assert!(good >= needed);
-                    }
-                    Health::Suspect => prop_assert!(matches!(event, Seen::FailedConnects)),
-                    Health::Unknown => prop_assert!(false, "nothing is forgotten"),
-                }
-            }
-        }
-    }
-}
+mod tests;

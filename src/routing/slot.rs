@@ -136,6 +136,11 @@ impl AccessPointSlot {
     /// A dial of a session connected.
     pub fn record_connected(&self) {
         self.connected.fetch_add(1, Ordering::Relaxed);
+        self.forget_overtaken();
+    }
+
+    /// It answered: the row of overtaken dials is over.
+    pub fn forget_overtaken(&self) {
         // A store would dirty the line once more for every session.
         if self.overtaken.load(Ordering::Relaxed) > 0 {
             self.overtaken.store(0, Ordering::Relaxed);

@@ -4,105 +4,241 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::OVERTAKEN;
 use super::event::{Cause, ProbeTimes};
-use crate::routing::excess::ExcessTracker;
-use crate::routing::failure::ProbeFailure;
+use super::measured::Measured;
+use super::schedule::Urgency;
+use crate::routing::damping::Damping;
+use crate::routing::failure::{Depth, ProbeFailure};
 use crate::routing::geo::Millis;
 use crate::routing::health::{AdminState, Health, HealthTracker, Transition};
-use crate::routing::round_trip::RoundTrip;
-use crate::routing::settled::SettledRoundTrip;
+use crate::routing::passive::{Opinion, PassiveWindow};
 use crate::routing::slot::AccessPointSlot;
 use crate::routing::snapshot::AccessPointState;
 use crate::routing::topology::HealthSettings;
 
-/// A probe is given up after three usual round trips, but no sooner than this.
-const LEAST_PROBE_TIMEOUT: Duration = Duration::from_millis(250);
-
-/// Round trips that are apart by more than this, or by three intervals, tell nothing of the time
-/// between them.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
 /// One access point, kept by its identity over reloads.
 pub(super) struct AccessPointCell {
-    pub(super) tracker: HealthTracker,
     pub(super) admin: AdminState,
     pub(super) slot: Arc<AccessPointSlot>,
+    pub(super) measured: Measured,
     /// Whether any probe of it has ended.
     pub(super) probed: bool,
     /// Its next probe goes out together with many others.
     pub(super) in_step: bool,
-    round_trip: RoundTrip,
-    excess: ExcessTracker,
-    published_excess: Millis,
-    settled: SettledRoundTrip,
-    published_settled: Option<Duration>,
+    tracker: HealthTracker,
+    damping: Damping,
+    sessions: PassiveWindow,
+    /// How deep sessions have got since the last probe began.
+    reached: Option<Depth>,
+    /// What sessions have complained of since they were last listened to.
+    complaint: Option<Cause>,
+    down_since: Option<Instant>,
+}
+
+/// A change of an access point, what showed it, and how long it is held Down.
+pub(super) struct Turn {
+    pub(super) transition: Transition,
+    pub(super) cause: Cause,
+    pub(super) held_for: Duration,
 }
 
 impl Default for AccessPointCell {
     fn default() -> Self {
         Self {
-            tracker: HealthTracker::default(),
             admin: AdminState::Ready,
             slot: Arc::default(),
+            measured: Measured::default(),
             probed: false,
             in_step: true,
-            round_trip: RoundTrip::default(),
-            excess: ExcessTracker::default(),
-            published_excess: Millis(0.0),
-            settled: SettledRoundTrip::default(),
-            published_settled: None,
+            tracker: HealthTracker::default(),
+            damping: Damping::default(),
+            sessions: PassiveWindow::default(),
+            reached: None,
+            complaint: None,
+            down_since: None,
         }
     }
 }
 
 impl AccessPointCell {
-    /// Takes what came of a probe.
-    pub(super) fn on_probed(
+    /// As probes and sessions have shown.
+    pub(super) fn health(&self) -> Health {
+        self.tracker.health()
+    }
+
+    /// It never answered, and the last probe could not even leave this edge.
+    pub(super) fn is_unreachable(&self) -> bool {
+        self.tracker.is_unreachable()
+    }
+
+    /// A probe begins: what sessions reach from now on speaks against its failure.
+    pub(super) fn on_probe_begins(&mut self) {
+        self.reached = None;
+    }
+
+    /// A probe was answered.
+    pub(super) fn on_answer(
         &mut self,
-        outcome: Result<ProbeTimes, ProbeFailure>,
+        times: ProbeTimes,
         settings: &HealthSettings,
         tie_margin: Millis,
         now: Instant,
-    ) -> (Option<Transition>, Cause) {
+    ) -> Option<Turn> {
         self.probed = true;
-        match outcome {
-            Ok(times) => {
-                let sample = times.connect;
-                match self.tracker.is_first_sign_of_life() {
-                    true => self.round_trip.restart_with(sample),
-                    false => self.round_trip.on_sample(sample),
-                }
-                let average = self.round_trip.average().unwrap_or(sample);
-                let pause = LONGEST_PAUSE.max(3 * settings.interval);
-                self.excess.on_round_trip(average, tie_margin, pause, now);
-                self.settled.on_round_trip(average, tie_margin, pause, now);
-                (self.tracker.on_probe_success(settings), Cause::ProbeAnswered)
-            }
-            Err(failure) if failure.depth().is_some() => {
-                (self.tracker.on_probe_failure(settings), Cause::ProbeFailed(failure))
-            }
-            Err(failure) => {
-                self.tracker.on_local_failure();
-                (None, Cause::ProbeFailed(failure))
-            }
+        let is_first = self.tracker.is_first_sign_of_life();
+        self.measured.on_times(times, is_first, settings, tie_margin, now);
+        self.slot.forget_overtaken();
+        self.complaint = self.complaint.filter(|cause| *cause != Cause::Overtaken);
+        let depth = times.depth();
+        if !self.sessions.suspects_below(depth, now) {
+            self.tracker.forget_suspicion();
         }
+        let held = self.damping.held_until(now).is_some();
+        let transition = self.tracker.on_probe_success(depth, settings, held);
+        self.turn(transition, Cause::ProbeAnswered, settings, now)
+    }
+
+    /// A probe failed.
+    pub(super) fn on_failure(
+        &mut self,
+        failure: ProbeFailure,
+        settings: &HealthSettings,
+        now: Instant,
+    ) -> Option<Turn> {
+        self.probed = true;
+        let Some(depth) = failure.depth() else {
+            self.tracker.on_local_failure();
+            return None;
+        };
+        if let Some(reached) = self.reached {
+            self.tracker.on_session_success(reached);
+        }
+        let transition = self.tracker.on_probe_failure(depth, settings);
+        self.turn(transition, Cause::ProbeFailed(failure), settings, now)
+    }
+
+    /// A probe failed while the edge is cut off: nothing but that it was made.
+    pub(super) fn on_failure_in_isolation(&mut self) {
+        self.probed = true;
+    }
+
+    /// Takes what sessions have seen, without judging by it yet. Returns whether they got anything
+    /// from it.
+    pub(super) fn take_seen(&mut self, now: Instant) -> bool {
+        let seen = self.slot.take_seen();
+        let reached = match (seen.answered, seen.connected) {
+            (0, 0) => None,
+            (0, _) => Some(Depth::Connect),
+            (_, _) => Some(Depth::FirstByte),
+        };
+        self.reached = self.reached.max(reached);
+        self.sessions.on_seen(&seen, now);
+        let complaint = match (seen.mute.is_empty(), seen.failed.is_empty()) {
+            (false, _) => Some(Cause::Mute),
+            (true, false) => Some(Cause::FailedConnects),
+            (true, true) if seen.overtaken >= OVERTAKEN => Some(Cause::Overtaken),
+            (true, true) => None,
+        };
+        self.complaint = self.complaint.or(complaint);
+        reached.is_some()
+    }
+
+    /// Whether sessions have complained since it was judged.
+    pub(super) fn has_complaints(&self) -> bool {
+        self.complaint.is_some()
+    }
+
+    /// Whatever sessions have complained of was not its fault.
+    pub(super) fn dismiss_complaints(&mut self) {
+        self.complaint = None;
+        self.sessions.clear();
+    }
+
+    /// Judges by what sessions complain of.
+    pub(super) fn judge(&mut self, settings: &HealthSettings, now: Instant) -> Option<Turn> {
+        let cause = self.complaint.take()?;
+        let transition = match self.sessions.opinion(now) {
+            Opinion::Failing(_) => self.tracker.condemn(),
+            Opinion::Suspect(depth) => self.tracker.suspect(depth),
+            Opinion::Well if cause == Cause::Overtaken => self.tracker.suspect(Depth::Connect),
+            Opinion::Well => None,
+        };
+        self.turn(transition, cause, settings, now)
+    }
+
+    /// The edge was cut off since `silence` began: what was concluded since says nothing.
+    pub(super) fn exonerate(
+        &mut self,
+        silence: Option<Instant>,
+        settings: &HealthSettings,
+        now: Instant,
+    ) -> Option<Turn> {
+        self.dismiss_complaints();
+        if self.down_since < silence {
+            self.tracker.restart_counters();
+            return None;
+        }
+        self.damping.forgive();
+        let transition = self.tracker.exonerate();
+        self.turn(transition, Cause::Isolated, settings, now)
+    }
+
+    /// The settings changed: what was counted under the old ones says nothing under the new ones.
+    pub(super) fn on_settings(&mut self, old: &HealthSettings, new: &HealthSettings) {
+        self.tracker.restart_counters();
+        self.in_step = true;
+        if old.probe != new.probe {
+            self.measured.on_other_probe();
+        }
+    }
+
+    fn turn(
+        &mut self,
+        transition: Option<Transition>,
+        cause: Cause,
+        settings: &HealthSettings,
+        now: Instant,
+    ) -> Option<Turn> {
+        let transition = transition?;
+        let mut held_for = Duration::ZERO;
+        match (transition.from, transition.to) {
+            (_, Health::Down) => {
+                let unseen = !matches!(cause, Cause::ProbeFailed(_));
+                held_for = self.damping.on_down(settings.hold_down, unseen, now);
+                self.down_since = Some(now);
+                self.sessions.clear();
+            }
+            (Health::Down, Health::Up) => {
+                self.damping.on_back(now);
+                self.sessions.clear();
+            }
+            (_, Health::Up | Health::Suspect | Health::Unknown) => {}
+        }
+        Some(Turn { transition, cause, held_for })
     }
 
     /// How long its next probe may take. The usual round trip cuts that short only while the access
     /// point answers: who is silent may have become slower.
     pub(super) fn probe_timeout(&self, settings: &HealthSettings) -> Duration {
-        match self.round_trip.average() {
-            Some(usual) if self.tracker.health().is_usable() => {
-                settings.timeout.min((3 * usual).max(LEAST_PROBE_TIMEOUT))
-            }
-            Some(_) | None => settings.timeout,
+        match self.health().is_usable() {
+            true => self.measured.probe_timeout(settings),
+            false => settings.timeout,
         }
     }
 
     /// The least and the most from the start of the last probe to the next: the interval and its
     /// jitter, or, after a probe made together with many others, any part of the interval.
-    pub(super) fn pause(&mut self, settings: &HealthSettings) -> Range<Duration> {
-        let interval = self.tracker.interval(settings);
+    pub(super) fn pause(
+        &mut self,
+        settings: &HealthSettings,
+        isolated: bool,
+        now: Instant,
+    ) -> Range<Duration> {
+        let interval = match isolated {
+            true => settings.fast_interval,
+            false => self.interval(settings, now),
+        };
         let jitter = f64::from(settings.jitter_percent.min(100)) / 100.0;
         match std::mem::take(&mut self.in_step) {
             true => Duration::ZERO..interval,
@@ -110,49 +246,50 @@ impl AccessPointCell {
         }
     }
 
-    /// Whether round trip or excess have moved a step away from what others see, or the round trip
-    /// has settled elsewhere.
-    pub(super) fn has_news(&self) -> bool {
-        let (excess, published) = (self.excess.excess().0, self.published_excess.0);
-        let moved = (excess - published).abs() >= (published / 10.0).max(1.0);
-        let entered_or_left = (excess > 0.0) != (published > 0.0);
-        let settled = self.settled.settled() != self.published_settled;
-        self.round_trip.has_news() || moved || entered_or_left || settled
+    fn interval(&self, settings: &HealthSettings, now: Instant) -> Duration {
+        let proved = self.health() == Health::Down && self.tracker.successes() >= settings.rise;
+        match self.damping.held_until(now) {
+            // It is back as far as probes go: no hurry until it may be.
+            Some(until) if proved => {
+                settings.interval.min((until - now).max(settings.fast_interval))
+            }
+            Some(_) | None => self.tracker.interval(settings),
+        }
     }
 
-    /// Shows others the round trip, where it has settled, and the excess, as they are.
-    pub(super) fn publish(&mut self) {
-        self.round_trip.publish();
-        self.published_excess = self.excess.excess();
-        self.published_settled = self.settled.settled();
+    /// How it stands among those that wait for a probe.
+    pub(super) fn urgency(&self) -> Urgency {
+        match self.health() {
+            Health::Suspect => Urgency::Suspect,
+            Health::Up => Urgency::InUse,
+            Health::Unknown | Health::Down if self.slot.active() > 0 => Urgency::InUse,
+            Health::Unknown if !self.probed => Urgency::New,
+            Health::Unknown | Health::Down => Urgency::Rest,
+        }
     }
 
-    /// What was published last.
-    pub(super) fn state(&self) -> AccessPointState {
+    /// What was published last, and what is true at once.
+    pub(super) fn state(&self, now: Instant) -> AccessPointState {
+        let is_down = self.health() == Health::Down;
         AccessPointState {
             admin: self.admin,
-            health: self.tracker.health(),
-            unreachable: self.tracker.is_unreachable(),
-            round_trip: self.round_trip.published(),
-            settled_round_trip: self.published_settled,
-            answer_time: None,
-            held_until: None,
+            health: self.health(),
+            unreachable: self.is_unreachable(),
+            round_trip: self.measured.round_trip(),
+            settled_round_trip: self.measured.settled(),
+            answer_time: self.measured.answer_time(),
+            held_until: self.damping.held_until(now).filter(|_| is_down),
             slot: Arc::clone(&self.slot),
         }
     }
 
-    /// The excess published last.
-    pub(super) fn published_excess(&self) -> Millis {
-        self.published_excess
-    }
-
     /// Whether sessions may go to it, as far as is known and wanted.
     pub(super) fn is_in_use(&self) -> bool {
-        self.admin == AdminState::Ready && self.tracker.health().is_usable()
+        self.admin == AdminState::Ready && self.health().is_usable()
     }
 
     /// Whether it may take the place of one that leaves: better than `Suspect`.
     pub(super) fn is_proved(&self) -> bool {
-        self.admin == AdminState::Ready && self.tracker.health() == Health::Up
+        self.admin == AdminState::Ready && self.health() == Health::Up
     }
 }

@@ -1,11 +1,45 @@
-//! What the access points of a DC make of it.
+//! What the machine knows of a DC, and what its access points make of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::cell::AccessPointCell;
+use super::hedges::{self, HedgeBudget};
+use super::measured::Measured;
 use crate::routing::geo::Millis;
 use crate::routing::health::{AdminState, Health};
-use crate::routing::snapshot::AccessPointState;
+use crate::routing::slot::DcSlot;
+use crate::routing::topology::Hedging;
+
+/// One DC, kept by its number over reloads.
+pub(super) struct DcCell {
+    pub(super) admin: AdminState,
+    pub(super) slot: Arc<DcSlot>,
+    /// What the last snapshot said.
+    pub(super) published_health: Health,
+    hedges: HedgeBudget,
+}
+
+impl Default for DcCell {
+    fn default() -> Self {
+        let slot = DcSlot::default();
+        slot.refill_hedges(hedges::LEAST, hedges::LEAST);
+        Self {
+            admin: AdminState::Ready,
+            slot: Arc::new(slot),
+            published_health: Health::Unknown,
+            hedges: HedgeBudget::default(),
+        }
+    }
+}
+
+impl DcCell {
+    /// Adds the hedges that the sessions have earned in the time that has `passed`.
+    pub(super) fn earn_hedges(&mut self, hedging: Hedging, passed: Duration) {
+        let (earned, most) = self.hedges.on_sessions(self.slot.take_began(), passed, hedging);
+        self.slot.refill_hedges(earned, most);
+    }
+}
 
 /// The access points of one DC that serve ordinary sessions.
 pub(super) struct Members<'a>(pub(super) Vec<&'a AccessPointCell>);
@@ -14,33 +48,30 @@ impl Members<'_> {
     /// What those that the operator leaves in make of the DC.
     pub(super) fn health(&self) -> Health {
         let ready = self.0.iter().filter(|cell| cell.admin == AdminState::Ready);
-        Health::of_members(ready.map(|it| (it.tracker.health(), it.tracker.is_unreachable())))
+        Health::of_members(ready.map(|it| (it.health(), it.is_unreachable())))
     }
 
     /// The least published round trip among those in use. While none is, the least that was
     /// published last: losing a DC must not re-form groups.
     pub(super) fn round_trip(&self) -> Option<Duration> {
-        self.least(|state| state.round_trip)
+        self.least(Measured::round_trip)
     }
 
     /// The same of settled round trips.
     pub(super) fn settled_round_trip(&self) -> Option<Duration> {
-        self.least(|state| state.settled_round_trip)
+        self.least(Measured::settled)
     }
 
     /// The least excess among those in use: a DC is as slow as its best way.
     pub(super) fn excess(&self) -> Millis {
         let in_use = self.0.iter().filter(|cell| cell.is_in_use());
-        let least = in_use.map(|cell| cell.published_excess()).min_by(|a, b| a.0.total_cmp(&b.0));
+        let least = in_use.map(|cell| cell.measured.excess()).min_by(|a, b| a.0.total_cmp(&b.0));
         least.unwrap_or(Millis(0.0))
     }
 
-    fn least(
-        &self,
-        round_trip: impl Fn(&AccessPointState) -> Option<Duration>,
-    ) -> Option<Duration> {
+    fn least(&self, round_trip: impl Fn(&Measured) -> Option<Duration>) -> Option<Duration> {
         let measured = self.0.iter().filter_map(|cell| {
-            let round_trip = round_trip(&cell.state())?;
+            let round_trip = round_trip(&cell.measured)?;
             Some((cell.admin != AdminState::Ready, !cell.is_in_use(), round_trip))
         });
         measured.min().map(|(.., round_trip)| round_trip)

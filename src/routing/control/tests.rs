@@ -1,5 +1,7 @@
 use proptest::prelude::*;
 
+mod evidence;
+mod isolation;
 mod retiring;
 mod round_trips;
 mod unreachable;
@@ -9,7 +11,9 @@ use crate::routing::client::{ClientAddr, ClientPrefix};
 use crate::routing::failure::{ConnectFailure, LocalFailure, ProbeFailure};
 use crate::routing::fixture::{AMSTERDAM, MIAMI, Nowhere, dc, start, three_dcs, topology};
 use crate::routing::geo::Millis;
-use crate::routing::topology::{DcSpec, TopologySpec};
+use crate::routing::health::{Health, Transition};
+use crate::routing::snapshot::DcState;
+use crate::routing::topology::{DcSpec, Probe, TopologySpec};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,6 +40,9 @@ enum Fault {
     Refuses,
     Blackhole,
     EdgeOutOfDescriptors,
+    NoRoute,
+    /// Accepts and never answers.
+    Mute,
 }
 
 impl Lab {
@@ -88,7 +95,9 @@ impl Lab {
     fn duration(&self, request: &ProbeRequest) -> Duration {
         match self.faults.get(&request.access_point) {
             None => self.round_trip_to(request).min(request.timeout),
-            Some(Fault::Refuses | Fault::EdgeOutOfDescriptors) => Duration::ZERO,
+            Some(Fault::Refuses | Fault::EdgeOutOfDescriptors | Fault::NoRoute) => Duration::ZERO,
+            Some(Fault::Mute) if request.probe == Probe::Tcp => self.round_trip_to(request),
+            Some(Fault::Mute) => request.timeout,
             Some(Fault::Blackhole) => request.timeout,
         }
     }
@@ -100,9 +109,16 @@ impl Lab {
     fn outcome(&self, request: &ProbeRequest) -> Result<ProbeTimes, ProbeFailure> {
         match self.faults.get(&request.access_point) {
             None if self.round_trip_to(request) < request.timeout => {
-                Ok(ProbeTimes::connected(self.round_trip_to(request)))
+                let connect = self.round_trip_to(request);
+                let answer = (request.probe != Probe::Tcp).then_some(connect);
+                Ok(ProbeTimes { connect, answer })
             }
             None | Some(Fault::Blackhole) => Err(ConnectFailure::Timeout.into()),
+            Some(Fault::Mute) if request.probe == Probe::Tcp => {
+                Ok(ProbeTimes::connected(self.round_trip_to(request)))
+            }
+            Some(Fault::Mute) => Err(ProbeFailure::Silent),
+            Some(Fault::NoRoute) => Err(ConnectFailure::Local(LocalFailure::NoRoute).into()),
             Some(Fault::Refuses) => Err(ConnectFailure::Refused.into()),
             Some(Fault::EdgeOutOfDescriptors) => {
                 Err(ConnectFailure::Local(LocalFailure::NoDescriptor).into())
@@ -433,7 +449,8 @@ proptest! {
             }
         }
         lab.faults.clear();
-        lab.run(15 * SECOND);
+        // As long as anybody can be held down, and a probe.
+        lab.run(305 * SECOND);
         for state in &lab.snapshot.access_points {
             prop_assert_eq!(state.health, Health::Up);
         }

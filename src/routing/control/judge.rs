@@ -1,0 +1,165 @@
+//! What probes and sessions show, and what the machine concludes from it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::cell::Turn;
+use super::{
+    Change, ControlState, Effect, HealthChange, ProbeReport, ROUND_TRIP_PAUSE, settings_of,
+};
+use crate::routing::failure::Way;
+use crate::routing::health::Health;
+use crate::routing::ids::{AccessPointId, DcId};
+use crate::routing::topology::Topology;
+
+impl ControlState {
+    pub(super) fn on_probed(
+        &mut self,
+        report: ProbeReport,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let ProbeReport { access_point: id, number, outcome } = report;
+        let Some(started) = self.schedule.finish(id, number) else { return };
+        let topology = Arc::clone(&self.effective);
+        let Some(settings) = settings_of(&topology, id) else { return };
+        match outcome.map_or_else(|failure| failure.way(), |_| Way::Open) {
+            Way::Open => self.on_life_sign(id.dc, now, effects),
+            Way::Silent => self.isolation.on_failure(site_of(&topology, id.dc)),
+            Way::Untried => {}
+        }
+        let isolated = self.isolation.is_isolated();
+        let Some(cell) = self.access_points.get_mut(&id) else { return };
+        if !cell.probed {
+            self.unprobed -= 1;
+        }
+        let was_unreachable = cell.is_unreachable();
+        let lived = cell.take_seen(now);
+        let turn = match outcome {
+            Ok(times) => {
+                let tie_margin = topology.policy().tie_margin;
+                cell.on_answer(times, settings, tie_margin, now)
+            }
+            Err(_) if isolated => {
+                cell.on_failure_in_isolation();
+                None
+            }
+            Err(failure) => cell.on_failure(failure, settings, now),
+        };
+        let (pause, urgency) = (cell.pause(settings, isolated, now), cell.urgency());
+        self.schedule.again(id, started, pause, urgency, now);
+        let reachability_changed = cell.is_unreachable() != was_unreachable;
+        let news = cell.measured.has_news();
+        self.change(id, turn, now, effects);
+        if lived {
+            self.on_life_sign(id.dc, now, effects);
+        }
+        if reachability_changed {
+            self.publish_soon(now);
+        } else if news {
+            self.publish_by(self.published_at.map_or(now, |at| (at + ROUND_TRIP_PAUSE).max(now)));
+        }
+    }
+
+    /// Takes what sessions have left in the slots and judges by it. Those that look ill are probed at
+    /// once.
+    pub(super) fn look_at_sessions(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let mut living = BTreeSet::new();
+        for (id, cell) in &mut self.access_points {
+            if cell.take_seen(now) {
+                living.insert(id.dc);
+            }
+        }
+        for dc in living {
+            self.on_life_sign(dc, now, effects);
+        }
+        let topology = Arc::clone(&self.effective);
+        let isolated = self.isolation.is_isolated();
+        let suspects = self.access_points.iter_mut().filter(|(_, cell)| cell.has_complaints());
+        let turns = suspects.filter_map(|(id, cell)| match isolated {
+            true => {
+                cell.dismiss_complaints();
+                None
+            }
+            false => Some((*id, cell.judge(settings_of(&topology, *id)?, now)?)),
+        });
+        for (id, turn) in turns.collect::<Vec<_>>() {
+            self.hasten(id, now);
+            self.change(id, Some(turn), now, effects);
+        }
+    }
+
+    /// The regular look at everything that nobody announces.
+    pub(super) fn sweep(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let passed = now - self.swept_at;
+        self.swept_at = now;
+        if let Some(hedging) = self.effective.connect().hedging {
+            for cell in self.dcs.values_mut() {
+                cell.earn_hedges(hedging, passed);
+            }
+        }
+        self.look_at_sessions(now, effects);
+    }
+
+    /// Everybody has fallen silent at once: then it is this edge, and what was concluded since the
+    /// last answer is taken back.
+    pub(super) fn look_for_isolation(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if self.isolation.next_look().is_none_or(|due| now < due) {
+            return;
+        }
+        // A session may have had an answer that nobody has announced.
+        self.look_at_sessions(now, effects);
+        let silence = self.isolation.last_answer();
+        if !self.isolation.look(now) {
+            return;
+        }
+        effects.push(Effect::Changed(Change::Isolation { isolated: true }));
+        let topology = Arc::clone(&self.effective);
+        let cells = self.access_points.iter_mut();
+        let turns = cells.filter_map(|(id, cell)| {
+            let turn = cell.exonerate(silence, settings_of(&topology, *id)?, now);
+            Some((*id, turn))
+        });
+        for (id, turn) in turns.collect::<Vec<_>>() {
+            self.hasten(id, now);
+            self.change(id, turn, now, effects);
+        }
+        self.publish_soon(now);
+    }
+
+    /// Something came back from this DC: the edge is not cut off.
+    pub(super) fn on_life_sign(&mut self, dc: DcId, now: Instant, effects: &mut Vec<Effect>) {
+        let Some(index) = self.effective.find_dc(dc) else { return };
+        if self.isolation.on_answer(&self.effective.dc(index).site, now) {
+            effects.push(Effect::Changed(Change::Isolation { isolated: false }));
+            self.publish_soon(now);
+        }
+    }
+
+    fn hasten(&mut self, id: AccessPointId, now: Instant) {
+        if let Some(cell) = self.access_points.get(&id) {
+            self.schedule.hasten(id, cell.urgency(), now);
+        }
+    }
+
+    fn change(
+        &mut self,
+        access_point: AccessPointId,
+        turn: Option<Turn>,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(Turn { transition, cause, held_for }) = turn else { return };
+        let change = HealthChange { access_point, transition, cause, held_for };
+        effects.push(Effect::Changed(Change::AccessPoint(change)));
+        if transition.to == Health::Up {
+            self.retire_finished(now);
+        }
+        self.publish_soon(now);
+    }
+}
+
+fn site_of(topology: &Topology, dc: DcId) -> &str {
+    topology.find_dc(dc).map_or("", |index| &topology.dc(index).site)
+}

@@ -1,0 +1,63 @@
+//! What the machine shows everybody else, and when.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::dc::Members;
+use super::{COALESCE, Change, ControlState, Effect};
+use crate::routing::health::Transition;
+use crate::routing::ids::DcIndex;
+use crate::routing::snapshot::{DcState, Snapshot};
+
+impl ControlState {
+    pub(super) fn publish_soon(&mut self, now: Instant) {
+        self.publish_by(self.published_at.map_or(now, |at| (at + COALESCE).max(now)));
+    }
+
+    pub(super) fn publish_by(&mut self, due: Instant) {
+        self.publish_at = Some(self.publish_at.map_or(due, |at| at.min(due)));
+    }
+
+    /// The next snapshot. What it says of DCs is news if the last one said something else.
+    pub(super) fn publish(&mut self, now: Instant, effects: &mut Vec<Effect>) -> Arc<Snapshot> {
+        for cell in self.access_points.values_mut() {
+            cell.measured.publish();
+        }
+        self.generation += 1;
+        self.published_at = Some(now);
+        self.publish_at = None;
+        let topology = Arc::clone(&self.effective);
+        let mut dcs = Vec::with_capacity(topology.dcs().len());
+        for (index, dc) in (0..).map(DcIndex).zip(topology.dcs()) {
+            let main = topology.access_points_of(index);
+            let main = main.filter(|(_, member)| member.flags.serves_main());
+            let members = Members(main.map(|(_, it)| &self.access_points[&it.id]).collect());
+            let Some(cell) = self.dcs.get_mut(&dc.id) else { continue };
+            let state = DcState {
+                admin: cell.admin,
+                health: members.health(),
+                round_trip: members.round_trip(),
+                settled_round_trip: members.settled_round_trip(),
+                excess: members.excess(),
+                slot: Arc::clone(&cell.slot),
+            };
+            let from = std::mem::replace(&mut cell.published_health, state.health);
+            if from != state.health {
+                let transition = Transition { from, to: state.health };
+                effects.push(Effect::Changed(Change::Dc { dc: dc.id, transition }));
+            }
+            dcs.push(state);
+        }
+        let access_points = topology.access_points().iter();
+        let access_points = access_points.map(|it| self.access_points[&it.id].state(now));
+        Arc::new(Snapshot {
+            generation: self.generation,
+            locate: Arc::clone(&self.locate),
+            warmed_up: self.warmed_up,
+            isolated: self.isolation.is_isolated(),
+            dcs: dcs.into(),
+            access_points: access_points.collect(),
+            topology,
+        })
+    }
+}
