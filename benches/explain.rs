@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use nearpoint::admin::view::{Basis, explain};
-use network::{ACCESS_POINTS, network, ten_rules};
+use network::{network, ten_rules};
 
 const DCS: u16 = 20;
+
+/// Access points of each DC.
+const ACCESS_POINTS: u8 = 10;
 
 /// Clients, so many that no branch is learned by heart.
 fn clients() -> Vec<IpAddr> {
@@ -21,7 +24,7 @@ fn clients() -> Vec<IpAddr> {
 }
 
 fn explanations(criterion: &mut Criterion) {
-    let snapshot = network(DCS, ten_rules(DCS));
+    let snapshot = network(DCS, ACCESS_POINTS, ten_rules(DCS));
     let clients = clients();
     let mut clients = clients.iter().cycle();
     let mut next = || *clients.next().expect("a cycle has no end");

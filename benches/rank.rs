@@ -11,7 +11,10 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use nearpoint::routing::topology::{ListenerRoute, Route};
 use nearpoint::routing::{Client, ClientAddr, DcIndex, Policy, pick_access_point, rank};
-use network::{ACCESS_POINTS, berlin, network, ten_rules};
+use network::{berlin, network, ten_rules};
+
+/// Access points of each DC.
+const ACCESS_POINTS: u8 = 10;
 
 /// Clients of Germany, so many that no branch is learned by heart.
 fn clients() -> Vec<Client> {
@@ -25,7 +28,7 @@ fn rankings(criterion: &mut Criterion) {
     let clients = clients();
     for dcs in [20, 300] {
         for (name, policy) in [("no rules", Policy::default()), ("10 rules", ten_rules(dcs))] {
-            let snapshot = network(dcs, policy);
+            let snapshot = network(dcs, ACCESS_POINTS, policy);
             let mut clients = clients.iter().cycle();
             criterion.bench_function(&format!("rank {dcs} x {ACCESS_POINTS}, {name}"), |bencher| {
                 bencher.iter(|| {
@@ -38,7 +41,7 @@ fn rankings(criterion: &mut Criterion) {
 }
 
 fn picks(criterion: &mut Criterion) {
-    let snapshot = network(20, Policy::default());
+    let snapshot = network(20, ACCESS_POINTS, Policy::default());
     let clients = clients();
     let mut clients = clients.iter().cycle();
     criterion.bench_function(&format!("pick 1 of {ACCESS_POINTS} access points"), |bencher| {

@@ -15,9 +15,6 @@ use nearpoint::routing::{
     Place, Policy, Snapshot, Topology, country,
 };
 
-/// Access points of each DC.
-pub(crate) const ACCESS_POINTS: u8 = 10;
-
 /// Locates everybody in Berlin.
 struct Germany;
 
@@ -37,7 +34,7 @@ pub(crate) fn berlin() -> Location {
 }
 
 /// A network in which all is well, its DCs at the centres of countries.
-pub(crate) fn network(dcs: u16, policy: Policy) -> Snapshot {
+pub(crate) fn network(dcs: u16, access_points: u8, policy: Policy) -> Snapshot {
     let places = country::all().iter().cycle();
     let dcs = (1..=dcs).zip(places.step_by(7)).map(|(id, place)| DcSpec {
         id: DcId(id),
@@ -47,7 +44,7 @@ pub(crate) fn network(dcs: u16, policy: Policy) -> Snapshot {
         weight: 100,
         max_connecting: 512,
         health: HealthSettings::default(),
-        access_points: (1..=ACCESS_POINTS).map(|n| access_point(id, n)).collect(),
+        access_points: (1..=access_points).map(|n| access_point(id, n)).collect(),
     });
     let topology = Topology::new(TopologySpec {
         revision: Revision([0; 8]),

@@ -32,7 +32,7 @@ impl ControlState {
             let main = topology.access_points_of(index);
             let main = main.filter(|(_, member)| member.flags.serves_main());
             let members = Members(main.map(|(_, it)| &self.access_points[&it.id]).collect());
-            let Some(cell) = self.dcs.get_mut(&dc.id) else { continue };
+            let cell = self.dcs.entry(dc.id).or_default();
             let state = DcState {
                 admin: cell.admin,
                 health: members.health(),
