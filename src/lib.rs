@@ -45,6 +45,7 @@
 //! | 1 | [`net`] | sockets and pipes as Linux has them | nothing |
 //! | 1 | [`metrics`] | all that Prometheus reads | `routing` |
 //! | 1 | [`memory`] | the DC that each client was given, over restarts too | `routing` |
+//! | 1 | [`events`] | the last state changes and their causes | `routing` |
 //! | 1 | [`drain`], [`signal`], [`sessions`] | small things that many need to know | nothing |
 //! | 1 | [`telemetry`] | logs | how `config` wants them |
 //! | 2 | [`geoip`], [`probe`], [`control`] | clients to places; live checks; the writer of snapshots | layers 0 and 1, not each other |
@@ -164,6 +165,7 @@ pub mod config;
 pub mod control;
 pub mod demo;
 pub mod drain;
+pub mod events;
 pub mod forward;
 pub mod geoip;
 pub mod memory;

@@ -13,6 +13,7 @@ impl Metrics {
     pub fn observe(&self, snapshot: &Snapshot, now: Instant) {
         let topology = &snapshot.topology;
         self.config_generation.set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
+        self.edge_isolated.set(i64::from(snapshot.isolated));
         for (dc, state) in topology.dcs().iter().zip(&snapshot.dcs) {
             let up = i64::from(state.health == Health::Up);
             self.dc_up.with_label_values(&[&dc.id.to_string()]).set(up);
