@@ -29,6 +29,7 @@
 //! | candidate, exclusion | a DC of the ranking that may be dialled; why another may not |
 //! | attempt | one dial for a session |
 //! | topology | what configuration says there is |
+//! | event | a state change as people are told of it, with its time and cause |
 //! | snapshot | topology, health and admin state at one moment; immutable |
 //! | generation, revision | the number of a snapshot; the hash of the `dc_options` it was made of |
 //! | drain | no new sessions, those that are open may end |
@@ -87,7 +88,8 @@
 //! [`control`] is the only writer of the snapshot. It runs a pure machine,
 //! [`routing::control::ControlState::on_event`], which takes events and the time and gives back
 //! effects: probe this one, publish this snapshot, tell people of that change. The driver around it
-//! ([`control::run`]) carries effects out and waits for none of them.
+//! ([`control::run`]) carries effects out and waits for none of them. Changes go into a bounded ring
+//! ([`events::EventLog`]), where the admin API finds them with their causes, and into the log.
 //!
 //! Its inputs are kept apart, so that none starves another. Commands ([`control::CommandSender`])
 //! wait in a short queue and are answered once their snapshot is published. Reports of probes are at
@@ -156,7 +158,8 @@
 //! whole daemon is started by the service manager.
 //!
 //! **Invariant: what can grow is bounded.** Sessions, descriptors, connects in flight, kept bytes,
-//! pipes, probes, series of metrics, files that are read, requests that are served.
+//! pipes, probes, series of metrics, files that are read, requests that are served and those that
+//! wait, events that are kept, lines of the log about one access point.
 
 pub mod admin;
 pub mod app;

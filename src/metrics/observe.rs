@@ -66,6 +66,21 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::fixture::{all_up, three_dcs};
+
+    #[test]
+    fn an_edge_that_is_cut_off_shows_it_and_its_dcs_as_they_were() {
+        let metrics = Metrics::new("edge-1");
+        let mut snapshot = all_up(three_dcs());
+        for isolated in [true, false] {
+            snapshot.isolated = isolated;
+            metrics.observe(&snapshot, Instant::now());
+            let text = metrics.render();
+            let gauge = format!("nearpoint_edge_isolated {}\n", u8::from(isolated));
+            assert!(text.contains(&gauge), "{text}");
+            assert!(text.contains("nearpoint_dc_up{dc=\"2\"} 1\n"), "{text}");
+        }
+    }
 
     #[test]
     fn a_listener_that_remembers_nobody_any_more_has_no_gauge() {

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_has_the_time_and_what_happened_and_colours_for_people_only() {
+    fn a_line_has_the_time_and_what_happened_and_a_colour_for_people() {
         let event = EventView {
             id: 7,
             at: "2026-11-01T12:00:00.250Z".into(),
@@ -47,6 +47,7 @@ mod tests {
         };
         let line = "2026-11-01T12:00:00.250Z  DC 2 ams is out of use: no access point up";
         assert_eq!(render(&event, Look::Plain), line);
-        assert_ne!(render(&event, Look::Terminal), line);
+        assert_eq!(colour(&event), Some(Color::Red));
+        assert_eq!(colour(&EventView { to: "ready".into(), ..event }), None);
     }
 }
