@@ -107,8 +107,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::routing::control::Cause;
+    use crate::routing::health::Transition;
     use crate::routing::topology::{ConnectLimits, DcSpec, HealthSettings, Revision, TopologySpec};
-    use crate::routing::{AdminState, Policy};
+    use crate::routing::{AccessPointId, AdminState, Health, Policy};
 
     fn topology(dcs: &[(u16, &str)]) -> Arc<Topology> {
         let dc = |(id, name): &(u16, &str)| DcSpec {
@@ -145,5 +147,25 @@ mod tests {
         let page = events.since(0, 10, |_| true);
         let names: Vec<_> = page.records.iter().map(|it| it.dc_name.as_deref()).collect();
         assert_eq!(names, [Some("miami"), Some("ams"), Some("sin"), None]);
+    }
+
+    #[test]
+    fn the_log_is_spared_what_keeps_changing_and_events_have_all_of_it() {
+        let events = Arc::new(EventLog::new(SystemTime::UNIX_EPOCH));
+        let mut journal = Journal::new(Arc::clone(&events), &topology(&[(2, "ams")]));
+        let start = Instant::now();
+        let address = "10.0.2.1:443".parse().expect("an address");
+        let change = Change::AccessPoint(HealthChange {
+            access_point: AccessPointId { dc: DcId(2), address },
+            transition: Transition { from: Health::Up, to: Health::Down },
+            cause: Cause::Overtaken,
+            held_for: Duration::ZERO,
+        });
+        (0..30).for_each(|_| journal.on_change(change, start, SystemTime::UNIX_EPOCH));
+        assert_eq!(events.since(0, 100, |_| true).records.len(), 30);
+        let due = journal.next_deadline().expect("something is left to be told");
+        assert!(due > start);
+        journal.on_time(due);
+        assert_eq!(journal.next_deadline(), None);
     }
 }
