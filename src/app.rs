@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -15,10 +16,11 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::admin::{self, AdminContext, Facts, ScrapeContext};
+use crate::admin::{self, AdminContext, EventsApi, Facts, ScrapeContext};
 use crate::config::{Bind, Config, ConfigError, Shutdown, Workers};
-use crate::control::{self, Control, SnapshotReader};
+use crate::control::{self, Audience, Control, SnapshotReader};
 use crate::drain::{self, DrainTrigger, DrainWatch};
+use crate::events::EventLog;
 use crate::forward::{Context, DataPlane, OpenError};
 use crate::memory::{self, StateDirError, StickyMemory};
 use crate::metrics::Metrics;
@@ -131,7 +133,7 @@ impl App {
         let (drain, draining) = drain::channel();
         let (reader, commands) = (control.reader.clone(), control.commands.clone());
         let beats = plane.liveness();
-        let admin = parts.admin_context(config, &reader, &draining, beats);
+        let admin = Arc::new(parts.admin_context(config, &reader, &draining, beats));
         let scrape = parts.scrape_context(&reader);
         let admin_door = SideDoor::bind(config.admin.bind).await?;
         let scrape_door = SideDoor::bind(config.metrics.bind).await?;
@@ -139,11 +141,16 @@ impl App {
             admin: admin_door.as_ref().map(|door| door.address),
             scrape: scrape_door.as_ref().map(|door| door.address),
             tasks: [
-                admin_door.map(|door| door.serve(move |it| admin.respond(it))),
-                scrape_door.map(|door| door.serve(move |it| scrape.respond(it))),
+                admin_door.map(|door| {
+                    door.serve(move |request| {
+                        let admin = Arc::clone(&admin);
+                        async move { admin.respond(&request).await }
+                    })
+                }),
+                scrape_door.map(|door| door.serve(move |request| ready(scrape.respond(&request)))),
             ],
         };
-        start_control(control, &parts.metrics);
+        parts.start_control(control);
         reader.wait_for(|snapshot| snapshot.warmed_up).await;
         plane.apply(prepared);
         let listeners = plane.addresses();
@@ -210,6 +217,7 @@ struct Parts {
     facts: Arc<Facts>,
     sessions: Arc<Sessions>,
     memory: Arc<StickyMemory>,
+    events: Arc<EventLog>,
     workers: usize,
 }
 
@@ -224,6 +232,7 @@ impl Parts {
             facts: Arc::new(Facts::new(&config.edge.name, workers, Instant::now())),
             sessions: Arc::default(),
             memory,
+            events: Arc::new(EventLog::new(SystemTime::now())),
             workers,
         }
     }
@@ -264,8 +273,17 @@ impl Parts {
             facts: Arc::clone(&self.facts),
             allowed_hosts: config.admin.allowed_hosts.iter().map(ToString::to_string).collect(),
             draining: draining.clone(),
+            events: EventsApi::new(Arc::clone(&self.events)),
             beat_ages: Arc::new(move || beats.silence()),
         }
+    }
+
+    fn start_control(&self, control: Control) {
+        let (requests, asked) = mpsc::unbounded_channel();
+        let (reports, reported) = mpsc::unbounded_channel();
+        let (events, metrics) = (Arc::clone(&self.events), Arc::clone(&self.metrics));
+        tokio::spawn(probe::run(asked, reports, Arc::clone(&metrics)));
+        tokio::spawn(control::run(control, requests, reported, Audience { events, metrics }));
     }
 
     fn scrape_context(&self, reader: &SnapshotReader) -> ScrapeContext {
@@ -300,19 +318,13 @@ impl SideDoor {
         Ok(Some(Self { listener, address }))
     }
 
-    fn serve<S>(self, service: S) -> JoinHandle<()>
+    fn serve<S, A>(self, service: S) -> JoinHandle<()>
     where
-        S: Fn(&hyper::Request<()>) -> admin::Reply + Send + Sync + 'static,
+        S: Fn(hyper::Request<()>) -> A + Send + Sync + 'static,
+        A: Future<Output = admin::Reply> + Send + 'static,
     {
         tokio::spawn(admin::serve(self.listener, service, std::future::pending()))
     }
-}
-
-fn start_control(control: Control, metrics: &Arc<Metrics>) {
-    let (requests, asked) = mpsc::unbounded_channel();
-    let (reports, reported) = mpsc::unbounded_channel();
-    tokio::spawn(probe::run(asked, reports, Arc::clone(metrics)));
-    tokio::spawn(control::run(control, requests, reported));
 }
 
 async fn observe(reader: SnapshotReader, metrics: Arc<Metrics>) {

@@ -29,6 +29,7 @@
 //! | candidate, exclusion | a DC of the ranking that may be dialled; why another may not |
 //! | attempt | one dial for a session |
 //! | topology | what configuration says there is |
+//! | event | a state change as people are told of it, with its time and cause |
 //! | snapshot | topology, health and admin state at one moment; immutable |
 //! | generation, revision | the number of a snapshot; the hash of the `dc_options` it was made of |
 //! | drain | no new sessions, those that are open may end |
@@ -45,6 +46,7 @@
 //! | 1 | [`net`] | sockets and pipes as Linux has them | nothing |
 //! | 1 | [`metrics`] | all that Prometheus reads | `routing` |
 //! | 1 | [`memory`] | the DC that each client was given, over restarts too | `routing` |
+//! | 1 | [`events`] | the last state changes and their causes | `routing` |
 //! | 1 | [`drain`], [`signal`], [`sessions`] | small things that many need to know | nothing |
 //! | 1 | [`telemetry`] | logs | how `config` wants them |
 //! | 2 | [`geoip`], [`probe`], [`control`] | clients to places; live checks; the writer of snapshots | layers 0 and 1, not each other |
@@ -86,7 +88,8 @@
 //! [`control`] is the only writer of the snapshot. It runs a pure machine,
 //! [`routing::control::ControlState::on_event`], which takes events and the time and gives back
 //! effects: probe this one, publish this snapshot, tell people of that change. The driver around it
-//! ([`control::run`]) carries effects out and waits for none of them.
+//! ([`control::run`]) carries effects out and waits for none of them. Changes go into a bounded ring
+//! ([`events::EventLog`]), where the admin API finds them with their causes, and into the log.
 //!
 //! Its inputs are kept apart, so that none starves another. Commands ([`control::CommandSender`])
 //! wait in a short queue and are answered once their snapshot is published. Reports of probes are at
@@ -155,7 +158,8 @@
 //! whole daemon is started by the service manager.
 //!
 //! **Invariant: what can grow is bounded.** Sessions, descriptors, connects in flight, kept bytes,
-//! pipes, probes, series of metrics, files that are read, requests that are served.
+//! pipes, probes, series of metrics, files that are read, requests that are served and those that
+//! wait, events that are kept, lines of the log about one access point.
 
 pub mod admin;
 pub mod app;
@@ -164,6 +168,7 @@ pub mod config;
 pub mod control;
 pub mod demo;
 pub mod drain;
+pub mod events;
 pub mod forward;
 pub mod geoip;
 pub mod memory;

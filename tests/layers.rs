@@ -32,6 +32,7 @@ const LAYERS: &[(&str, MayUse)] = &[
     ("net", Only(&[])),
     ("metrics", Only(&["routing"])),
     ("memory", Only(&["routing"])),
+    ("events", Only(&["routing"])),
     ("drain", Only(&[])),
     ("signal", Only(&[])),
     ("sessions", Only(&[])),
@@ -53,8 +54,18 @@ const LAYERS: &[(&str, MayUse)] = &[
     ("demo", Everything),
 ];
 
-const LAYERS_0_AND_1: &[&str] =
-    &["routing", "config", "net", "metrics", "memory", "telemetry", "drain", "signal", "sessions"];
+const LAYERS_0_AND_1: &[&str] = &[
+    "routing",
+    "config",
+    "net",
+    "metrics",
+    "memory",
+    "events",
+    "telemetry",
+    "drain",
+    "signal",
+    "sessions",
+];
 
 const LAYERS_0_AND_1_AND_HANDLES: &[&str] = &[
     "routing",
@@ -62,6 +73,7 @@ const LAYERS_0_AND_1_AND_HANDLES: &[&str] = &[
     "net",
     "metrics",
     "memory",
+    "events",
     "telemetry",
     "drain",
     "signal",

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use hyper::{Method, Request, StatusCode};
 
+use super::events::{self, EventsApi, EventsError};
 use super::facts::{ConfigurationFact, Facts};
 use super::host::{self, HostError};
 use super::query::{Query, QueryError};
@@ -41,14 +42,16 @@ pub struct AdminContext {
     pub allowed_hosts: Vec<String>,
     /// Knows whether the daemon drains.
     pub draining: DrainWatch,
+    /// What happened.
+    pub events: EventsApi,
     /// Heartbeats of the data plane.
     pub beat_ages: Arc<BeatAges>,
 }
 
 impl AdminContext {
-    /// Answers one request: the Host header is checked first, then path, method and query.
-    #[must_use]
-    pub fn respond(&self, request: &Request<()>) -> Reply {
+    /// Answers one request: the Host header is checked first, then path, method and query. At once,
+    /// but for one that waits for events, up to a minute.
+    pub async fn respond(&self, request: &Request<()>) -> Reply {
         match host::check(request, &self.allowed_hosts) {
             Ok(()) => {}
             Err(refused @ HostError::Foreign(_)) => {
@@ -64,19 +67,21 @@ impl AdminContext {
         if ![Method::GET, Method::HEAD].contains(request.method()) {
             return reply::method_not_allowed();
         }
-        let answered = Query::parse(request.uri().query(), route.parameters())
-            .map_err(BadRequest::Query)
-            .and_then(|query| self.answer(route, &query, &self.reader.load()));
+        let answered = match Query::parse(request.uri().query(), route.parameters()) {
+            Ok(query) => self.answer(route, &query, self.reader.load_full()).await,
+            Err(error) => Err(BadRequest::Query(error)),
+        };
         answered.unwrap_or_else(|bad| reply::error(StatusCode::BAD_REQUEST, bad.to_string()))
     }
 
     /// All of an answer is of one snapshot: another may be published while it is made.
-    fn answer(
+    async fn answer(
         &self,
         route: ApiRoute,
         query: &Query<'_>,
-        snapshot: &Snapshot,
+        snapshot: Arc<Snapshot>,
     ) -> Result<Reply, BadRequest> {
+        let snapshot = &*snapshot;
         Ok(match route {
             ApiRoute::Live => self.live(),
             ApiRoute::Ready => self.ready(snapshot),
@@ -85,6 +90,7 @@ impl AdminContext {
                 let now = (Instant::now(), SystemTime::now());
                 let mut view = StatusView::new(snapshot, &self.facts, reasons, now);
                 view.set_remembered(&self.memory.clients());
+                view.set_isolated_since(self.events.log().isolated_since());
                 reply::json(StatusCode::OK, &view)
             }
             ApiRoute::Configuration => match self.facts.changing().configuration {
@@ -93,7 +99,10 @@ impl AdminContext {
                 }
                 None => reply::error(StatusCode::SERVICE_UNAVAILABLE, "the daemon is starting"),
             },
-            ApiRoute::Dcs => reply::json(StatusCode::OK, &DcsView::new(snapshot, &self.metrics)),
+            ApiRoute::Dcs => {
+                let view = DcsView::new(snapshot, &self.metrics, Instant::now());
+                reply::json(StatusCode::OK, &view)
+            }
             ApiRoute::Explain => {
                 let ip = query.value("ip").ok_or(BadRequest::NoAddress)?;
                 let ip: IpAddr = ip.parse().map_err(|_| BadRequest::Address(ip.to_owned()))?;
@@ -101,6 +110,13 @@ impl AdminContext {
                 let basis = Basis::Live { memory: &self.memory, now: SystemTime::now().into() };
                 reply::json(StatusCode::OK, &explain(snapshot, listener, ip, basis)?)
             }
+            ApiRoute::Events => match self.events.answer(query).await {
+                Ok(view) => reply::json(StatusCode::OK, &view),
+                Err(busy @ EventsError::Busy) => {
+                    reply::error(StatusCode::SERVICE_UNAVAILABLE, busy.to_string())
+                }
+                Err(value @ EventsError::Value(..)) => return Err(BadRequest::Events(value)),
+            },
         })
     }
 
@@ -121,7 +137,8 @@ impl AdminContext {
     }
 
     fn not_ready(&self, snapshot: &Snapshot) -> Vec<String> {
-        readiness::reasons(snapshot, self.draining.is_draining())
+        let isolated_since = self.events.log().isolated_since();
+        readiness::reasons(snapshot, self.draining.is_draining(), isolated_since)
     }
 }
 
@@ -134,11 +151,19 @@ enum ApiRoute {
     Configuration,
     Dcs,
     Explain,
+    Events,
 }
 
 impl ApiRoute {
-    const ALL: [Self; 6] =
-        [Self::Live, Self::Ready, Self::Status, Self::Configuration, Self::Dcs, Self::Explain];
+    const ALL: [Self; 7] = [
+        Self::Live,
+        Self::Ready,
+        Self::Status,
+        Self::Configuration,
+        Self::Dcs,
+        Self::Explain,
+        Self::Events,
+    ];
 
     fn find(path: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|route| route.path() == path)
@@ -152,6 +177,7 @@ impl ApiRoute {
             Self::Configuration => "/v1/configuration",
             Self::Dcs => "/v1/dcs",
             Self::Explain => "/v1/explain",
+            Self::Events => "/v1/events",
         }
     }
 
@@ -159,6 +185,7 @@ impl ApiRoute {
         match self {
             Self::Live | Self::Ready | Self::Status | Self::Configuration | Self::Dcs => &[],
             Self::Explain => &["ip", "listener"],
+            Self::Events => events::PARAMETERS,
         }
     }
 }
@@ -170,6 +197,7 @@ enum BadRequest {
     NoAddress,
     Address(String),
     Explain(ExplainError),
+    Events(EventsError),
 }
 
 impl From<ExplainError> for BadRequest {
@@ -185,6 +213,7 @@ impl fmt::Display for BadRequest {
             Self::NoAddress => f.write_str("ip is missing: /v1/explain?ip=203.0.113.7"),
             Self::Address(text) => write!(f, "ip: {text:?} is no IPv4 or IPv6 address"),
             Self::Explain(error) => error.fmt(f),
+            Self::Events(error) => error.fmt(f),
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
 
-use crate::control::{self, CommandSender, Control, SnapshotReader};
+use crate::control::{self, Audience, CommandSender, Control, SnapshotReader};
+use crate::events::EventLog;
+use crate::metrics::Metrics;
 use crate::routing::control::{ProbeReport, ProbeRequest, ProbeTimes};
 use crate::routing::topology::{
     AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, Revision, Route,
@@ -142,26 +144,37 @@ fn dc(id: u16, name: &str, place: (f64, f64)) -> DcSpec {
     }
 }
 
+fn no_events() -> Arc<EventLog> {
+    Arc::new(EventLog::new(SystemTime::UNIX_EPOCH))
+}
+
 /// Control over the three DCs, with probes that are all answered in 12 ms.
 pub(crate) struct Live {
     pub(crate) reader: SnapshotReader,
     pub(crate) commands: CommandSender,
+    pub(crate) events: Arc<EventLog>,
 }
 
 impl Live {
     /// Control that has not probed anything, and never will.
     pub(crate) fn cold() -> Self {
         let control = Control::new(Arc::new(Topology::new(three_dcs())), Arc::new(Germany));
-        Self { reader: control.reader, commands: control.commands }
+        Self { reader: control.reader, commands: control.commands, events: no_events() }
     }
 
     /// Control that has found everything Up.
     pub(crate) async fn warm() -> Self {
         let control = Control::new(Arc::new(Topology::new(three_dcs())), Arc::new(Germany));
-        let live = Self { reader: control.reader.clone(), commands: control.commands.clone() };
+        let live = Self {
+            reader: control.reader.clone(),
+            commands: control.commands.clone(),
+            events: no_events(),
+        };
+        let metrics = Arc::new(Metrics::new("edge-1"));
+        let audience = Audience { events: Arc::clone(&live.events), metrics };
         let (requests, mut asked) = mpsc::unbounded_channel::<ProbeRequest>();
         let (answers, reports) = mpsc::unbounded_channel();
-        tokio::spawn(control::run(control, requests, reports));
+        tokio::spawn(control::run(control, requests, reports, audience));
         tokio::spawn(async move {
             while let Some(request) = asked.recv().await {
                 let _ = answers.send(ProbeReport {

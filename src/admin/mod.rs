@@ -5,6 +5,7 @@
 //! only: nothing here changes how a client is routed, and nothing here runs on a data-plane thread.
 
 pub mod api;
+pub mod events;
 pub mod facts;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -17,6 +18,7 @@ pub mod server;
 pub mod view;
 
 pub use api::AdminContext;
+pub use events::EventsApi;
 pub use facts::Facts;
 pub use reply::Reply;
 pub use scrape::ScrapeContext;

@@ -1,11 +1,20 @@
 //! Whether this edge should be given clients. A DC outage alone must not withdraw it: it counts
 //! what can be ranked after fail-open. Nor must policy: whom it refuses here it refuses everywhere.
 
+use std::time::SystemTime;
+
+use humantime::format_rfc3339_seconds;
+
 use super::view::exclusions;
 use crate::routing::{Exclusion, Ranking, Snapshot, rank_anybody};
 
 /// Why this edge should get no clients, in sentences for people; empty when it should.
-pub(super) fn reasons(snapshot: &Snapshot, draining: bool) -> Vec<String> {
+/// `isolated_since` is when a cut-off edge was cut off, if that is known.
+pub(super) fn reasons(
+    snapshot: &Snapshot,
+    draining: bool,
+    isolated_since: Option<SystemTime>,
+) -> Vec<String> {
     let mut reasons = Vec::new();
     if draining {
         reasons.push("draining: the daemon is about to end".to_owned());
@@ -13,6 +22,13 @@ pub(super) fn reasons(snapshot: &Snapshot, draining: bool) -> Vec<String> {
     if !snapshot.warmed_up {
         reasons.push("warming up: the first probe round is not over".to_owned());
         return reasons;
+    }
+    if snapshot.isolated {
+        let since = isolated_since.map(|at| format!(" since {}", format_rfc3339_seconds(at)));
+        let since = since.unwrap_or_default();
+        reasons.push(format!(
+            "isolated: this edge is cut off from every site{since}; health stays as it was"
+        ));
     }
     let rankings: Vec<(&str, Ranking)> = snapshot
         .topology
@@ -39,10 +55,14 @@ fn is_usable(ranking: &Ranking) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Snapshot, SystemTime};
     use crate::admin::fixture::{all_up, set_admin, set_health, three_dcs};
     use crate::routing::policy::Admission;
     use crate::routing::{AdminState, Health};
+
+    fn reasons(snapshot: &Snapshot, draining: bool) -> Vec<String> {
+        super::reasons(snapshot, draining, Some(SystemTime::UNIX_EPOCH))
+    }
 
     #[test]
     fn a_warm_edge_with_something_to_rank_is_ready() {
@@ -55,6 +75,17 @@ mod tests {
         snapshot.warmed_up = false;
         assert_eq!(reasons(&snapshot, true).len(), 2);
         assert_eq!(reasons(&snapshot, false).len(), 1);
+    }
+
+    #[test]
+    fn an_edge_that_is_cut_off_is_withdrawn_though_its_dcs_seem_well() {
+        let mut snapshot = all_up(three_dcs());
+        snapshot.isolated = true;
+        assert_eq!(
+            reasons(&snapshot, false),
+            ["isolated: this edge is cut off from every site since 1970-01-01T00:00:00Z; health \
+             stays as it was"]
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::reply::Reply;
@@ -30,7 +30,7 @@ struct Bounds {
     /// A connection is closed after its current reply once it is this old: a client that reads
     /// slowly must not hold its place for ever.
     lifetime: Duration,
-    /// For the current reply, when a connection has to end.
+    /// For the current reply, once it is there, when a connection has to end.
     grace: Duration,
 }
 
@@ -48,21 +48,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const HEAD_BYTES: usize = 16 * 1024;
 
 /// Answers the requests that arrive on `listener` until `shutdown` is ready; replies under way then
-/// have 5 seconds. Failed accepts pause and continue.
-pub async fn serve<S>(listener: TcpListener, service: S, shutdown: impl Future<Output = ()>)
+/// have 5 seconds. Failed accepts pause and continue. A `service` may take its time, which is in its
+/// hands alone: it keeps a place until it has answered, or its client has left.
+pub async fn serve<S, A>(listener: TcpListener, service: S, shutdown: impl Future<Output = ()>)
 where
-    S: Fn(&Request<()>) -> Reply + Send + Sync + 'static,
+    S: Fn(Request<()>) -> A + Send + Sync + 'static,
+    A: Future<Output = Reply> + Send + 'static,
 {
     serve_within(BOUNDS, listener, service, shutdown).await;
 }
 
-async fn serve_within<S>(
+async fn serve_within<S, A>(
     bounds: Bounds,
     listener: TcpListener,
     service: S,
     shutdown: impl Future<Output = ()>,
 ) where
-    S: Fn(&Request<()>) -> Reply + Send + Sync + 'static,
+    S: Fn(Request<()>) -> A + Send + Sync + 'static,
+    A: Future<Output = Reply> + Send + 'static,
 {
     let service = Arc::new(service);
     let (stop, stopped) = watch::channel(());
@@ -93,19 +96,27 @@ async fn serve_within<S>(
     while connections.join_next().await.is_some() {}
 }
 
-/// Serves one connection; ends after the current reply when `stopped` closes.
-async fn converse<S>(
+/// Serves one connection; ends after the current reply when `stopped` closes, or when it is old.
+async fn converse<S, A>(
     bounds: Bounds,
     stream: TcpStream,
     service: Arc<S>,
     mut stopped: watch::Receiver<()>,
 ) where
-    S: Fn(&Request<()>) -> Reply + Send + Sync + 'static,
+    S: Fn(Request<()>) -> A + Send + Sync + 'static,
+    A: Future<Output = Reply> + Send + 'static,
 {
+    let (answering, mut answered) = watch::channel(false);
     let service = service_fn(move |request: Request<Incoming>| {
         let (head, _unread) = request.into_parts();
-        let reply = service(&Request::from_parts(head, ()));
-        async { Ok::<_, Infallible>(reply) }
+        let reply = service(Request::from_parts(head, ()));
+        let answering = answering.clone();
+        async move {
+            answering.send_replace(true);
+            let reply = reply.await;
+            answering.send_replace(false);
+            Ok::<_, Infallible>(reply)
+        }
     });
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -113,14 +124,22 @@ async fn converse<S>(
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let mut http = pin!(http);
-    tokio::select! {
+    let too_old = tokio::select! {
         ended = http.as_mut() => return log_end(ended),
-        _ = stopped.changed() => {}
-        () = sleep(bounds.lifetime) => {}
-    }
+        _ = stopped.changed() => false,
+        () = sleep(bounds.lifetime) => true,
+    };
     http.as_mut().graceful_shutdown();
-    if let Ok(ended) = timeout(bounds.grace, http).await {
-        log_end(ended);
+    let patience = async {
+        if too_old {
+            // The connection is alive, and with it the sender.
+            let _ = answered.wait_for(|answering| !answering).await;
+        }
+        sleep(bounds.grace).await;
+    };
+    tokio::select! {
+        ended = http => log_end(ended),
+        () = patience => {}
     }
 }
 

@@ -22,8 +22,17 @@ Examples:
                                               and what a reload would change
   nearpoint run nearpoint.yaml                the daemon; SIGHUP reloads, SIGTERM drains
   nearpoint status                            what the daemon here does now
+  nearpoint events --since 10m                what happened here, and why
   nearpoint explain 203.0.113.7               where this client would go, and why
   nearpoint geoip 203.0.113.7                 what is known of this address";
+
+const AFTER_EVENTS: &str = "\
+Examples:
+  nearpoint events --since 10m                what happened in the last ten minutes
+  nearpoint events --dc 2                     all that is known of DC 2
+  nearpoint events --follow --since 0s        what happens from now on
+  nearpoint events --json | jq -r 'select(.to == \"down\") | .says'
+                                              what went down";
 
 /// A layer-4 edge router that sends each client to the closest healthy data centre.
 #[derive(Debug, Parser)]
@@ -62,6 +71,12 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Show what the running daemon does now.
     Status(StatusArgs),
+    /// Tell what happened to access points, DCs and this edge, and why.
+    ///
+    /// One line each, oldest first, with its time in UTC. The daemon keeps its last 4096 changes of
+    /// state in memory: what happened before it was started, or before those, only its log knows.
+    #[command(after_help = AFTER_EVENTS)]
+    Events(EventsArgs),
     /// Say what is known of addresses: country, coordinates, autonomous system, and who says so.
     ///
     /// Looks into databases, asks no daemon: those of --config, or the files that are named, or the
@@ -152,6 +167,26 @@ pub struct StatusArgs {
     #[command(flatten)]
     pub daemon: DaemonArgs,
     /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `events`.
+#[derive(Debug, Args)]
+pub struct EventsArgs {
+    /// Go on with what happens, until Ctrl-C; restarts of the daemon are outlived.
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Leave out what happened longer ago than this.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub since: Option<Duration>,
+    /// Only what is about this DC and its access points.
+    #[arg(long, value_name = "DC", value_parser = clap::value_parser!(u16).range(1..))]
+    pub dc: Option<u16>,
+    /// The daemon that is asked.
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
+    /// Print JSON: one line for each event, written at once.
     #[arg(long)]
     pub json: bool,
 }
@@ -255,6 +290,18 @@ mod tests {
             "nearpoint geoip ::1 --config x.yaml --asn-database a.mmdb",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn events_takes_a_time_with_its_unit_and_the_number_of_a_dc() {
+        let Ok(Command::Events(args)) = parse("nearpoint events --follow --since 10m --dc 2")
+        else {
+            panic!("10m is a time, and 2 may be a DC");
+        };
+        assert_eq!((args.since, args.dc), (Some(Duration::from_secs(600)), Some(2)));
+        for bad in ["--since 10", "--dc 0", "--dc ams", "ams"] {
+            assert!(parse(&format!("nearpoint events {bad}")).is_err(), "{bad}");
         }
     }
 

@@ -118,6 +118,17 @@ impl fmt::Display for FetchError {
     }
 }
 
+impl FetchError {
+    /// Whether the same request may do better a while later: nobody is there, or nobody has time.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Connect(..) | Self::Timeout(_) | Self::Http(..) => true,
+            Self::Refused(status, _) => status.is_server_error(),
+            Self::Request(_) | Self::TooLarge(_) | Self::Unexpected(..) => false,
+        }
+    }
+}
+
 impl std::error::Error for FetchError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -145,6 +156,8 @@ pub(super) async fn fetch<T: DeserializeOwned>(
 pub(super) struct Conversation {
     url: AdminUrl,
     connection: Option<Connection>,
+    /// For a whole answer.
+    patience: Duration,
 }
 
 struct Connection {
@@ -155,7 +168,12 @@ struct Connection {
 impl Conversation {
     /// Connects at the first request.
     pub(super) fn new(url: AdminUrl) -> Self {
-        Self { url, connection: None }
+        Self { url, connection: None, patience: ANSWER }
+    }
+
+    /// The same, with requests that the daemon may answer so much later.
+    pub(super) fn waiting(url: AdminUrl, wait: Duration) -> Self {
+        Self { patience: ANSWER + wait, ..Self::new(url) }
     }
 
     /// Gets a view. `target` is a path with its query, encoded.
@@ -204,7 +222,8 @@ impl Conversation {
         mut connection: Connection,
         target: &str,
     ) -> Result<(StatusCode, Vec<u8>), FetchError> {
-        let answered = timeout(ANSWER, converse(&mut connection.sender, &self.url, target)).await;
+        let asked = converse(&mut connection.sender, &self.url, target);
+        let answered = timeout(self.patience, asked).await;
         let answered = answered.map_err(|_| FetchError::Timeout(self.url.clone()))?;
         if answered.is_ok() {
             self.connection = Some(connection);
@@ -282,10 +301,10 @@ mod tests {
 
     async fn answer(status: u16, body: &'static str) -> Result<LiveView, FetchError> {
         let (listener, url) = listen().await;
-        let service = move |_: &Request<()>| {
+        let service = move |_| {
             let mut reply = Response::new(Full::new(body.into()));
             *reply.status_mut() = StatusCode::from_u16(status).expect("a status");
-            reply
+            std::future::ready(reply)
         };
         let server = tokio::spawn(serve(listener, service, std::future::pending()));
         let fetched = fetch(&url, "/livez").await;

@@ -5,6 +5,7 @@
 pub mod args;
 mod check;
 mod client;
+mod events;
 mod explain;
 mod geoip;
 mod output;
@@ -40,6 +41,7 @@ pub fn execute(cli: Cli) -> ExitCode {
             None => explain::ask(&args),
         },
         Command::Status(args) => status::ask(&args),
+        Command::Events(args) => events::ask(&args),
         Command::Geoip(args) => geoip::look_up(&args),
         Command::Schema { of } => schema::print(of),
         Command::Completions { shell } => completions(shell),

@@ -1,15 +1,17 @@
 //! The loop around the control machine.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{info, warn};
 
 use super::ControlState;
 use super::handles::{Command, CommandSender, PassiveEvidence, SnapshotReader};
-use crate::routing::control::{Change, Effect, Event, HealthChange, ProbeReport, ProbeRequest};
+use super::journal::Journal;
+use crate::events::EventLog;
+use crate::metrics::Metrics;
+use crate::routing::control::{Effect, Event, ProbeReport, ProbeRequest};
 use crate::routing::{Locate, Snapshot, Topology};
 
 /// Evidence is folded no more often than this: a storm of failed connects costs one look.
@@ -50,27 +52,42 @@ impl Control {
     }
 }
 
+/// Where control says what it sees.
+pub struct Audience {
+    /// Changes of state.
+    pub events: Arc<EventLog>,
+    /// How late probes are.
+    pub metrics: Arc<Metrics>,
+}
+
 /// Runs control until every [`CommandSender`] is gone. Probes are asked for on `requests`, which is
 /// never full as long as at most one request per access point is under way there, and reported on
-/// `reports`.
+/// `reports`. Changes go to `audience` and, limited for each access point, into the log.
 pub async fn run(
     control: Control,
     requests: mpsc::UnboundedSender<ProbeRequest>,
     mut reports: mpsc::UnboundedReceiver<ProbeReport>,
+    audience: Audience,
 ) {
     let Control { reader, commands, evidence, mut state, mut queue, generations } = control;
+    let Audience { events, metrics } = audience;
     drop(commands);
+    let mut journal = Journal::new(events, &reader.load().topology);
     let mut folded_at = Instant::now();
     let mut waiting = Vec::new();
     loop {
-        let deadline = state.next_deadline();
+        let deadline = [state.next_deadline(), journal.next_deadline()].into_iter().flatten().min();
         let event = tokio::select! {
             biased;
             command = queue.recv() => match command {
                 None => return,
                 Some((command, done)) => {
                     waiting.push(done);
-                    event_of(command)
+                    let event = event_of(command);
+                    if let Event::Configuration(topology, _) = &event {
+                        journal.on_topology(topology);
+                    }
+                    event
                 }
             },
             Some(report) = reports.recv() => Event::Probed(report),
@@ -80,11 +97,13 @@ pub async fn run(
             }
             () = sleep_until(deadline) => Event::Tick,
         };
-        for effect in state.on_event(event, Instant::now()) {
+        let now = Instant::now();
+        journal.on_time(now);
+        for effect in state.on_event(event, now) {
             match effect {
                 // A prober that is gone means that the daemon is ending.
                 Effect::Probe(request) => drop(requests.send(request)),
-                Effect::Changed(change) => log_change(change),
+                Effect::Changed(change) => journal.on_change(change, now, SystemTime::now()),
                 Effect::Publish(snapshot) => {
                     reader.current.store(Arc::clone(&snapshot));
                     generations.send_replace(snapshot.generation);
@@ -95,6 +114,7 @@ pub async fn run(
                 }
             }
         }
+        metrics.probe_lag_seconds.set(state.probe_lag(now).as_secs_f64());
     }
 }
 
@@ -115,34 +135,5 @@ async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
-    }
-}
-
-fn log_change(change: Change) {
-    match change {
-        Change::AccessPoint(HealthChange { access_point, transition, cause, held_for }) => {
-            info!(
-                dc = %access_point.dc,
-                access_point = %access_point.address,
-                from = transition.from.as_str(),
-                to = transition.to.as_str(),
-                %cause,
-                held_for_seconds = held_for.as_secs(),
-                "access point changed"
-            );
-        }
-        Change::Dc { dc, transition } => {
-            let (from, to) = (transition.from.as_str(), transition.to.as_str());
-            info!(%dc, from, to, "DC changed");
-        }
-        Change::AdminDc(dc, state) => info!(%dc, state = state.as_str(), "DC set"),
-        Change::AdminAccessPoint(id, state) => {
-            info!(dc = %id.dc, access_point = %id.address, state = state.as_str(), "access point set");
-        }
-        Change::Isolation { isolated: true } => {
-            warn!("this edge is cut off from every site; health stays as it was");
-        }
-        Change::Isolation { isolated: false } => info!("this edge is connected again"),
-        Change::Configuration(revision) => info!(%revision, "configuration in force"),
     }
 }

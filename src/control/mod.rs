@@ -3,12 +3,14 @@
 //!
 //! Inputs are kept apart so that none starves another: commands wait in a short queue, probe
 //! reports are at most one per access point, evidence of sessions lies in the slots with one
-//! notification. Effects are handed on and never waited for.
+//! notification. Effects are handed on and never waited for. What changes is told once, to the log
+//! and to [`crate::events`].
 
 mod driver;
 mod handles;
+mod journal;
 
 use crate::routing::control::ControlState;
 
-pub use driver::{Control, run};
+pub use driver::{Audience, Control, run};
 pub use handles::{CommandError, CommandSender, PassiveEvidence, SnapshotReader};

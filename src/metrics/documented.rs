@@ -48,6 +48,8 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         access_point_up,
         access_point_rtt_seconds,
         probes_total,
+        probe_lag_seconds,
+        edge_isolated,
         geo_lookups_total,
         geoip_build_timestamp_seconds,
         config_generation,
@@ -60,7 +62,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         listen_overflows_total,
         build_info,
     } = Metrics::new("edge-1");
-    let all: [&dyn Collector; 29] = [
+    let all: [&dyn Collector; 31] = [
         &sessions_active,
         &sessions_total,
         &session_seconds,
@@ -79,6 +81,8 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         &access_point_up,
         &access_point_rtt_seconds,
         &probes_total,
+        &probe_lag_seconds,
+        &edge_isolated,
         &geo_lookups_total,
         &geoip_build_timestamp_seconds,
         &config_generation,

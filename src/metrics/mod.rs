@@ -70,6 +70,9 @@ pub struct Metrics {
     pub access_point_rtt_seconds: GaugeVec,
     /// Probes made: `dc`, `result`.
     pub probes_total: IntCounterVec,
+    /// How late the probe is that has been due for longest.
+    pub probe_lag_seconds: Gauge,
+    edge_isolated: IntGauge,
     /// Lookups of clients' addresses: `result`.
     pub geo_lookups_total: IntCounterVec,
     /// When a GeoIP database was built, Unix time: `database`.
@@ -179,6 +182,15 @@ impl Metrics {
                 .expect("a valid metric"),
             ),
             probes_total: new.counters("probes_total", "Probes made.", &["dc", "result"]),
+            probe_lag_seconds: new.register(
+                Gauge::with_opts(new.opts(
+                    "probe_lag_seconds",
+                    "How late the probe is that has been due for longest.",
+                ))
+                .expect("a valid metric"),
+            ),
+            edge_isolated: new
+                .gauge("edge_isolated", "1 while this edge is cut off from every site."),
             geo_lookups_total: new.counters(
                 "geo_lookups_total",
                 "Lookups of clients' addresses, by what located them.",

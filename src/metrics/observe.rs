@@ -13,6 +13,7 @@ impl Metrics {
     pub fn observe(&self, snapshot: &Snapshot, now: Instant) {
         let topology = &snapshot.topology;
         self.config_generation.set(i64::try_from(snapshot.generation).unwrap_or(i64::MAX));
+        self.edge_isolated.set(i64::from(snapshot.isolated));
         for (dc, state) in topology.dcs().iter().zip(&snapshot.dcs) {
             let up = i64::from(state.health == Health::Up);
             self.dc_up.with_label_values(&[&dc.id.to_string()]).set(up);
@@ -65,6 +66,21 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::fixture::{all_up, three_dcs};
+
+    #[test]
+    fn an_edge_that_is_cut_off_shows_it_and_its_dcs_as_they_were() {
+        let metrics = Metrics::new("edge-1");
+        let mut snapshot = all_up(three_dcs());
+        for isolated in [true, false] {
+            snapshot.isolated = isolated;
+            metrics.observe(&snapshot, Instant::now());
+            let text = metrics.render();
+            let gauge = format!("nearpoint_edge_isolated {}\n", u8::from(isolated));
+            assert!(text.contains(&gauge), "{text}");
+            assert!(text.contains("nearpoint_dc_up{dc=\"2\"} 1\n"), "{text}");
+        }
+    }
 
     #[test]
     fn a_listener_that_remembers_nobody_any_more_has_no_gauge() {

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod events;
 mod explain;
 mod failover;
 mod geoip;

@@ -32,6 +32,8 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("access_point_up", "gauge", &["access_point", "dc"]),
     ("access_point_rtt_seconds", "gauge", &["access_point", "dc"]),
     ("probes_total", "counter", &["dc", "result"]),
+    ("probe_lag_seconds", "gauge", &[]),
+    ("edge_isolated", "gauge", &[]),
     ("geo_lookups_total", "counter", &["result"]),
     ("geoip_build_timestamp_seconds", "gauge", &["database"]),
     ("config_generation", "gauge", &[]),

@@ -1,3 +1,4 @@
+use std::future::ready;
 use std::net::SocketAddr;
 
 use http_body_util::{BodyExt, Empty};
@@ -10,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::admin::fixture::{Live, all_up, three_dcs};
-use crate::admin::view::{ErrorView, ExplainView, Standing};
+use crate::admin::view::{ErrorView, EventsView, ExplainView, Standing};
 use crate::admin::{ScrapeContext, serve};
 use crate::drain::{self, DrainTrigger, DrainWatch};
 use crate::memory::HashKey;
@@ -54,8 +55,8 @@ impl Lab {
             facts: Arc::clone(&context.facts),
         };
         Self {
-            api: listen(move |request| context.respond(request)).await,
-            scrape: listen(move |request| scrape.respond(request)).await,
+            api: listen_to(context).await,
+            scrape: listen(move |request| ready(scrape.respond(&request))).await,
             live,
             draining,
             beats,
@@ -79,11 +80,24 @@ fn context(
         facts: Arc::new(Facts::new("edge-1", 2, Instant::now())),
         allowed_hosts: vec!["localhost".into(), "127.0.0.1".into()],
         draining,
+        events: EventsApi::new(Arc::clone(&live.events)),
         beat_ages: Arc::new(move || beats.borrow().clone()),
     }
 }
 
-async fn listen(service: impl Fn(&Request<()>) -> Reply + Send + Sync + 'static) -> SocketAddr {
+async fn listen_to(context: AdminContext) -> SocketAddr {
+    let context = Arc::new(context);
+    listen(move |request| {
+        let context = Arc::clone(&context);
+        async move { context.respond(&request).await }
+    })
+    .await
+}
+
+async fn listen<A>(service: impl Fn(Request<()>) -> A + Send + Sync + 'static) -> SocketAddr
+where
+    A: Future<Output = Reply> + Send + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     tokio::spawn(serve(listener, service, std::future::pending()));
@@ -178,10 +192,10 @@ async fn an_answer_is_of_one_snapshot_whatever_is_published_meanwhile() {
     let (_draining, drained) = drain::channel();
     let (_beats, beaten) = watch::channel(Vec::new());
     let context = context(&live, drained, beaten);
-    let snapshot = all_up(three_dcs());
+    let snapshot = Arc::new(all_up(three_dcs()));
     let query = Query::parse(None, &[]).expect("no query");
     for (route, generation) in [(ApiRoute::Status, Some(7)), (ApiRoute::Ready, None)] {
-        let reply = context.answer(route, &query, &snapshot);
+        let reply = context.answer(route, &query, Arc::clone(&snapshot)).await;
         let reply = reply.expect("a route without parameters");
         let body = reply.into_body().collect().await.expect("a whole body").to_bytes();
         let view: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
@@ -203,6 +217,26 @@ async fn explain_refuses_what_it_cannot_read() {
         ("?ip=203.0.113.7&listener=nobody", "known are clients"),
     ] {
         let answer = lab.get(&format!("/v1/explain{query}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
+        assert!(answer.error().contains(part), "{query}: {}", answer.error());
+    }
+}
+
+#[tokio::test]
+async fn events_tell_how_everything_came_to_be() {
+    let lab = Lab::new(Live::warm().await).await;
+    let view: EventsView = lab.get("/v1/events?dc=5&wait=1s").await.json();
+    let told: Vec<&str> = view.events.iter().map(|event| event.says.as_str()).collect();
+    for number in 1..=2 {
+        let up = format!("access point 10.0.5.{number}:443 of DC 5 sin is up: probe answered");
+        assert!(told.contains(&up.as_str()), "{told:?}");
+    }
+    for (query, part) in [
+        ("wait=2", "such as 25s"),
+        ("after=x", "the id of an event"),
+        ("until=1", "expected after"),
+    ] {
+        let answer = lab.get(&format!("/v1/events?{query}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
         assert!(answer.error().contains(part), "{query}: {}", answer.error());
     }

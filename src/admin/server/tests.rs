@@ -1,3 +1,4 @@
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -29,7 +30,7 @@ async fn lab_within(bounds: Bounds, service: impl Fn() -> String + Send + Sync +
     let served = tokio::spawn(serve_within(
         bounds,
         listener,
-        move |_: &Request<()>| Response::new(Full::new(service().into())),
+        move |_| ready(Response::new(Full::new(service().into()))),
         async move { drop(stopped.await) },
     ));
     Lab { address, stop, served }
@@ -152,6 +153,51 @@ async fn a_busy_connection_is_closed_when_it_is_old() {
     let mut browser = Browser::connect(lab.address).await;
     assert_eq!(browser.read().await, "hello");
     while browser.send(Method::GET, Vec::new()).await.is_ok() {}
+}
+
+#[tokio::test]
+async fn an_answer_that_is_waited_for_outlives_the_time_of_its_connection() {
+    let hasty =
+        Bounds { lifetime: Duration::from_millis(10), grace: Duration::from_millis(100), ..BOUNDS };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let (answer, answered) = watch::channel(());
+    let service = move |_| {
+        let mut answered = answered.clone();
+        async move {
+            let _ = answered.changed().await;
+            Response::new(Full::new("at last".into()))
+        }
+    };
+    let served = tokio::spawn(serve_within(hasty, listener, service, std::future::pending()));
+    let mut browser = Browser::connect(address).await;
+    let asked = tokio::spawn(async move { browser.read().await });
+    // Far beyond lifetime and grace.
+    sleep(Duration::from_millis(500)).await;
+    answer.send_replace(());
+    assert_eq!(asked.await.expect("it ends"), "at last");
+    served.abort();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_waited_for_does_not_hold_up_the_end() {
+    let hasty = Bounds { grace: Duration::from_millis(10), ..BOUNDS };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let (asked, was_asked) = watch::channel(false);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let service = move |_| {
+        asked.send_replace(true);
+        std::future::pending::<Reply>()
+    };
+    let shutdown = async move { drop(stopped.await) };
+    let served = tokio::spawn(serve_within(hasty, listener, service, shutdown));
+    let mut browser = Browser::connect(address).await;
+    let asking = tokio::spawn(async move { browser.send(Method::GET, Vec::new()).await });
+    was_asked.clone().wait_for(|asked| *asked).await.expect("a request");
+    stop.send(()).expect("it serves");
+    served.await.expect("it ends");
+    assert!(asking.await.expect("it ends").is_err());
 }
 
 #[tokio::test]

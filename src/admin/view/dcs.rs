@@ -1,10 +1,12 @@
 //! `/v1/dcs`: everything that is known of every DC and access point.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use prometheus::core::Collector;
 use serde::{Deserialize, Serialize};
 
+use super::held::held_for_seconds;
 use super::rounded;
 use crate::metrics::Metrics;
 use crate::routing::topology::{AccessPoint, AccessPointFlags};
@@ -19,6 +21,8 @@ pub struct DcsView {
     pub generation: u64,
     /// Revision of the `dc_options` in force.
     pub revision: String,
+    /// Whether this edge is cut off from every site: then health is what it was before.
+    pub isolated: bool,
     /// By id.
     pub dcs: Vec<DcView>,
 }
@@ -74,8 +78,13 @@ pub struct AccessPointView {
     pub admin: String,
     /// `up`, `unknown`, `suspect` or `down`.
     pub health: String,
+    /// Until then it stays down, whatever its probes say, because it keeps changing; `null` while it
+    /// is not held.
+    pub held_for_seconds: Option<u64>,
     /// The usual round trip of the probe.
     pub round_trip_ms: Option<f64>,
+    /// How long the probe waits for the answer then, usually; `null` for one that only connects.
+    pub answer_ms: Option<f64>,
     /// Share within the DC.
     pub weight: u32,
     /// Left `dc_options`, and serves until the DC has a probed successor.
@@ -87,16 +96,17 @@ pub struct AccessPointView {
 }
 
 impl DcsView {
-    /// The network as `snapshot` has it; failed dials come from `metrics`.
+    /// The network as `snapshot` has it `now`; failed dials come from `metrics`.
     #[must_use]
-    pub fn new(snapshot: &Snapshot, metrics: &Metrics) -> Self {
+    pub fn new(snapshot: &Snapshot, metrics: &Metrics, now: Instant) -> Self {
         let failed = failed_dials(metrics);
         let topology = &snapshot.topology;
         let indexes = (0..).zip(topology.dcs()).map(|(index, _)| DcIndex(index));
         Self {
             generation: snapshot.generation,
             revision: topology.revision().to_string(),
-            dcs: indexes.map(|index| dc(snapshot, index, &failed)).collect(),
+            isolated: snapshot.isolated,
+            dcs: indexes.map(|index| dc(snapshot, index, &failed, now)).collect(),
         }
     }
 }
@@ -139,12 +149,12 @@ fn failed_dials_of(failed: &FailedDials, id: AccessPointId) -> u64 {
     failed.get(&key).copied().unwrap_or(0)
 }
 
-fn dc(snapshot: &Snapshot, index: DcIndex, failed: &FailedDials) -> DcView {
+fn dc(snapshot: &Snapshot, index: DcIndex, failed: &FailedDials, now: Instant) -> DcView {
     let (dc, state) = (snapshot.topology.dc(index), snapshot.dc(index));
     let access_points = snapshot
         .topology
         .access_points_of(index)
-        .map(|(index, it)| access_point(snapshot, index, it, failed));
+        .map(|(index, it)| access_point(snapshot, index, it, failed, now));
     DcView {
         id: dc.id.0,
         name: dc.name.to_string(),
@@ -167,14 +177,18 @@ fn access_point(
     index: AccessPointIndex,
     access_point: &AccessPoint,
     failed: &FailedDials,
+    now: Instant,
 ) -> AccessPointView {
     let state = snapshot.access_point(index);
+    let millis = |time: Option<Duration>| time.and_then(|it| rounded(Millis::from(it).0));
     AccessPointView {
         address: access_point.id.address.to_string(),
         flags: flags(access_point.flags),
         admin: state.admin.as_str().to_owned(),
         health: state.health.as_str().to_owned(),
-        round_trip_ms: state.round_trip.and_then(|it| rounded(Millis::from(it).0)),
+        held_for_seconds: held_for_seconds(state, now),
+        round_trip_ms: millis(state.round_trip),
+        answer_ms: millis(state.answer_time),
         weight: access_point.weight,
         retiring: access_point.retiring,
         sessions_active: state.slot.active(),
@@ -209,7 +223,7 @@ mod tests {
         metrics.connect_failed(id, ConnectFailure::Refused);
         metrics.connect_failed(id, ConnectFailure::Timeout);
         metrics.connect_failed(id, ConnectFailure::Local(crate::routing::LocalFailure::NoPort));
-        let view = DcsView::new(&snapshot, &metrics);
+        let view = DcsView::new(&snapshot, &metrics, Instant::now());
         let counts = view.dcs[0].access_points.iter().map(|it| it.failed_dials);
         assert_eq!(counts.collect::<Vec<_>>(), [2, 0]);
     }
@@ -219,10 +233,18 @@ mod tests {
         let mut spec = three_dcs();
         spec.dcs[0].access_points[0].flags.static_address = true;
         spec.dcs[1].location = None;
-        let view = DcsView::new(&all_up(spec), &Metrics::new("edge-1"));
+        let now = Instant::now();
+        let mut snapshot = all_up(spec);
+        snapshot.access_points[1].held_until = Some(now + Duration::from_millis(23_001));
+        snapshot.access_points[1].answer_time = Some(Duration::from_micros(2_500));
+        let view = DcsView::new(&snapshot, &Metrics::new("edge-1"), now);
         let text = serde_json::to_string(&view).expect("it serialises");
         let back: DcsView = serde_json::from_str(&text).expect("it is read back");
         assert_eq!(back, view);
         assert!(text.contains(r#""flags":["static"]"#), "{text}");
+        let access_points = view.dcs.iter().flat_map(|dc| &dc.access_points);
+        let told = access_points.map(|it| (it.held_for_seconds, it.answer_ms));
+        let told: Vec<_> = told.filter(|it| *it != (None, None)).collect();
+        assert_eq!(told, [(Some(24), Some(2.5))]);
     }
 }

@@ -1,23 +1,28 @@
 //! The shapes of the API's answers, written by the daemon and read back by the command line.
 //!
-//! Additions are compatible, renames are not. Units are in the names: `_ms` milliseconds of round
-//! trip, `_km` kilometres, `_seconds` whole seconds. Times are RFC 3339 in UTC.
+//! Additions are compatible, renames are not. Units are in the names: `_ms` milliseconds, `_km` kilometres, `_seconds` whole seconds. Times are RFC 3339 in UTC.
 
 mod dcs;
+mod events;
 pub(super) mod exclusions;
 mod explain;
+mod held;
 mod sentence;
+mod sites;
 mod standing;
 mod status;
 
 use serde::{Deserialize, Serialize};
 
 pub use dcs::{AccessPointView, CoordinatesView, DcView, DcsView};
+pub use events::{EventView, EventsView};
 pub use explain::{
     AttemptView, Basis, DEFAULT, ExplainError, ExplainView, LocationView, MemoryView, OfferView,
     Part, PolicyView, RankedView, RuleView, destination, explain, rule_name, shortened,
     the_listener,
 };
+pub use held::HeldDownView;
+pub use sites::SiteStatusView;
 pub use standing::{DcStatusView, Standing};
 pub use status::{DatabaseView, ListenerView, ReloadView, StatusView};
 

@@ -1,7 +1,10 @@
 //! Where a DC stands, in one truthful word and sentence: what happens to its clients now.
 
+use std::time::Instant;
+
 use serde::{Deserialize, Serialize};
 
+use super::held::{self, HeldDownView};
 use super::rounded;
 use crate::routing::topology::Route;
 use crate::routing::{AdminState, DcIndex, Health, Millis, Snapshot, rank_anybody};
@@ -28,6 +31,8 @@ pub enum Standing {
     Maint,
     /// It has no access point for ordinary sessions.
     Unused,
+    /// Nobody knows: this edge is cut off from every site.
+    Isolated,
 }
 
 impl Standing {
@@ -44,6 +49,7 @@ impl Standing {
             Self::Drain => "drain",
             Self::Maint => "maint",
             Self::Unused => "unused",
+            Self::Isolated => "isolated",
         }
     }
 }
@@ -67,35 +73,30 @@ pub struct DcStatusView {
     pub sessions_active: u32,
     /// The best measured round trip among its usable access points.
     pub round_trip_ms: Option<f64>,
+    /// Access points for ordinary sessions that keep changing, and stay down for a while.
+    pub held_down: Vec<HeldDownView>,
 }
 
 impl DcStatusView {
-    /// Where every DC of `snapshot` stands, by id.
+    /// Where every DC of `snapshot` stands `now`, by id.
     #[must_use]
-    pub fn all(snapshot: &Snapshot) -> Vec<Self> {
+    pub fn all(snapshot: &Snapshot, now: Instant) -> Vec<Self> {
         let listeners = Listeners::new(snapshot);
         let indexes = (0..).zip(snapshot.topology.dcs());
-        indexes.map(|(index, _)| Self::new(snapshot, &listeners, DcIndex(index))).collect()
+        indexes.map(|(index, _)| Self::new(snapshot, &listeners, DcIndex(index), now)).collect()
     }
 
-    fn new(snapshot: &Snapshot, listeners: &Listeners<'_>, index: DcIndex) -> Self {
+    fn new(snapshot: &Snapshot, listeners: &Listeners<'_>, index: DcIndex, now: Instant) -> Self {
         let (dc, state) = (snapshot.topology.dc(index), snapshot.dc(index));
-        let members = snapshot.topology.access_points_of(index);
-        let health: Vec<Health> = members
-            .filter(|(_, member)| member.flags.serves_main())
-            .map(|(member, _)| snapshot.access_point(member))
-            .map(|member| match member.admin {
-                AdminState::Ready => member.health,
-                AdminState::Drain | AdminState::Maint => Health::Down,
-            })
-            .collect();
-        let up = health.iter().filter(|health| health.is_usable()).count();
-        let well = health.iter().all(|health| *health == Health::Up);
+        let members = Members::new(snapshot, index, now);
         let (standing, says) = match (state.admin, state.health) {
             (AdminState::Maint, _) => listeners.without(index, Standing::Maint, "in maintenance"),
             (AdminState::Drain, _) => listeners.without(index, Standing::Drain, "draining"),
-            (AdminState::Ready, _) if health.is_empty() => {
+            (AdminState::Ready, _) if members.all == 0 => {
                 listeners.without(index, Standing::Unused, "no access point for ordinary sessions")
+            }
+            (AdminState::Ready, health) if snapshot.isolated => {
+                (Standing::Isolated, members.last_seen(health))
             }
             (AdminState::Ready, Health::Down) => {
                 listeners.without(index, Standing::Down, "no access point up")
@@ -103,27 +104,75 @@ impl DcStatusView {
             (AdminState::Ready, Health::Unknown) => {
                 (Standing::Unknown, "not probed yet".to_owned())
             }
-            (AdminState::Ready, Health::Up | Health::Suspect) if well => {
+            (AdminState::Ready, Health::Up | Health::Suspect) if members.well => {
                 (Standing::Serving, "all access points up".to_owned())
             }
             (AdminState::Ready, Health::Up | Health::Suspect) => {
-                let says = match health.len() - up {
+                let says = match members.all - members.up {
                     0 => "some access points suspect".to_owned(),
-                    lost => format!("{lost} of {} access points not up", health.len()),
+                    lost => format!("{lost} of {} access points not up", members.all),
                 };
                 (Standing::Degraded, says)
             }
         };
+        let Members { all, up, held_down, .. } = members;
         Self {
             id: dc.id.0,
             name: dc.name.to_string(),
             standing,
-            says,
+            says: match held::says(&held_down) {
+                None => says,
+                Some(held) => format!("{says}; {held}"),
+            },
             access_points_up: up,
-            access_points: health.len(),
+            access_points: all,
             sessions_active: state.slot.active(),
             round_trip_ms: state.round_trip.and_then(|it| rounded(Millis::from(it).0)),
+            held_down,
         }
+    }
+}
+
+/// The access points of a DC for ordinary sessions.
+struct Members {
+    all: usize,
+    /// Those that can be used.
+    up: usize,
+    /// Whether every one is Up and none held back by the operator.
+    well: bool,
+    held_down: Vec<HeldDownView>,
+}
+
+impl Members {
+    fn new(snapshot: &Snapshot, dc: DcIndex, now: Instant) -> Self {
+        let mut this = Self { all: 0, up: 0, well: true, held_down: Vec::new() };
+        let members = snapshot.topology.access_points_of(dc);
+        for (index, member) in members.filter(|(_, member)| member.flags.serves_main()) {
+            let state = snapshot.access_point(index);
+            let health = match state.admin {
+                AdminState::Ready => state.health,
+                AdminState::Drain | AdminState::Maint => Health::Down,
+            };
+            this.all += 1;
+            this.up += usize::from(health.is_usable());
+            this.well &= health == Health::Up;
+            if let Some(held_for_seconds) = held::held_for_seconds(state, now) {
+                let access_point = member.id.address.to_string();
+                this.held_down.push(HeldDownView { access_point, held_for_seconds });
+            }
+        }
+        this
+    }
+
+    /// What was known when the edge was cut off.
+    fn last_seen(&self, health: Health) -> String {
+        let seen = match health {
+            Health::Up | Health::Suspect => {
+                format!("up, {} of {} access points", self.up, self.all)
+            }
+            Health::Down | Health::Unknown => health.as_str().to_owned(),
+        };
+        format!("nobody knows while this edge is cut off; last seen {seen}")
     }
 }
 
@@ -187,11 +236,14 @@ impl<'a> Listeners<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::admin::fixture::{all_up, bound_to, set_admin, set_health, three_dcs};
 
     fn amsterdam(snapshot: &Snapshot) -> (Standing, String) {
-        let view = DcStatusView::all(snapshot).into_iter().find(|view| view.id == 2);
+        let view =
+            DcStatusView::all(snapshot, Instant::now()).into_iter().find(|view| view.id == 2);
         let view = view.expect("Amsterdam");
         (view.standing, view.says)
     }
@@ -210,6 +262,41 @@ mod tests {
         let (standing, says) = amsterdam(&snapshot);
         assert_eq!(standing, Standing::Degraded);
         assert_eq!(says, "1 of 2 access points not up");
+    }
+
+    #[test]
+    fn what_is_held_down_is_told_for_how_long_and_why() {
+        let mut snapshot = all_up(three_dcs());
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        set_health(&mut snapshot, 2, Health::Down);
+        let all = |snapshot: &Snapshot| DcStatusView::all(snapshot, now).swap_remove(1);
+        snapshot.access_points[2].held_until = Some(now + 24 * second);
+        let amsterdam = all(&snapshot);
+        let held = HeldDownView { access_point: "10.0.2.1:443".into(), held_for_seconds: 24 };
+        assert_eq!(amsterdam.held_down, [held]);
+        let says = "no access point up; its clients go to other DCs; 10.0.2.1:443 held down for \
+                    another 24s, keeps changing";
+        assert_eq!(amsterdam.says, says);
+        snapshot.access_points[3].held_until = Some(now + 7 * second);
+        let says = all(&snapshot).says;
+        assert!(says.ends_with("; 2 held down for up to another 24s, keep changing"), "{says}");
+        for held in 2..4 {
+            snapshot.access_points[held].held_until = Some(now);
+        }
+        assert_eq!(all(&snapshot).held_down, [], "the time is over");
+    }
+
+    #[test]
+    fn nothing_is_certain_while_the_edge_is_cut_off_but_what_the_operator_wants() {
+        let mut snapshot = all_up(three_dcs());
+        snapshot.isolated = true;
+        let says = |seen| format!("nobody knows while this edge is cut off; last seen {seen}");
+        let seen = says("up, 2 of 2 access points");
+        assert_eq!(amsterdam(&snapshot), (Standing::Isolated, seen));
+        set_health(&mut snapshot, 2, Health::Down);
+        assert_eq!(amsterdam(&snapshot), (Standing::Isolated, says("down")));
+        set_admin(&mut snapshot, 2, AdminState::Maint);
+        assert_eq!(amsterdam(&snapshot).0, Standing::Maint);
     }
 
     #[test]
@@ -262,6 +349,7 @@ mod tests {
             Standing::Drain,
             Standing::Maint,
             Standing::Unused,
+            Standing::Isolated,
         ] {
             let json = serde_json::to_string(&standing).expect("a word");
             assert_eq!(json, format!("{:?}", standing.as_str()));

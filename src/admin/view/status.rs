@@ -8,6 +8,7 @@ use humantime::format_rfc3339_seconds;
 use serde::{Deserialize, Serialize};
 
 use super::super::facts::{Changing, DatabaseFact, Facts, ReloadFact};
+use super::sites::SiteStatusView;
 use super::standing::DcStatusView;
 use crate::routing::Snapshot;
 
@@ -28,6 +29,11 @@ pub struct StatusView {
     pub ready: bool,
     /// Why not; empty while `ready`.
     pub not_ready: Vec<String>,
+    /// Whether this edge is cut off from every site: then health stays as it was, and nobody knows
+    /// how the DCs are.
+    pub isolated: bool,
+    /// Since when.
+    pub isolated_since: Option<String>,
     /// Generation of the snapshot.
     pub generation: u64,
     /// Revision of the `dc_options` in force.
@@ -40,6 +46,8 @@ pub struct StatusView {
     pub listeners: Vec<ListenerView>,
     /// By id.
     pub dcs: Vec<DcStatusView>,
+    /// By name.
+    pub sites: Vec<SiteStatusView>,
     /// `null` until the first one.
     pub last_reload: Option<ReloadView>,
     /// What tells where clients are; `null` when nothing does.
@@ -113,6 +121,7 @@ impl StatusView {
     ) -> Self {
         let changing = facts.changing();
         let (geoip, asn) = changing.geoip.as_ref().map(|it| (&it.country, it.asn.as_ref())).unzip();
+        let dcs = DcStatusView::all(snapshot, now);
         let active = snapshot.dcs.iter().map(|dc| u64::from(dc.slot.active()));
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -122,12 +131,15 @@ impl StatusView {
             workers: facts.workers,
             ready: not_ready.is_empty(),
             not_ready,
+            isolated: snapshot.isolated,
+            isolated_since: None,
             generation: snapshot.generation,
             revision: snapshot.topology.revision().to_string(),
             dc_options_age_seconds: facts.dc_options_age(now).as_secs(),
             sessions_active: active.sum(),
             listeners: listeners(snapshot, &changing),
-            dcs: DcStatusView::all(snapshot),
+            sites: SiteStatusView::all(snapshot, &dcs),
+            dcs,
             geoip: geoip.map(|fact| DatabaseView::new(fact, today)),
             geoip_asn: asn.flatten().map(|fact| DatabaseView::new(fact, today)),
             last_reload: changing.last_reload.map(ReloadView::from),
@@ -136,6 +148,12 @@ impl StatusView {
 }
 
 impl StatusView {
+    /// Says since when the edge is cut off, if it is.
+    pub fn set_isolated_since(&mut self, since: Option<SystemTime>) {
+        let since = since.filter(|_| self.isolated);
+        self.isolated_since = since.map(|since| format_rfc3339_seconds(since).to_string());
+    }
+
     /// Says of each listener how many clients it remembers.
     pub fn set_remembered(&mut self, clients: &BTreeMap<Arc<str>, usize>) {
         for listener in &mut self.listeners {

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::admin::fixture::{Germany, Live, three_dcs};
-use crate::admin::{AdminContext, Facts, serve};
+use crate::admin::{AdminContext, EventsApi, Facts, serve};
 use crate::cli::{Cli, Command};
 use crate::memory::{HashKey, StickyMemory};
 use crate::metrics::Metrics;
@@ -23,11 +23,16 @@ pub(super) async fn daemon(live: &Live) -> String {
         facts: Arc::new(Facts::new("edge-1", 2, Instant::now())),
         allowed_hosts: vec!["127.0.0.1".into()],
         draining,
+        events: EventsApi::new(Arc::clone(&live.events)),
         beat_ages: Arc::new(Vec::new),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
-    let service = move |request: &Request<()>| context.respond(request);
+    let context = Arc::new(context);
+    let service = move |request: Request<()>| {
+        let context = Arc::clone(&context);
+        async move { context.respond(&request).await }
+    };
     tokio::spawn(serve(listener, service, pending()));
     format!("http://{address}")
 }

@@ -1,5 +1,6 @@
 //! What people read: a headline, tables that fit the terminal, and plain text when there is none.
 
+mod event;
 mod explain;
 mod geoip;
 mod status;
@@ -11,6 +12,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 
 use crate::routing::{Kilometers, Millis};
 
+pub(super) use event::render as event;
 pub(super) use explain::render as explain;
 pub(super) use geoip::render as geoip;
 pub(super) use status::render as status;
@@ -75,7 +77,7 @@ fn word(word: &str) -> Cell {
     let cell = Cell::new(word);
     match word {
         "up" | "serving" => cell.fg(Color::Green),
-        "unknown" | "suspect" | "degraded" | "drain" | "maint" | "fail_open" => {
+        "unknown" | "suspect" | "degraded" | "drain" | "maint" | "fail_open" | "isolated" => {
             cell.fg(Color::Yellow)
         }
         "down" | "refusing" => cell.fg(Color::Red),

@@ -5,12 +5,14 @@ use std::time::Duration;
 use comfy_table::Cell;
 
 use super::{Look, NOTHING, millis, number, plural, table, text, word};
-use crate::admin::view::{DatabaseView, DcStatusView, ListenerView, ReloadView, StatusView};
+use crate::admin::view::{
+    DatabaseView, DcStatusView, ListenerView, ReloadView, SiteStatusView, StatusView,
+};
 
-/// The daemon on one screen: whether it is ready, its DCs, its listeners.
+/// The daemon on one screen: whether it is ready, its DCs and their sites, its listeners.
 pub(in crate::cli) fn render(view: &StatusView, look: Look) -> String {
-    [headline(view), dcs(&view.dcs, look), listeners(&view.listeners, look), footer(view)]
-        .join("\n\n")
+    let tables = [dcs(&view.dcs, look), sites(&view.sites, look), listeners(&view.listeners, look)];
+    [headline(view), tables.join("\n\n"), footer(view)].join("\n\n")
 }
 
 fn headline(view: &StatusView) -> String {
@@ -41,6 +43,22 @@ fn dcs(dcs: &[DcStatusView], look: Look) -> String {
             number(dc.sessions_active),
             millis(dc.round_trip_ms),
             Cell::new(&dc.says),
+        ]);
+    }
+    text(&table)
+}
+
+fn sites(sites: &[SiteStatusView], look: Look) -> String {
+    let mut table = table(look, &["SITE", "DCS", "STATE", "UP", "SESSIONS", "ROUND TRIP", ""]);
+    for site in sites {
+        table.add_row(vec![
+            Cell::new(&site.name),
+            Cell::new(site.dcs.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")),
+            word(site.standing.as_str()),
+            number(format!("{}/{}", site.access_points_up, site.access_points)),
+            number(site.sessions_active),
+            millis(site.round_trip_ms),
+            Cell::new(&site.says),
         ]);
     }
     text(&table)
@@ -144,6 +162,20 @@ mod tests {
             access_points: 2,
             sessions_active: 1204,
             round_trip_ms: Some(12.3),
+            held_down: Vec::new(),
+        }
+    }
+
+    fn site(name: &str, dcs: &[u16], standing: Standing, says: &str) -> SiteStatusView {
+        SiteStatusView {
+            name: name.into(),
+            dcs: dcs.into(),
+            standing,
+            says: says.into(),
+            access_points_up: 2,
+            access_points: 4,
+            sessions_active: 1204,
+            round_trip_ms: Some(12.3),
         }
     }
 
@@ -157,6 +189,8 @@ mod tests {
             workers: 2,
             ready: true,
             not_ready: Vec::new(),
+            isolated: false,
+            isolated_since: None,
             generation: 42,
             revision: "9f86d081884c7d65".into(),
             dc_options_age_seconds: 61,
@@ -182,6 +216,12 @@ mod tests {
                     )
                 },
             ],
+            sites: vec![site(
+                "east",
+                &[1, 2],
+                Standing::Degraded,
+                "2 of 4 access points up; DC 2 down",
+            )],
             last_reload: Some(ReloadView {
                 at: "2026-11-01T12:00:00Z".into(),
                 source: "file".into(),
@@ -219,6 +259,9 @@ edge-1 is ready: 2408 sessions, up 3h 12m 5s, 2 workers
  DC  NAME  STATE    UP   SESSIONS  ROUND TRIP
   1  mia   serving  2/2      1204       12 ms  all access points up
   2  ams   down     0/2         0           -  no access point up; its clients go to other DCs
+
+ SITE  DCS   STATE     UP   SESSIONS  ROUND TRIP
+ east  1, 2  degraded  2/4      1204       12 ms  2 of 4 access points up; DC 2 down
 
  LISTENER  ADDRESSES             ROUTE    DCS  REMEMBERS
  clients   0.0.0.0:443 [::]:443  nearest  all  41 clients
