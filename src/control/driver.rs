@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::ControlState;
 use super::handles::{Command, CommandSender, PassiveEvidence, SnapshotReader};
 use super::journal::Journal;
+use super::retired::Retired;
 use crate::events::EventLog;
 use crate::metrics::Metrics;
 use crate::routing::control::{Effect, Event, ProbeReport, ProbeRequest};
@@ -75,6 +76,7 @@ pub async fn run(
     let mut journal = Journal::new(events, &reader.load().topology);
     let mut folded_at = Instant::now();
     let mut waiting = Vec::new();
+    let mut retired = Retired::default();
     loop {
         let deadline = [state.next_deadline(), journal.next_deadline()].into_iter().flatten().min();
         let event = tokio::select! {
@@ -105,7 +107,7 @@ pub async fn run(
                 Effect::Probe(request) => drop(requests.send(request)),
                 Effect::Changed(change) => journal.on_change(change, now, SystemTime::now()),
                 Effect::Publish(snapshot) => {
-                    reader.current.store(Arc::clone(&snapshot));
+                    retired.add(reader.current.swap(Arc::clone(&snapshot)));
                     generations.send_replace(snapshot.generation);
                     for done in waiting.drain(..) {
                         // Who sent the command may have given up waiting.
@@ -114,6 +116,7 @@ pub async fn run(
                 }
             }
         }
+        retired.release();
         metrics.probe_lag_seconds.set(state.probe_lag(now).as_secs_f64());
     }
 }

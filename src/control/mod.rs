@@ -9,6 +9,7 @@
 mod driver;
 mod handles;
 mod journal;
+mod retired;
 
 use crate::routing::control::ControlState;
 
