@@ -11,6 +11,7 @@ mod hostile;
 mod metrics;
 mod places;
 mod preview;
+mod probes;
 mod reload;
 mod shutdown;
 mod sticky;
