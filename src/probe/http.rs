@@ -123,3 +123,17 @@ async fn ask(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_header_has_the_port_where_it_is_not_the_usual_one() {
+        let host = |address: &str| host_of(address.parse().expect("an address of the test"));
+        assert_eq!(host("192.0.2.1:80"), "192.0.2.1");
+        assert_eq!(host("192.0.2.1:8080"), "192.0.2.1:8080");
+        assert_eq!(host("[2001:db8::1]:80"), "[2001:db8::1]");
+        assert_eq!(host("[2001:db8::1]:443"), "[2001:db8::1]:443");
+    }
+}
