@@ -21,7 +21,7 @@ use crate::config::{Bind, Config, ConfigError, Shutdown, Workers};
 use crate::control::{self, Audience, Control, SnapshotReader};
 use crate::drain::{self, DrainTrigger, DrainWatch};
 use crate::events::EventLog;
-use crate::forward::{Context, DataPlane, OpenError};
+use crate::forward::{Context, DataPlane, Descriptors, OpenError};
 use crate::memory::{self, StateDirError, StickyMemory};
 use crate::metrics::Metrics;
 use crate::net;
@@ -238,7 +238,8 @@ impl Parts {
     }
 
     fn data_plane(&self, config: &Config, control: &Control) -> Result<DataPlane, StartError> {
-        let descriptors = net::raise_descriptor_limit();
+        let limit = net::raise_descriptor_limit();
+        let descriptors = Descriptors { limit, probes: config.topology.max_probes() };
         let context = Context {
             snapshots: control.reader.clone(),
             evidence: control.evidence.clone(),
@@ -252,8 +253,17 @@ impl Parts {
         let possible = plane.most_sessions();
         if wanted > u64::try_from(possible).unwrap_or(u64::MAX) {
             warn!(
-                descriptors,
+                descriptors = limit,
                 possible, wanted, "the descriptor limit allows fewer sessions than limits.sessions"
+            );
+        }
+        let (possible, wanted) = (descriptors.kept_for_probes(), descriptors.probes);
+        if wanted > possible {
+            warn!(
+                descriptors = limit,
+                possible,
+                wanted,
+                "the descriptor limit allows fewer probes than health.max_in_flight"
             );
         }
         Ok(plane)

@@ -93,7 +93,7 @@
 //!
 //! Its inputs are kept apart, so that none starves another. Commands ([`control::CommandSender`])
 //! wait in a short queue and are answered once their snapshot is published. Reports of probes are at
-//! most one for each access point. Evidence of sessions lies in counters that snapshots hand on
+//! most one for each access point, and one for each probe that was asked for, even if it panics. Evidence of sessions lies in counters that snapshots hand on
 //! ([`routing::AccessPointSlot`]), with one notification for all of them.
 //!
 //! A configuration comes from files by way of [`reload`]: read once they hold still, checked as a
@@ -150,8 +150,10 @@
 //! **Invariant: nobody's address is kept.** What is remembered of clients, in memory and on disk, are
 //! hashes with a key that is made at random.
 //!
-//! **Invariant: failures of this edge are nobody's evidence.** No descriptor, no port, no route:
-//! counted as `local`, never held against an access point.
+//! **Invariant: failures of this edge are nobody's evidence.** No descriptor, no port, no route, an
+//! answer that was there and looked at too late: counted by reasons of their own
+//! ([`routing::LocalFailure`]), never held against an access point. Descriptors for probes are kept
+//! aside, so that a flood of clients makes nobody look dead.
 //!
 //! **Invariant: the data plane waits for nobody.** It never waits for control, and nothing of the
 //! admin API, the probes or a reload runs on its threads. A thread that panics ends the process; a

@@ -179,7 +179,7 @@ pub(super) fn assemble(
         connect: draft.connect,
         edge: draft.edge,
         startup_grace: draft.startup_grace,
-        max_probes: 512,
+        max_probes: draft.max_probes,
     })
 }
 

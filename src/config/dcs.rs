@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::routing::topology::{ConnectLimits, DcSpec, HealthSettings, Hedging, HoldDown, Probe};
+use crate::routing::topology::{
+    ConnectLimits, DcSpec, HealthSettings, Hedging, HoldDown, HttpProbe, Probe,
+};
 use crate::routing::{DcId, Place};
 
 use super::finding::Findings;
@@ -37,6 +39,9 @@ impl DcDraft {
         let own = tree.health.applied(health);
         if !tree.health.interval.is_absent() || !tree.health.fast_interval.is_absent() {
             check_intervals(&own, &path.key("health"), problems);
+        }
+        if !tree.health.hold_down.is_absent() {
+            check_hold_down(&own, &path.key("health"), problems);
         }
         let Some(id) = tree.id.get().map(|id| id.get()) else {
             problems.need(&path, node, "id");
@@ -91,7 +96,9 @@ pub(super) fn default_name(id: DcId) -> Arc<str> {
 
 /// The settings of all DCs that say nothing else.
 pub(super) fn global_health(tree: &tree::Health, problems: &Findings) -> HealthSettings {
-    check_intervals(tree, &KeyPath::default().key("health"), problems);
+    let path = KeyPath::default().key("health");
+    check_intervals(tree, &path, problems);
+    check_hold_down(tree, &path, problems);
     settings(tree)
 }
 
@@ -103,13 +110,17 @@ fn check_intervals(tree: &tree::Health, path: &KeyPath, problems: &Findings) {
     }
 }
 
-fn settings(tree: &tree::Health) -> HealthSettings {
-    match &tree.probe {
-        tree::Probe::Tcp => {}
-        tree::Probe::Http(later) | tree::Probe::Mtproto(later) => match *later {},
+fn check_hold_down(tree: &tree::Health, path: &KeyPath, problems: &Findings) {
+    let (first, max) = (tree.hold_down.first.get(), tree.hold_down.max.get());
+    if max < first {
+        let text = format!("{} is shorter than `first`, {}", spoken(max), spoken(first));
+        problems.add(&path.key("hold_down").key("max"), text);
     }
+}
+
+fn settings(tree: &tree::Health) -> HealthSettings {
     HealthSettings {
-        probe: Probe::Tcp,
+        probe: probe(&tree.probe),
         interval: tree.interval.get(),
         fast_interval: tree.fast_interval.get(),
         down_interval: tree.down_interval.get(),
@@ -117,7 +128,22 @@ fn settings(tree: &tree::Health) -> HealthSettings {
         fall: tree.fall.get(),
         rise: tree.rise.get(),
         jitter_percent: tree.jitter.get(),
-        hold_down: HoldDown::default(),
+        hold_down: HoldDown { first: tree.hold_down.first.get(), max: tree.hold_down.max.get() },
+    }
+}
+
+fn probe(tree: &tree::Probe) -> Probe {
+    match tree {
+        tree::Probe::Tcp => Probe::Tcp,
+        tree::Probe::Http(tree::HttpProbe { path, host, port, expect }) => {
+            Probe::Http(Arc::new(HttpProbe {
+                path: path.get().into(),
+                host: host.value().map(|host| host.get().into()),
+                port: port.value().map(|port| port.get()),
+                expect: expect.get(),
+            }))
+        }
+        tree::Probe::Mtproto(later) => match *later {},
     }
 }
 

@@ -42,6 +42,7 @@ pub(super) struct RoutingDraft {
     /// Of DCs that say nothing else.
     pub(super) health: HealthSettings,
     pub(super) startup_grace: Duration,
+    pub(super) max_probes: usize,
     pub(super) edge: Option<Coordinates>,
 }
 
@@ -73,6 +74,7 @@ impl Draft {
                 connect: connect_limits(&tree.connect, problems),
                 health: global_health(&tree.health, problems),
                 startup_grace: tree.health.startup_grace.get(),
+                max_probes: usize::try_from(tree.health.max_in_flight.get()).unwrap_or(usize::MAX),
                 edge: edge.location.map(|place| place.coordinates),
             },
             edge,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::routing::policy::Objective;
-use crate::routing::topology::Route;
+use crate::routing::topology::{HoldDown, HttpProbe, Probe, Route};
 use crate::routing::{CountryCode, DcId, Millis};
 
 const LISTENER: &str = "listeners: [{name: clients, bind: ['127.0.0.1:443']}]\n";
@@ -61,6 +61,7 @@ fn defaults_are_those_of_the_documented_tree() {
     assert!(topology.policy().fail_open);
     assert_eq!(topology.connect().attempts, 5);
     assert_eq!(topology.startup_grace(), Duration::from_secs(2));
+    assert_eq!(topology.max_probes(), 512);
     assert_eq!(topology.dcs()[0].max_connecting, 512);
     assert_eq!(topology.dcs()[0].health, crate::routing::topology::HealthSettings::default());
     let route = topology.route("clients").expect("the route of the listener");
@@ -91,7 +92,7 @@ geoip:
   default: {lat: 0, lon: 0}
 dcs:
   - {id: 2, name: ams, location: {lat: 52.37, lon: 4.9}, site: nikhef, weight: 7, max_connecting: 9,
-     health: {fall: 5, interval: 1m}}
+     health: {fall: 5, interval: 1m, probe: {http: {path: /up, port: 81, expect: 200}}, hold_down: {max: 1h}}}
   - {id: 9, location: none, site: none}
 listeners:
   - name: a
@@ -105,7 +106,7 @@ listeners:
     tcp: {backlog: 6, keepalive: {idle: 7s, interval: 8s, count: 9}, user_timeout: 10s}
 connect: {timeout: 1s, deadline: 2s, attempts: 3}
 policy: {objective: latency, tie_margin: 0ms, fail_open: false}
-health: {probe: tcp, interval: 4s, fast_interval: 50ms, down_interval: 9s, timeout: 2s, fall: 1, rise: 1, jitter: 0%, startup_grace: 0s}
+health: {probe: {http: {host: H.example}}, interval: 4s, fast_interval: 50ms, down_interval: 9s, timeout: 2s, fall: 1, rise: 1, jitter: 0%, hold_down: {first: 7s}, max_in_flight: 9, startup_grace: 0s}
 guards: {max_removed: 100%, empty_dc: allow}
 memory: {pending: 1GiB, pipes: 0KiB, pipe_size: 64KiB}
 shutdown: {grace: 0s, deadline: 1d}
@@ -137,6 +138,16 @@ log: {level: debug, format: json}
     assert_eq!(two.health.timeout, Duration::from_secs(2));
     assert_eq!((&*nine.name, &*nine.site, nine.location), ("dc9", "dc9", None));
     assert_eq!(nine.health.fall, 1);
+    let (first, max) = (Duration::from_secs(7), Duration::from_secs(300));
+    assert_eq!(nine.health.hold_down, HoldDown { first, max });
+    assert_eq!(two.health.hold_down, HoldDown { first, max: Duration::from_secs(3600) });
+    let host = Some("h.example".into());
+    let everybodys = HttpProbe { path: "/".into(), host, port: None, expect: 200..=399 };
+    assert_eq!(nine.health.probe, Probe::Http(everybodys.into()));
+    // A probe is one thing: that of a DC has nothing of the global one.
+    let own = HttpProbe { path: "/up".into(), host: None, port: Some(81), expect: 200..=200 };
+    assert_eq!(two.health.probe, Probe::Http(own.into()));
+    assert_eq!(config.topology.max_probes(), 9);
 
     let listener = &config.listeners[0];
     assert_eq!(listener.bind.len(), 3);

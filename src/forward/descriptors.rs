@@ -1,5 +1,10 @@
 //! How many sessions the descriptors of this process allow. Accepting pauses before they are used
 //! up: a client accepted with the last descriptor could not be connected.
+//!
+//! Of the descriptors, [`RESERVED`] are kept for all that there is one of, two for each pipe of the pool,
+//! and one for each probe that may be under way; two of what is left make a session. Probes get an eighth
+//! at most, so that many of them do not leave a small process without clients, and [`LEAST_PROBES`] in any
+//! case, so that a process full of clients still knows who is well.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,17 +12,50 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Kept for the admin API, listening sockets, runtimes, configuration files and logs.
 const RESERVED: usize = 128;
 
-/// Kept beside for probes, of which so many may be under way, where there are descriptors enough.
-const PROBES: usize = 512;
+/// Kept for probes, however few there may be and however small the limit is.
+const LEAST_PROBES: usize = 64;
+
+/// The largest part of all descriptors that is kept for probes is one of so many.
+const PROBES_PART: usize = 8;
 
 /// One for the client, one for the upstream.
 const PER_SESSION: usize = 2;
+
+/// What there is to divide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptors {
+    /// That the process may open.
+    pub limit: u64,
+    /// Probes that may be under way at a time.
+    pub probes: usize,
+}
+
+impl Descriptors {
+    /// How many are kept for probes.
+    #[must_use]
+    pub fn kept_for_probes(self) -> usize {
+        let part = self.limit() / PROBES_PART;
+        self.probes.min(part).max(LEAST_PROBES)
+    }
+
+    /// How many sessions there may be beside so many pipes; at least one.
+    fn sessions(self, pipes: usize) -> usize {
+        let kept = pipes.saturating_mul(2).saturating_add(RESERVED + self.kept_for_probes());
+        (self.limit().saturating_sub(kept) / PER_SESSION).max(1)
+    }
+
+    fn limit(self) -> usize {
+        usize::try_from(self.limit).unwrap_or(usize::MAX)
+    }
+}
 
 /// Places for sessions, over all workers.
 #[derive(Debug)]
 pub(super) struct DescriptorBudget {
     taken: AtomicUsize,
-    most: usize,
+    most: AtomicUsize,
+    limit: u64,
+    pipes: usize,
 }
 
 /// One session's descriptors; given back when dropped.
@@ -27,25 +65,28 @@ pub(super) struct DescriptorPlace {
 }
 
 impl DescriptorBudget {
-    /// What `limit` descriptors allow beside `pipes` pipes; at least one session.
-    pub(super) fn new(limit: u64, pipes: usize) -> Self {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let probes = if limit >= 8 * PROBES { PROBES } else { 0 };
-        let others = (RESERVED + probes).saturating_add(pipes.saturating_mul(2));
-        let most = (limit.saturating_sub(others) / PER_SESSION).max(1);
-        Self { taken: AtomicUsize::new(0), most }
+    /// What descriptors allow beside `pipes` pipes.
+    pub(super) fn new(descriptors: Descriptors, pipes: usize) -> Self {
+        let most = AtomicUsize::new(descriptors.sessions(pipes));
+        Self { taken: AtomicUsize::new(0), most, limit: descriptors.limit, pipes }
+    }
+
+    /// So many probes may be under way from now on. Sessions that are open keep their places.
+    pub(super) fn keep_for_probes(&self, probes: usize) {
+        let descriptors = Descriptors { limit: self.limit, probes };
+        self.most.store(descriptors.sessions(self.pipes), Ordering::Relaxed);
     }
 
     /// The most sessions at a time.
     pub(super) fn most(&self) -> usize {
-        self.most
+        self.most.load(Ordering::Relaxed)
     }
 
     /// A place, if there is one.
     pub(super) fn reserve(self: &Arc<Self>) -> Option<DescriptorPlace> {
         let before = self.taken.fetch_add(1, Ordering::Relaxed);
         let place = DescriptorPlace { of: Arc::clone(self) };
-        (before < self.most).then_some(place)
+        (before < self.most()).then_some(place)
     }
 }
 
@@ -61,12 +102,31 @@ mod tests {
 
     #[test]
     fn descriptors_bound_sessions_and_come_back() {
-        let budget = Arc::new(DescriptorBudget::new(128 + 2 * 10 + 4, 10));
+        let descriptors = Descriptors { limit: 128 + 64 + 2 * 10 + 4, probes: 1 };
+        let budget = Arc::new(DescriptorBudget::new(descriptors, 10));
         assert_eq!(budget.most(), 2);
         let first = budget.reserve().expect("room");
         let _second = budget.reserve().expect("room");
         assert!(budget.reserve().is_none());
         drop(first);
         assert!(budget.reserve().is_some());
+    }
+
+    #[test]
+    fn probes_have_what_they_may_use_within_bounds() {
+        let kept = |limit, probes| Descriptors { limit, probes }.kept_for_probes();
+        assert_eq!(kept(20_000, 512), 512);
+        assert_eq!(kept(20_000, 100_000), 2_500);
+        assert_eq!(kept(20_000, 1), 64);
+        assert_eq!(kept(100, 512), 64);
+        assert_eq!(Descriptors { limit: 1, probes: 512 }.sessions(1_000), 1);
+    }
+
+    #[test]
+    fn fewer_probes_leave_room_for_sessions_at_once() {
+        let budget = Arc::new(DescriptorBudget::new(Descriptors { limit: 2048, probes: 256 }, 0));
+        let before = budget.most();
+        budget.keep_for_probes(100);
+        assert_eq!(budget.most(), before + 78);
     }
 }

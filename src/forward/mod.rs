@@ -22,4 +22,5 @@ mod session;
 mod worker;
 
 pub use bind_set::OpenError;
+pub use descriptors::Descriptors;
 pub use plane::{Context, DataPlane, Liveness, Prepared};

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use super::bind_set::{self, BindKey, NewBind, OpenBind, OpenError, listen_options};
-use super::descriptors::DescriptorBudget;
+use super::descriptors::{DescriptorBudget, Descriptors};
 use super::pipes::PipeBudget;
 use super::worker::{self, Command};
 use crate::config::{self, Memory};
@@ -108,22 +108,22 @@ pub struct Prepared {
 }
 
 impl DataPlane {
-    /// Starts `workers` threads with nothing to accept yet. `descriptor_limit` bounds how many
-    /// sessions there can be.
+    /// Starts `workers` threads with nothing to accept yet. `descriptors` bound how many sessions there
+    /// can be.
     ///
     /// # Errors
     /// When a thread cannot be had.
     pub fn start(
         workers: usize,
         memory: Memory,
-        descriptor_limit: u64,
+        descriptors: Descriptors,
         context: Context,
     ) -> io::Result<Self> {
         let pipes = Arc::new(PipeBudget::new(memory.pipes, memory.pipe_size, workers));
         let lookups = Origin::ALL
             .map(|origin| context.metrics.geo_lookups_total.with_label_values(&[origin.as_str()]));
         let shared = Arc::new(Shared {
-            descriptors: Arc::new(DescriptorBudget::new(descriptor_limit, pipes.most())),
+            descriptors: Arc::new(DescriptorBudget::new(descriptors, pipes.most())),
             pipes,
             pending_limit: memory.pending,
             heartbeats: Heartbeats::new(workers),
@@ -148,6 +148,11 @@ impl DataPlane {
     #[must_use]
     pub fn most_sessions(&self) -> usize {
         self.shared.descriptors.most()
+    }
+
+    /// So many probes may be under way from now on: their descriptors are no session's.
+    pub fn keep_for_probes(&self, probes: usize) {
+        self.shared.descriptors.keep_for_probes(probes);
     }
 
     /// Binds the sockets that `listeners` want and that are not open yet. Clients are refused there,

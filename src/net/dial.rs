@@ -1,9 +1,12 @@
 //! Dialling an access point.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
@@ -40,7 +43,8 @@ pub struct DialError {
 }
 
 /// Connects to `address`; without options a plain socket, as a probe needs it. Dropping the future
-/// gives the dial up and leaves nothing behind.
+/// gives the dial up and leaves nothing behind. Whenever it is polled it asks the socket itself, so that
+/// who ran out of patience on a busy thread, and polls once more, learns whether it was the peer.
 ///
 /// # Errors
 /// Whatever socket(2), setsockopt(2) or connect(2) say; none of them waits for a timeout of ours.
@@ -71,8 +75,20 @@ fn begin(address: SocketAddr, options: Option<&DialOptions>) -> io::Result<TcpSt
 /// `connect(2)`: a socket whose connection is under way becomes writable, and its pending error says
 /// what came of it.
 async fn established(stream: &TcpStream) -> io::Result<()> {
-    stream.writable().await?;
+    poll_fn(|cx| match stream.poll_write_ready(cx) {
+        Poll::Pending if is_decided(stream) => Poll::Ready(Ok(())),
+        heard => heard,
+    })
+    .await?;
     stream.take_error()?.map_or(Ok(()), Err)
+}
+
+/// Whether the socket knows what came of its connection, which the runtime hears of a little later.
+fn is_decided(stream: &TcpStream) -> bool {
+    const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut socket = [PollFd::new(stream, PollFlags::OUT)];
+    // What cannot be asked now is heard of later.
+    poll(&mut socket, Some(&AT_ONCE)).is_ok_and(|ready| ready > 0)
 }
 
 pub(super) fn keep_alive(socket: &Socket, keepalive: Keepalive) -> io::Result<()> {
@@ -115,6 +131,20 @@ mod tests {
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
         let error = dial(free.expect("a port"), None).await.expect_err("nobody listens");
         assert_eq!(error.source.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn what_the_socket_knows_is_seen_before_the_runtime_hears_of_it() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let address = listener.local_addr().expect("bound");
+        // Loopback connects and refuses within the system call; nothing has turned the runtime since.
+        let first_look = |address| {
+            let mut dialling = Box::pin(dial(address, None));
+            poll_fn(move |cx| Poll::Ready(dialling.as_mut().poll(cx)))
+        };
+        assert!(matches!(first_look(address).await, Poll::Ready(Ok(_))));
+        drop(listener);
+        assert!(matches!(first_look(address).await, Poll::Ready(Err(_))));
     }
 
     #[tokio::test]

@@ -179,6 +179,7 @@ impl Reloader {
         let memory = self.plane.memory();
         let routes = snapshot.topology.routes().clone();
         blocking(move || memory.follow(&routes, SystemTime::now().into())).await;
+        self.plane.keep_for_probes(snapshot.topology.max_probes());
         self.plane.apply(prepared);
         let now = Instant::now();
         // Nobody may scrape, and what has left must not stay for ever.

@@ -133,9 +133,11 @@ impl Task {
                 match fault {
                     Fault::Refuse => self.port.close(),
                     Fault::Drop => self.port.swallow()?,
-                    Fault::None | Fault::Reset | Fault::Mute | Fault::Slow(_) => {
-                        self.port.open()?
-                    }
+                    Fault::None
+                    | Fault::Reset
+                    | Fault::Mute
+                    | Fault::Slow(_)
+                    | Fault::Status(_) => self.port.open()?,
                 }
             }
         }

@@ -25,6 +25,9 @@ pub enum Fault {
     /// Every answer leaves this much later, one after the other: a second chunk waits for the
     /// first. Connects are as fast as ever, since the kernel makes them.
     Slow(Duration),
+    /// The back end is ill and says so: requests of HTTP are answered with this status. Everything else
+    /// is served as ever.
+    Status(u16),
     /// The site has lost power: a SYN is not answered, so connects time out. Open sessions fall
     /// silent and nothing more is read from them. Healing, or any other fault, resets them: a
     /// machine that comes back does not know them.
@@ -44,12 +47,14 @@ impl fmt::Display for Fault {
             Fault::Reset => f.write_str("reset"),
             Fault::Mute => f.write_str("mute"),
             Fault::Slow(by) => write!(f, "slow:{}", humantime::format_duration(*by)),
+            Fault::Status(code) => write!(f, "status:{code}"),
             Fault::Drop => f.write_str("drop"),
         }
     }
 }
 
-/// Reads what [`Fault`]'s `Display` writes: `none`, `refuse`, `reset`, `mute`, `slow:200ms`, `drop`.
+/// Reads what [`Fault`]'s `Display` writes: `none`, `refuse`, `reset`, `mute`, `slow:200ms`, `status:503`,
+/// `drop`.
 impl FromStr for Fault {
     type Err = ParseFaultError;
 
@@ -60,13 +65,22 @@ impl FromStr for Fault {
             "reset" => Ok(Fault::Reset),
             "mute" => Ok(Fault::Mute),
             "drop" => Ok(Fault::Drop),
-            _ => text
-                .strip_prefix("slow:")
-                .and_then(|by| humantime::parse_duration(by).ok())
-                .map(Fault::Slow)
-                .ok_or_else(|| ParseFaultError(text.to_owned())),
+            _ => {
+                slow(text).or_else(|| status(text)).ok_or_else(|| ParseFaultError(text.to_owned()))
+            }
         }
     }
+}
+
+fn slow(text: &str) -> Option<Fault> {
+    let by = text.strip_prefix("slow:")?;
+    humantime::parse_duration(by).ok().map(Fault::Slow)
+}
+
+/// A status code is three digits (RFC 9110, 15).
+fn status(text: &str) -> Option<Fault> {
+    let code = text.strip_prefix("status:")?.parse().ok()?;
+    (100..=999).contains(&code).then_some(Fault::Status(code))
 }
 
 /// The text names no fault.
@@ -75,7 +89,11 @@ pub struct ParseFaultError(String);
 
 impl fmt::Display for ParseFaultError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not a fault: none, refuse, reset, mute, slow:DURATION or drop", self.0)
+        write!(
+            f,
+            "{:?} is not a fault: none, refuse, reset, mute, slow:DURATION, status:CODE or drop",
+            self.0
+        )
     }
 }
 

@@ -3,7 +3,8 @@
 //! One [`StubDc`] answers on any number of access points, each with one [`Service`] and, at run
 //! time, one [`Fault`]. It counts what passes ([`Counts`]) and lets a caller wait for a count
 //! instead of sleeping. `who` answers with a [`Whoami`], so a client behind a proxy learns which DC
-//! and which access point it reached.
+//! and which access point it reached; `http` does so only when it is asked, and answers probes that ask
+//! for a page.
 //!
 //! It deliberately knows nothing of nearpoint: no configuration, no PROXY header, no protocol of a
 //! real DC. It needs a tokio runtime with I/O and time, and runs on a single thread as well.
@@ -23,6 +24,7 @@
 mod access_point;
 mod counts;
 mod fault;
+mod http;
 mod port;
 mod service;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::access_point::Standing;
 use super::counts::Counters;
 use super::fault::Fault;
+use super::http;
 use rustix::net::RecvFlags;
 use std::error::Error;
 use std::fmt;
@@ -33,9 +34,13 @@ pub enum Service {
     },
     /// Says who answers, as one line of JSON ([`Whoami`]), at once; then echoes.
     Who,
+    /// Waits for the client to speak. A request of HTTP is answered with 200, or as
+    /// [`Fault::Status`] has it, and with the same line as its body; then the connection is closed. To
+    /// anything else it says who answers, and echoes from its first byte.
+    Http,
 }
 
-/// The line that [`Service::Who`] begins with.
+/// The line that [`Service::Who`] begins with, and [`Service::Http`] answers with.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Whoami {
     /// Id of the DC.
@@ -106,16 +111,15 @@ impl Session {
             Service::Source { bytes } => self.source(stream, bytes).await,
             Service::Who => {
                 if self.may_answer().await {
-                    let mut line = serde_json::to_vec(&self.whoami())?;
-                    line.push(b'\n');
-                    self.send(stream, &line).await?;
+                    self.send(stream, &self.who_line()?).await?;
                 }
                 self.echo(stream).await
             }
+            Service::Http => http::answer(self, stream).await,
         }
     }
 
-    async fn echo(&self, stream: &mut TcpStream) -> io::Result<()> {
+    pub(super) async fn echo(&self, stream: &mut TcpStream) -> io::Result<()> {
         let mut buffer = vec![0; ECHO_BUFFER];
         loop {
             let bytes = stream.read(&mut buffer).await?;
@@ -196,7 +200,7 @@ impl Session {
         }
     }
 
-    async fn send(&self, stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+    pub(super) async fn send(&self, stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
         stream.write_all(bytes).await?;
         self.counters.sent(bytes.len());
         Ok(())
@@ -204,10 +208,9 @@ impl Session {
 
     /// Waits as long as the fault demands; false when nothing may be said. Faults that concern the
     /// start of a session only do not hold up this one.
-    async fn may_answer(&self) -> bool {
-        let fault = self.standing.borrow().fault;
-        match fault {
-            Fault::None | Fault::Refuse | Fault::Reset => true,
+    pub(super) async fn may_answer(&self) -> bool {
+        match self.fault() {
+            Fault::None | Fault::Refuse | Fault::Reset | Fault::Status(_) => true,
             Fault::Slow(by) => {
                 tokio::time::sleep(by).await;
                 true
@@ -218,13 +221,21 @@ impl Session {
         }
     }
 
-    fn whoami(&self) -> Whoami {
-        Whoami {
+    /// What is wrong now.
+    pub(super) fn fault(&self) -> Fault {
+        self.standing.borrow().fault
+    }
+
+    /// Who answers, with the end of the line.
+    pub(super) fn who_line(&self) -> io::Result<Vec<u8>> {
+        let mut line = serde_json::to_vec(&Whoami {
             dc: self.dc,
             access_point: self.access_point,
             peer: self.peer,
             connection: self.number,
-        }
+        })?;
+        line.push(b'\n');
+        Ok(line)
     }
 }
 
@@ -236,11 +247,12 @@ impl fmt::Display for Service {
             Service::Source { bytes: None } => f.write_str("source"),
             Service::Source { bytes: Some(bytes) } => write!(f, "source:{bytes}"),
             Service::Who => f.write_str("who"),
+            Service::Http => f.write_str("http"),
         }
     }
 }
 
-/// Reads what [`Service`]'s `Display` writes: `echo`, `sink`, `source`, `source:1000`, `who`.
+/// Reads what [`Service`]'s `Display` writes: `echo`, `sink`, `source`, `source:1000`, `who`, `http`.
 impl FromStr for Service {
     type Err = ParseServiceError;
 
@@ -250,6 +262,7 @@ impl FromStr for Service {
             "sink" => Ok(Service::Sink),
             "source" => Ok(Service::Source { bytes: None }),
             "who" => Ok(Service::Who),
+            "http" => Ok(Service::Http),
             _ => text
                 .strip_prefix("source:")
                 .and_then(|bytes| bytes.parse().ok())
@@ -265,7 +278,7 @@ pub struct ParseServiceError(String);
 
 impl fmt::Display for ParseServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not a service: echo, sink, source, source:BYTES or who", self.0)
+        write!(f, "{:?} is not a service: echo, sink, source, source:BYTES, who or http", self.0)
     }
 }
 

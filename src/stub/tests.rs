@@ -162,7 +162,8 @@ async fn resetting_access_point_resets_new_connections_only() {
 
 #[tokio::test]
 async fn mute_access_point_reads_everything_and_answers_nothing() {
-    for service in [Service::Echo, Service::Sink, Service::Source { bytes: None }, Service::Who] {
+    let source = Service::Source { bytes: None };
+    for service in [Service::Echo, Service::Sink, source, Service::Who, Service::Http] {
         let (stub, at) = stub(service);
         stub.set_fault(at, Fault::Mute).await.unwrap();
         let mut client = TcpStream::connect(at).await.unwrap();
@@ -198,6 +199,39 @@ async fn slow_access_point_connects_at_once_and_answers_later() {
 }
 
 #[tokio::test]
+async fn http_answers_a_request_with_who_it_is_and_a_status() {
+    let (stub, at) = stub(Service::Http);
+    for (fault, status) in [(Fault::None, "200"), (Fault::Status(503), "503")] {
+        stub.set_fault(at, fault).await.unwrap();
+        let mut client = TcpStream::connect(at).await.unwrap();
+        // In two pieces, as the network may deliver it.
+        client.write_all(b"GE").await.unwrap();
+        client.write_all(b"T / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let answer = String::from_utf8(rest(&mut client).await.unwrap()).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert_eq!(serde_json::from_str::<Whoami>(body).unwrap().access_point, at);
+    }
+}
+
+#[tokio::test]
+async fn http_says_who_it_is_to_others_and_echoes_all_they_say() {
+    let (stub, at) = stub(Service::Http);
+    stub.set_fault(at, Fault::Status(503)).await.unwrap();
+    for greeting in ["hello", "G", "GET \n", "\0"] {
+        let mut client = BufReader::new(TcpStream::connect(at).await.unwrap());
+        client.write_all(greeting.as_bytes()).await.unwrap();
+        client.get_mut().shutdown().await.unwrap();
+        let mut line = String::new();
+        client.read_line(&mut line).await.unwrap();
+        assert_eq!(serde_json::from_str::<Whoami>(&line).unwrap().access_point, at);
+        let mut echo = String::new();
+        client.read_to_string(&mut echo).await.unwrap();
+        assert_eq!(echo, greeting);
+    }
+}
+
+#[tokio::test]
 async fn powerless_access_point_swallows_connects_and_silences_sessions() {
     for host in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0"] {
         let stub = StubDc::bind(2, &[(host.parse().unwrap(), Service::Echo)]).unwrap();
@@ -230,6 +264,7 @@ async fn every_fault_may_follow_every_other() {
         Fault::Reset,
         Fault::Mute,
         Fault::Slow(Duration::from_millis(1)),
+        Fault::Status(500),
         Fault::Drop,
     ];
     for first in faults {
@@ -277,7 +312,20 @@ async fn address_in_use_and_unknown_addresses_are_errors() {
 
 #[test]
 fn texts_that_name_nothing_are_refused() {
-    for text in ["", "slow", "slow:", "slow:fast", "Refuse", "source:", "source:-1", "source:x"] {
+    for text in [
+        "",
+        "slow",
+        "slow:",
+        "slow:fast",
+        "status:",
+        "status:99",
+        "status:1000",
+        "status:ok",
+        "Refuse",
+        "source:",
+        "source:-1",
+        "source:x",
+    ] {
         assert!(text.parse::<Fault>().is_err(), "{text}");
         assert!(text.parse::<Service>().is_err(), "{text}");
     }
@@ -287,12 +335,14 @@ proptest! {
     #[test]
     fn faults_and_services_are_read_as_they_are_written(millis in 0_u64..10_000_000, bytes: u64) {
         let slow = Fault::Slow(Duration::from_millis(millis));
-        for fault in [Fault::None, Fault::Refuse, Fault::Reset, Fault::Mute, slow, Fault::Drop] {
+        let ill = Fault::Status(100 + (millis % 900) as u16);
+        for fault in [Fault::None, Fault::Refuse, Fault::Reset, Fault::Mute, slow, ill, Fault::Drop] {
             prop_assert_eq!(fault.to_string().parse(), Ok(fault));
         }
         let source = Service::Source { bytes: Some(bytes) };
         let endless = Service::Source { bytes: None };
-        for service in [Service::Echo, Service::Sink, source, endless, Service::Who] {
+        let others = [Service::Echo, Service::Sink, Service::Who, Service::Http];
+        for service in others.into_iter().chain([source, endless]) {
             prop_assert_eq!(service.to_string().parse(), Ok(service));
         }
     }

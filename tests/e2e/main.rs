@@ -12,6 +12,7 @@ mod hostile;
 mod metrics;
 mod places;
 mod preview;
+mod probes;
 mod reload;
 mod shutdown;
 mod sticky;

@@ -176,8 +176,8 @@ impl Drop for Killed {
 #[tokio::test]
 async fn without_descriptors_accepting_pauses_and_everybody_is_served_in_the_end() {
     const CLIENTS: usize = 60;
-    const DESCRIPTORS: u32 = 160;
-    // Of 160, 128 are kept for all else, and a session takes two.
+    const DESCRIPTORS: u32 = 224;
+    // Of 224, 64 are kept for probes and 128 for all else, and a session takes two.
     const PLACES: f64 = 16.0;
     let lab = Lab::new(1);
     lab.configure(&[("memory", "{pipes: 0KiB}")]);
@@ -229,8 +229,8 @@ async fn without_descriptors_accepting_pauses_and_everybody_is_served_in_the_end
 
 #[tokio::test]
 async fn every_place_can_be_had_at_every_socket() {
-    // Two sessions beyond the 128 that are kept; and two workers, each with a socket of its own.
-    const DESCRIPTORS: u32 = 132;
+    // Two sessions beyond the 192 that are kept; and two workers, each with a socket of its own.
+    const DESCRIPTORS: u32 = 196;
     let lab = Lab::new(1);
     lab.configure(&[("memory", "{pipes: 0KiB}")]);
     let daemon = Process::start_with_descriptors(&lab, DESCRIPTORS).await;

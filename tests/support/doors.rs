@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use super::scrape::Scrape;
@@ -39,6 +39,51 @@ impl Doors {
         let (status, text) = get(self.metrics, "/metrics").await;
         assert_eq!(status, 200, "{text}");
         Scrape::parse(&text).unwrap_or_else(|line| panic!("no line of metrics: {line}"))
+    }
+}
+
+/// A connection to a side door that is kept: it needs no descriptor that the daemon may not have.
+pub(crate) struct KeptDoor {
+    stream: BufReader<TcpStream>,
+}
+
+impl KeptDoor {
+    /// Connects, and asks once, so that it has been accepted.
+    pub(crate) async fn open(at: SocketAddr) -> Self {
+        let stream = TcpStream::connect(at).await.expect("a side door");
+        let mut door = Self { stream: BufReader::new(stream) };
+        door.get("/").await;
+        door
+    }
+
+    /// Status and body of a path.
+    pub(crate) async fn get(&mut self, path: &str) -> (u16, String) {
+        within(path, self.exchange(path)).await.expect("an answer")
+    }
+
+    /// The metrics as of now.
+    pub(crate) async fn scrape(&mut self) -> Scrape {
+        let (status, text) = self.get("/metrics").await;
+        assert_eq!(status, 200, "{text}");
+        Scrape::parse(&text).unwrap_or_else(|line| panic!("no line of metrics: {line}"))
+    }
+
+    async fn exchange(&mut self, path: &str) -> std::io::Result<(u16, String)> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+        self.stream.write_all(request.as_bytes()).await?;
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if self.stream.read_line(&mut head).await? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let length = head.to_ascii_lowercase();
+        let length = length.lines().find_map(|line| line.strip_prefix("content-length:"));
+        let length = length.and_then(|length| length.trim().parse().ok());
+        let mut body = vec![0; length.expect("a length")];
+        self.stream.read_exact(&mut body).await?;
+        Ok((status.expect("a status"), String::from_utf8(body).expect("text")))
     }
 }
 

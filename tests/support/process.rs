@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -96,6 +96,17 @@ impl Process {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).expect("it lives");
+    }
+
+    /// Lets the daemon open so many descriptors from now on; those that it has stay.
+    pub(crate) fn limit_descriptors(&self, limit: u32) {
+        let pid = Pid::from_child(&self.child);
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id()));
+        let limits = limits.expect("it lives");
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+        let hard = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+        let limit = Rlimit { current: Some(limit.into()), maximum: hard };
+        prlimit(Some(pid), Resource::Nofile, limit).expect("less than the hard limit");
     }
 
     /// Waits for the end, and returns the exit code; a signal that killed it is a failure.

@@ -142,12 +142,16 @@ impl<'de> VariantAccess<'de> for Choice<'de> {
             Self::Entry(_, content) => content.visit(seed),
             Self::Word(at, word) => {
                 let nothing = at.below(&Node::Null, at.path.clone());
-                seed.deserialize(nothing).map_err(|error| match error {
-                    Error::Said(text) if text == NOT_YET => {
+                Err(match seed.deserialize(nothing) {
+                    Err(Error::Said(text)) if text == NOT_YET => {
                         Error::Said(format!("`{word}`: {NOT_YET}"))
                     }
-                    Error::Said(_) => Error::Said(format!("`{word}` needs more: `{{{word}: ..}}`")),
-                    Error::Told => Error::Told,
+                    Err(Error::Told) => Error::Told,
+                    // A mapping of which every key has a default says so itself: `{word: {}}`.
+                    Ok(_) => Error::Said(format!("`{word}` needs more: `{{{word}: {{}}}}`")),
+                    Err(Error::Said(_)) => {
+                        Error::Said(format!("`{word}` needs more: `{{{word}: ..}}`"))
+                    }
                 })
             }
         }

@@ -12,8 +12,8 @@ fn config(main: &str, list: &str) -> Config {
 }
 
 const MAIN: &str = "listeners: [{name: a, bind: ['[::1]:2', '127.0.0.1:1'], route: {dc: 2}}]
-dcs: [{id: 2, health: {fall: 9}}]
-health: {interval: 60s}
+dcs: [{id: 2, health: {fall: 9, hold_down: {max: 10m}}}]
+health: {interval: 60s, probe: {http: {expect: 200-200}}}
 geoip: {overrides: {127.0.0.1: {country: nl}}}";
 
 const SECRET: &str = "00112233445566778899aabbccddeeff";
@@ -28,6 +28,11 @@ fn defaults_are_filled_in_and_written_in_one_way() {
     assert_eq!(value["dcs"][0]["name"], "dc2");
     assert_eq!(value["dcs"][0]["health"]["fall"], 9);
     assert_eq!(value["dcs"][0]["health"]["interval"], "1m", "what the DC does not say is said");
+    let probe = json!({"http": {"path": "/", "host": "none", "port": "same", "expect": 200}});
+    assert_eq!(value["dcs"][0]["health"]["probe"], probe);
+    assert_eq!(value["dcs"][0]["health"]["hold_down"], json!({"first": "30s", "max": "10m"}));
+    assert_eq!(value["health"]["hold_down"], json!({"first": "30s", "max": "5m"}));
+    assert_eq!(value["health"]["max_in_flight"], 512);
     assert_eq!(value["geoip"]["overrides"], json!({"127.0.0.1/32": {"country": "NL"}}));
     assert_eq!(value["memory"]["pending"], "256MiB");
     assert_eq!(value["guards"]["max_removed"], "50%");
@@ -42,8 +47,8 @@ fn what_means_the_same_is_the_same() {
     let list = "- {id: 2, ip: 192.0.2.1, port: 443}";
     let other =
         "listeners:\n- {name: a, bind: ['127.0.0.1:1', '[::1]:2'], route: {dc: 2}, dcs: all}
-dcs: [{id: 2, name: dc2, health: {fall: 9, interval: 1m}}]
-health: {interval: 1m, rise: 2}\nlog:
+dcs: [{id: 2, name: dc2, health: {fall: 9, interval: 1m, hold_down: {first: 30s, max: 600s}}}]
+health: {interval: 1m, rise: 2, max_in_flight: 512, probe: {http: {path: /, port: same, expect: 200}}}\nlog:
 geoip: {overrides: {127.0.0.1/32: {country: NL}}}";
     assert_eq!(config(MAIN, list).effective(), config(other, list).effective());
 }

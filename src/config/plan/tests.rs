@@ -147,3 +147,23 @@ fn every_changed_key_is_named_with_what_it_was_and_will_be() {
     let told = serde_json::to_string(&plan).expect("a plan is plain data");
     assert_eq!(serde_json::from_str::<ReloadPlan>(&told).expect("the same"), plan);
 }
+
+#[test]
+fn another_probe_is_named_by_the_keys_that_differ_and_needs_no_restart() {
+    let between = |old: &str, new: &str| {
+        let [old, new] =
+            [old, new].map(|health| config(A, &format!("health: {health}"), &list(&[1])));
+        let plan = ReloadPlan::new(&old, &new);
+        assert!(plan.routing_changed && plan.needs_restart.is_empty());
+        plan.to_string()
+    };
+    assert_eq!(between("{}", "{probe: {http: {}}}"), "changes: health.probe");
+    assert_eq!(
+        between("{probe: {http: {path: /a}}}", "{probe: {http: {path: /b, expect: 200}}}"),
+        "changes: health.probe.http.path, health.probe.http.expect"
+    );
+    assert_eq!(
+        between("{}", "{max_in_flight: 9, hold_down: {first: 1s}}"),
+        "changes: health.hold_down.first, health.max_in_flight"
+    );
+}

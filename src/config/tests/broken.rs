@@ -84,7 +84,18 @@ const BROKEN: &[(&str, &str)] = &[
     ("dcs: [{id: 2, max_connecting: 0}]", "dcs[0].max_connecting: 0 is outside 1..1000000"),
     ("dcs: [{id: 2, replicas: [1]}]", "dcs[0].replicas[0]: not in this version"),
     ("dcs: [{id: 2, health: {fall: 0}}]", "dcs[0].health.fall: 0 is outside 1..100"),
-    ("dcs: [{id: 2, health: {startup_grace: 1s}}]", "dcs[0].health.startup_grace: unknown key"),
+    (
+        "dcs: [{id: 2, health: {startup_grace: 1s}}]",
+        "dcs[0].health.startup_grace: unknown key of one DC; it is set for all of them, in `health`",
+    ),
+    (
+        "dcs: [{id: 2, health: {max_in_flight: 100}}]",
+        "dcs[0].health.max_in_flight: unknown key of one DC; it is set for all of them, in `health`",
+    ),
+    (
+        "dcs: [{id: 2, health: {hold_down: {max: 10s}}}]",
+        "dcs[0].health.hold_down.max: 10s is shorter than `first`, 30s",
+    ),
     (
         "dcs: [{id: 2, health: {interval: 100ms}}]",
         "dcs[0].health.fast_interval: 300ms is longer than `interval`, 100ms",
@@ -173,8 +184,6 @@ const BROKEN: &[(&str, &str)] = &[
         "policy: {rules: [{match: {eu: true}, prefer: [2, 9]}]}",
         "policy.rules[0].prefer: there is no DC 9 in `dcs` or in dc_options",
     ),
-    ("health: {probe: {http: {path: /}}}", "health.probe.http: not in this version"),
-    ("health: {probe: udp}", "health.probe: \"udp\" is not `tcp`"),
     ("health: {fast_interval: 3s}", "health.fast_interval: 3s is longer than `interval`, 2s"),
     (
         "health: {jitter: 10}",
@@ -182,6 +191,42 @@ const BROKEN: &[(&str, &str)] = &[
     ),
     ("health: {jitter: 101%}", "health.jitter: 101% is outside 0%..100%"),
     ("health: {slow_start: 30s}", "health.slow_start: not in this version"),
+    ("health: {probe: icmp}", "health.probe: \"icmp\" is not `tcp` or `{http: {..}}`"),
+    ("health: {probe: http}", "health.probe: `http` needs more: `{http: {}}`"),
+    ("health: {probe: {tcp: {}}}", "health.probe.tcp: takes nothing; write `tcp` alone"),
+    (
+        "health: {probe: {http: {path: health}}}",
+        "health.probe.http.path: \"health\" is not a path: it has to begin with `/`",
+    ),
+    (
+        "health: {probe: {http: {path: /a b}}}",
+        "health.probe.http.path: \"/a b\" is not a path: up to 1024 letters, digits and ._~!$&'()*+,;=:@/?%-; others are written as %20",
+    ),
+    (
+        "health: {probe: {http: {host: 'a b'}}}",
+        "health.probe.http.host: \"a b\" is not a host, with or without a port",
+    ),
+    (
+        "health: {probe: {http: {host: '2001:db8::1'}}}",
+        "health.probe.http.host: \"2001:db8::1\" is not a host, with or without a port",
+    ),
+    ("health: {probe: {http: {port: 0}}}", "health.probe.http.port: 0 is not a port"),
+    (
+        "health: {probe: {http: {port: other}}}",
+        "health.probe.http.port: is text, not a number or `same`",
+    ),
+    ("health: {probe: {http: {expect: 600}}}", "health.probe.http.expect: 600 is outside 100..599"),
+    (
+        "health: {probe: {http: {expect: 2xx}}}",
+        "health.probe.http.expect: \"2xx\" is not a status code or a range of them, such as 200 or 200-399",
+    ),
+    (
+        "health: {probe: {http: {expect: 399-200}}}",
+        "health.probe.http.expect: 399-200 ends before it begins",
+    ),
+    ("health: {max_in_flight: 0}", "health.max_in_flight: 0 is outside 1..100000"),
+    ("health: {hold_down: {first: 10m}}", "health.hold_down.max: 5m is shorter than `first`, 10m"),
+    ("health: {hold_down: {max: 25h}}", "health.hold_down.max: 25h is outside 0ms..1d"),
     ("guards: {empty_dc: maybe}", "guards.empty_dc: \"maybe\" is not `refuse` or `allow`"),
     ("guards: {max_moved: 50%}", "guards.max_moved: not in this version"),
     (

@@ -56,7 +56,9 @@ const TREE: &[(&str, &[&str], &[&str])] = &[
     ("dcs[].location", &["country", "lat", "lon"], &[]),
     ("dcs[].source", &["addresses", "mark", "interface"], &[]),
     ("dcs[].health", HEALTH, HEALTH_LATER),
-    ("dcs[].health.probe", &[], &["http", "mtproto"]),
+    ("dcs[].health.probe", &["http"], &["mtproto"]),
+    ("dcs[].health.probe.http", HTTP_PROBE, &[]),
+    ("dcs[].health.hold_down", &["first", "max"], &[]),
     (
         "listeners[]",
         &[
@@ -109,8 +111,10 @@ const TREE: &[(&str, &[&str], &[&str])] = &[
     ("policy.rules[]", &["match", "deny", "restrict", "allow", "prefer"], &[]),
     ("policy.rules[].match", &["cidr", "country", "continent", "eu", "eea", "asn", "unknown"], &[]),
     ("health", HEALTH, HEALTH_LATER),
-    ("health", &["startup_grace"], &[]),
-    ("health.probe", &[], &["http", "mtproto"]),
+    ("health", &["max_in_flight", "startup_grace"], &[]),
+    ("health.probe", &["http"], &["mtproto"]),
+    ("health.probe.http", HTTP_PROBE, &[]),
+    ("health.hold_down", &["first", "max"], &[]),
     ("on_down", &["sessions"], &["rate"]),
     ("failback", &["sessions"], &["rate"]),
     ("guards", &["max_removed", "empty_dc"], &["max_moved"]),
@@ -131,8 +135,10 @@ const HEALTH: &[&str] = &[
     "fall",
     "rise",
     "jitter",
+    "hold_down",
 ];
-const HEALTH_LATER: &[&str] = &["max_in_flight", "hold_down", "slow_start"];
+const HEALTH_LATER: &[&str] = &["slow_start"];
+const HTTP_PROBE: &[&str] = &["path", "host", "port", "expect"];
 
 /// Values that mean what this version does anyway, and others that later versions have.
 const VALUES: &[(&str, &str, &[&str])] = &[
@@ -153,7 +159,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("listeners[].timeouts.first_byte", "none", &["5s"]),
     ("connect.hedge", "none", &["{min: 200ms, factor: 2, budget: 10%}"]),
     ("policy.bound_fail_open", "false", &["true"]),
-    ("health.probe", "tcp", &["{http: {path: /}}", "{mtproto: {transport: abridged}}"]),
+    ("health.probe", "tcp", &["{mtproto: {transport: abridged}}"]),
     ("health.udp_probe", "none", &["{send: 'hex:00ff', expect: any}"]),
     ("on_down.sessions", "keep", &["close"]),
     ("failback.sessions", "keep", &["move"]),

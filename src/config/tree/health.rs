@@ -5,8 +5,14 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::value::{Count, Given, Later, NotYet, OrNone, Percent, Time};
-use crate::routing::topology::HealthSettings;
+use crate::config::value::{
+    Count, Given, HostHeader, Later, NotYet, OfAllDcs, Or, OrNone, Percent, Port, RequestPath,
+    Same, StatusCodes, Time,
+};
+use crate::routing::topology::{self, HealthSettings};
+
+/// A day, in milliseconds.
+const DAY: u64 = 86_400_000;
 
 /// Declares the keys that hold for all DCs and that a DC may have its own values of.
 macro_rules! health {
@@ -16,12 +22,11 @@ macro_rules! health {
         #[serde(default, deny_unknown_fields)]
         pub(crate) struct Health {
             $($(#[doc = $doc])+ pub(crate) $key: $type,)+
-            /// Probes in flight at a time, of all DCs.
-            #[serde(skip_serializing)]
-            pub(crate) max_in_flight: NotYet,
-            /// How long an access point that keeps changing is held down.
-            #[serde(skip_serializing)]
-            pub(crate) hold_down: NotYet,
+            /// How long one that keeps changing stays down, whatever its probes say.
+            pub(crate) hold_down: HoldDown,
+            /// Probes under way at a time, of all DCs. As many descriptors are kept for them, but at
+            /// least 64 and at most an eighth of all.
+            pub(crate) max_in_flight: Count<1, 100_000>,
             /// How long an access point that is back takes to get its whole share.
             #[serde(skip_serializing)]
             pub(crate) slow_start: NotYet,
@@ -33,8 +38,8 @@ macro_rules! health {
             fn default() -> Self {
                 Self {
                     $($key: $default,)+
-                    max_in_flight: NotYet,
-                    hold_down: NotYet,
+                    hold_down: HoldDown::default(),
+                    max_in_flight: Count::of(512),
                     slow_start: NotYet,
                     startup_grace: Duration::from_secs(2).into(),
                 }
@@ -50,15 +55,18 @@ macro_rules! health {
                 #[serde(skip_serializing_if = "Given::is_absent")]
                 pub(crate) $key: Given<$type>,
             )+
-            /// Probes in flight at a time.
-            #[serde(skip_serializing)]
-            pub(crate) max_in_flight: NotYet,
-            /// How long an access point that keeps changing is held down.
-            #[serde(skip_serializing)]
-            pub(crate) hold_down: NotYet,
+            /// How long one that keeps changing stays down, whatever its probes say.
+            #[serde(skip_serializing_if = "DcHoldDown::is_absent")]
+            pub(crate) hold_down: DcHoldDown,
             /// How long an access point that is back takes to get its whole share.
             #[serde(skip_serializing)]
             pub(crate) slow_start: NotYet,
+            #[serde(skip_serializing)]
+            #[schemars(skip)]
+            pub(crate) max_in_flight: OfAllDcs,
+            #[serde(skip_serializing)]
+            #[schemars(skip)]
+            pub(crate) startup_grace: OfAllDcs,
         }
 
         impl DcHealth {
@@ -66,6 +74,7 @@ macro_rules! health {
             pub(crate) fn over(&self, all: &Health) -> Self {
                 Self {
                     $($key: Given(Some(self.$key.get().unwrap_or(&all.$key).clone())),)+
+                    hold_down: self.hold_down.over(all.hold_down),
                     ..Self::default()
                 }
             }
@@ -74,6 +83,7 @@ macro_rules! health {
             pub(crate) fn applied(&self, all: &Health) -> Health {
                 Health {
                     $($key: self.$key.get().unwrap_or(&all.$key).clone(),)+
+                    hold_down: self.hold_down.applied(all.hold_down),
                     ..all.clone()
                 }
             }
@@ -82,7 +92,7 @@ macro_rules! health {
 }
 
 health! {
-    /// What a probe does: `tcp` is a connect.
+    /// What a probe does.
     probe: Probe = Probe::Tcp;
     /// What a probe of an access point that serves UDP sends and expects.
     udp_probe: OrNone<Later> = OrNone::default();
@@ -105,12 +115,86 @@ health! {
 
 /// What a probe does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", expecting = "`tcp`")]
+#[serde(rename_all = "snake_case", expecting = "`tcp` or `{http: {..}}`")]
 pub(crate) enum Probe {
-    /// Connects.
+    /// Connects, and no more.
     Tcp,
     /// Asks for a page.
-    Http(Later),
+    Http(HttpProbe),
     /// Speaks MTProto.
     Mtproto(Later),
+}
+
+/// A request of HTTP/1.1, `GET`, without TLS. Only the head of the answer is read; a redirect is an
+/// answer and not followed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HttpProbe {
+    /// What is asked for.
+    pub(crate) path: RequestPath,
+    /// The `Host` header; without one, the address that is dialled.
+    pub(crate) host: OrNone<HostHeader>,
+    /// Where, at the address of the access point; `same` is the port of the access point itself.
+    pub(crate) port: Or<Same, Port>,
+    /// The answers that are good.
+    pub(crate) expect: StatusCodes,
+}
+
+impl Default for HttpProbe {
+    fn default() -> Self {
+        Self {
+            path: RequestPath::of("/"),
+            host: OrNone::default(),
+            port: Or::default(),
+            expect: StatusCodes::of(200..=399),
+        }
+    }
+}
+
+/// How long an access point that keeps changing stays down, whatever its probes say.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HoldDown {
+    /// The first time; `0s` switches it off.
+    pub(crate) first: Time<0, DAY>,
+    /// At most, doubling each time; not shorter than `first`.
+    pub(crate) max: Time<0, DAY>,
+}
+
+impl Default for HoldDown {
+    fn default() -> Self {
+        let topology::HoldDown { first, max } = topology::HoldDown::default();
+        Self { first: first.into(), max: max.into() }
+    }
+}
+
+/// What is different of it for the access points of one DC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DcHoldDown {
+    /// The first time; `0s` switches it off.
+    #[serde(skip_serializing_if = "Given::is_absent")]
+    pub(crate) first: Given<Time<0, DAY>>,
+    /// At most, doubling each time; not shorter than `first`.
+    #[serde(skip_serializing_if = "Given::is_absent")]
+    pub(crate) max: Given<Time<0, DAY>>,
+}
+
+impl DcHoldDown {
+    /// Whether it says nothing.
+    pub(crate) fn is_absent(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn over(self, all: HoldDown) -> Self {
+        let HoldDown { first, max } = self.applied(all);
+        Self { first: Given(Some(first)), max: Given(Some(max)) }
+    }
+
+    fn applied(self, all: HoldDown) -> HoldDown {
+        HoldDown {
+            first: self.first.get().copied().unwrap_or(all.first),
+            max: self.max.get().copied().unwrap_or(all.max),
+        }
+    }
 }

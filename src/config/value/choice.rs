@@ -1,4 +1,5 @@
-//! A word that may stand in place of a value: `none`, `all`, `auto`, `embedded`.
+//! A word that may stand in place of a value: `none`, `all`, `auto`, `embedded`,
+//! `same`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -32,6 +33,10 @@ pub(crate) struct Auto;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Embedded;
 
+/// As it is elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Same;
+
 impl Word for Nothing {
     const WORD: &'static str = "none";
 }
@@ -46,6 +51,10 @@ impl Word for Auto {
 
 impl Word for Embedded {
     const WORD: &'static str = "embedded";
+}
+
+impl Word for Same {
+    const WORD: &'static str = "same";
 }
 
 /// The word or a value.

@@ -20,6 +20,10 @@ pub(crate) enum Later {}
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NotYet;
 
+/// A key that the section for all DCs has and no DC of its own. Schemas do not know it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OfAllDcs;
+
 /// The mark of schemas that nothing satisfies.
 pub(in crate::config) const LATER: &str = "x-not-in-this-version";
 
@@ -76,6 +80,13 @@ impl JsonSchema for NotYet {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         nothing()
+    }
+}
+
+impl<'de> Deserialize<'de> for OfAllDcs {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(from)?;
+        Err(D::Error::custom("unknown key of one DC; it is set for all of them, in `health`"))
     }
 }
 

@@ -4,6 +4,7 @@
 mod address;
 mod choice;
 mod country;
+mod http;
 mod later;
 mod list;
 mod number;
@@ -14,9 +15,10 @@ mod secret;
 mod word;
 
 pub(super) use address::{AdminAddress, ClientNetwork, Ip, ListenAddress, Port, SourceNetwork};
-pub(super) use choice::{All, Auto, Embedded, Or, OrNone};
+pub(super) use choice::{All, Auto, Embedded, Or, OrNone, Same};
 pub(super) use country::{AsNumber, Continent, Country};
-pub(super) use later::{LATER, Later, NotYet, OnlyFalse, OnlyTrue};
+pub(super) use http::{HostHeader, RequestPath, StatusCodes};
+pub(super) use later::{LATER, Later, NotYet, OfAllDcs, OnlyFalse, OnlyTrue};
 pub(super) use list::{Given, List, Many, Slot};
 pub(super) use number::{Count, DcNumber, Degrees, FlagBits};
 pub(super) use parse::{client_network, shown, spoken, spoken_size};

@@ -36,6 +36,8 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     // One file against another.
     "there is no DC",
     "cannot be read",
+    // The ends of a range against each other.
+    "ends before it begins",
     // What the bits of an address mean.
     "has bits beyond its length",
     "matches nobody",
@@ -62,9 +64,13 @@ fn whole_main() -> Value {
                 "send_proxy": "none",
                 "source": {"addresses": [], "mark": "none", "interface": "none"},
                 "health": {
-                    "probe": "tcp", "udp_probe": "none", "interval": "3s", "fast_interval": "1s",
+                    "probe": {"http": {
+                        "path": "/ready?deep=1", "host": "health.example.org:81", "port": 8080,
+                        "expect": "200-299",
+                    }},
+                    "udp_probe": "none", "interval": "3s", "fast_interval": "1s",
                     "down_interval": "1h", "timeout": "10ms", "fall": 100, "rise": 1,
-                    "jitter": "100%",
+                    "jitter": "100%", "hold_down": {"first": "10s", "max": "1d"},
                 },
             },
             {"id": 3},
@@ -102,8 +108,10 @@ fn whole_main() -> Value {
             ],
         },
         "health": {
-            "probe": "tcp", "udp_probe": "none", "interval": "2s", "fast_interval": "1s",
+            "probe": {"http": {"path": "/x", "host": "none", "port": "same", "expect": 204}},
+            "udp_probe": "none", "interval": "2s", "fast_interval": "1s",
             "down_interval": "9s", "timeout": "2s", "fall": 1, "rise": 1, "jitter": "0%",
+            "hold_down": {"first": "0s", "max": "0s"}, "max_in_flight": 100_000,
             "startup_grace": "0s",
         },
         "on_down": {"sessions": "keep"},

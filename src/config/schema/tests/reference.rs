@@ -132,7 +132,12 @@ impl<'s> Writer<'s, '_> {
                 match is_variant {
                     true => {
                         let keys = keys.iter().map(|(key, value)| {
-                            format!("{key}: {}", self.kind(value, &mut Vec::new()))
+                            let mut below = Vec::new();
+                            let kind = self.kind(value, &mut below);
+                            let below = below.into_iter();
+                            sections
+                                .extend(below.map(|(it, below)| (format!(".{key}{it}"), below)));
+                            format!("{key}: {kind}")
                         });
                         format!("`{{{}}}`", keys.collect::<Vec<_>>().join(", "))
                     }
