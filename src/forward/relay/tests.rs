@@ -10,6 +10,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, spawn_local, yield_now};
+use tokio::time::timeout;
 
 use super::first_byte::LOOK_AFTER;
 use super::*;
@@ -19,6 +20,9 @@ use crate::forward::pipes::PipeBudget;
 use crate::metrics::Metrics;
 use crate::routing::slot::Seen;
 use crate::routing::{AccessPointSlot, ClientAddr, ClientPrefix, DcId};
+
+/// No event of these tests takes this long.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Longer than any other time of these tests.
 const IDLE: Duration = Duration::from_secs(600);
@@ -123,9 +127,13 @@ impl Session {
     }
 
     async fn ended(self) -> (Side, Ending, Seen) {
-        let CloseReason { side, ending } = self.relay.await.expect("no panic");
+        let CloseReason { side, ending } = end_of(self.relay).await;
         (side, ending, self.slot.take_seen())
     }
+}
+
+async fn end_of(relay: JoinHandle<CloseReason>) -> CloseReason {
+    timeout(PATIENCE, relay).await.expect("in time").expect("no panic")
 }
 
 /// Two ends of one connection.
@@ -210,7 +218,7 @@ async fn an_upstream_that_resets_a_client_who_spoke_is_mute() {
     session.ask().await;
     let (_client, relay, slot) = (session.client, session.relay, session.slot);
     reset(session.upstream);
-    let reason = relay.await.expect("no panic");
+    let reason = end_of(relay).await;
     assert_eq!(reason, CloseReason { side: Side::Upstream, ending: Ending::Reset });
     assert_eq!(slot.take_seen(), mute());
 }
@@ -230,7 +238,7 @@ async fn a_client_that_spoke_and_closed_its_half_is_owed_an_answer() {
     read_to_end(&mut session.upstream).await;
     let (_client, relay, slot) = (session.client, session.relay, session.slot);
     reset(session.upstream);
-    assert_eq!(relay.await.expect("no panic").side, Side::Upstream);
+    assert_eq!(end_of(relay).await.side, Side::Upstream);
     assert_eq!(slot.take_seen(), mute());
 }
 
@@ -248,7 +256,7 @@ async fn a_client_that_says_nothing_shows_nothing() {
         // It resets.
         let Session { client, upstream: _upstream, relay, slot, .. } = Session::new(timeouts).await;
         reset(client);
-        assert_eq!(relay.await.expect("no panic").side, Side::Client);
+        assert_eq!(end_of(relay).await.side, Side::Client);
         assert_eq!(slot.take_seen(), nothing());
 
         // The upstream has enough of it, and the client speaks too late.
@@ -262,7 +270,7 @@ async fn a_client_that_says_nothing_shows_nothing() {
 
         let Session { client: _client, upstream, relay, slot, .. } = Session::new(timeouts).await;
         reset(upstream);
-        assert_eq!(relay.await.expect("no panic").side, Side::Upstream);
+        assert_eq!(end_of(relay).await.side, Side::Upstream);
         assert_eq!(slot.take_seen(), nothing());
     }
 }
@@ -273,7 +281,7 @@ async fn a_client_that_resets_before_its_answer_shows_nothing() {
     session.ask().await;
     let Session { client, upstream: _upstream, relay, slot, .. } = session;
     reset(client);
-    assert_eq!(relay.await.expect("no panic").side, Side::Client);
+    assert_eq!(end_of(relay).await.side, Side::Client);
     assert_eq!(slot.take_seen(), nothing());
 }
 
@@ -289,7 +297,7 @@ async fn an_answer_that_a_reset_follows_at_once_is_an_answer() {
     let Session { mut client, upstream, relay, slot, .. } = session;
     reset(upstream);
     client.read_exact(&mut [0]).await.expect("delivered");
-    assert_eq!(relay.await.expect("no panic").side, Side::Upstream);
+    assert_eq!(end_of(relay).await.side, Side::Upstream);
     assert_eq!(slot.take_seen(), answered());
 }
 
@@ -300,7 +308,7 @@ async fn a_client_that_meets_a_reset_with_its_first_byte_has_spoken() {
     session.client.try_write(b"?").expect("written");
     let Session { client: _client, upstream, relay, slot, .. } = session;
     reset(upstream);
-    assert_eq!(relay.await.expect("no panic").side, Side::Upstream);
+    assert_eq!(end_of(relay).await.side, Side::Upstream);
     assert_eq!(slot.take_seen(), mute());
 }
 
@@ -342,9 +350,7 @@ async fn a_client_that_has_closed_its_half_waits_no_longer_than_others() {
 async fn an_upstream_that_takes_what_it_is_sent_and_no_more_is_silent() {
     let mut session = Session::new(ONE_SECOND).await;
     let block = vec![b'x'; 1 << 20];
-    while let Ok(Ok(_)) =
-        tokio::time::timeout(Duration::from_millis(200), session.client.write(&block)).await
-    {}
+    while let Ok(Ok(_)) = timeout(Duration::from_millis(200), session.client.write(&block)).await {}
     session.pass(SECOND + TICK).await;
     assert_eq!(session.ended().await, (Side::Nearpoint, Ending::FirstByte, mute()));
 }
