@@ -79,7 +79,9 @@
 //! 8. Relay: two flows, one for each direction (`forward/relay.rs`, `forward/flow.rs`). A flow
 //!    copies through the buffer of its worker, moves to a pipe when it is bulk ([`net::Pipe`]), and
 //!    back when it calms down. A coarse wheel ends sessions in which nothing moves
-//!    (`forward/idle.rs`).
+//!    (`forward/idle.rs`). The first byte of the upstream, or that there was none for a client who
+//!    spoke, is left as evidence ([`routing::AccessPointSlot::record_answered`],
+//!    [`control::PassiveEvidence::mute`]).
 //! 9. Close: the end has a side and a reason ([`routing::CloseReason`]) and is counted when the
 //!    session is dropped, however that comes about.
 //!

@@ -14,6 +14,7 @@ use crate::routing::{DcId, Sticky};
 use super::finding::Findings;
 use super::key_path::KeyPath;
 use super::node::Node;
+use super::value::spoken;
 use super::{tree, value};
 
 /// What clients connect to. How it routes them is in the topology, under its name.
@@ -57,6 +58,8 @@ pub struct Timeouts {
     pub idle: Duration,
     /// After one side has closed. Default 30s.
     pub half_close: Duration,
+    /// Without a byte of the upstream since the first one of the client was passed on. Default none.
+    pub first_byte: Option<Duration>,
 }
 
 /// Socket options. Scope: a listener and the sessions accepted by it.
@@ -109,7 +112,7 @@ impl ListenerDraft {
             bind: tree.bind.iter().map(|address| address.get()).collect(),
             proxy_protocol: (&tree.proxy_protocol).into(),
             limits: (&tree.limits).into(),
-            timeouts: (&tree.timeouts).into(),
+            timeouts: Timeouts::new(&tree.timeouts, &path.key("timeouts"), problems),
             tcp: TcpOptions::new(&tree.tcp, &path.key("tcp"), problems),
         };
         let (route, sticky) = match tree.route {
@@ -174,9 +177,15 @@ impl From<&tree::Limits> for ListenerLimits {
     }
 }
 
-impl From<&tree::Timeouts> for Timeouts {
-    fn from(tree: &tree::Timeouts) -> Self {
-        Self { idle: tree.idle.get(), half_close: tree.half_close.get() }
+impl Timeouts {
+    fn new(tree: &tree::Timeouts, path: &KeyPath, problems: &Findings) -> Self {
+        let tree::Timeouts { idle, half_close, first_byte } = tree;
+        let (idle, first_byte) = (idle.get(), first_byte.value().map(|time| time.get()));
+        if let Some(silence) = first_byte.filter(|silence| *silence > idle) {
+            let text = format!("{} is longer than `idle`, {}", spoken(silence), spoken(idle));
+            problems.add(&path.key("first_byte"), text);
+        }
+        Self { idle, half_close: half_close.get(), first_byte }
     }
 }
 

@@ -53,6 +53,7 @@ fn defaults_are_those_of_the_documented_tree() {
     let listener = &config.listeners[0];
     assert_eq!(listener.limits.sessions, 100_000);
     assert_eq!(listener.timeouts.idle, Duration::from_secs(600));
+    assert_eq!(listener.timeouts.first_byte, None);
     assert_eq!(listener.tcp.keepalive.count, 3);
     assert!(listener.proxy_protocol.accept_from.is_empty());
     let topology = &config.topology;
@@ -102,7 +103,7 @@ listeners:
     dcs: [2, 9]
     proxy_protocol: {accept_from: [10.0.0.0/8, '::1'], timeout: 1s}
     limits: {sessions: 5}
-    timeouts: {idle: 1h, half_close: 1s}
+    timeouts: {idle: 1h, half_close: 1s, first_byte: 250ms}
     tcp: {backlog: 6, keepalive: {idle: 7s, interval: 8s, count: 9}, user_timeout: 10s}
 connect: {timeout: 1s, deadline: 2s, attempts: 3}
 policy: {objective: latency, tie_margin: 0ms, fail_open: false}
@@ -153,6 +154,7 @@ log: {level: debug, format: json}
     assert_eq!(listener.bind.len(), 3);
     assert_eq!(listener.proxy_protocol.accept_from.len(), 2);
     assert_eq!(listener.tcp.keepalive.interval, Duration::from_secs(8));
+    assert_eq!(listener.timeouts.first_byte, Some(Duration::from_millis(250)));
     let route = config.topology.route("a").expect("the route of the listener");
     assert_eq!(route.route, Route::Dc(DcId(2)));
     assert!(route.dcs.as_ref().is_some_and(|dcs| dcs.contains(&DcId(9))));

@@ -9,11 +9,14 @@ use tokio::net::TcpStream;
 
 use super::connect::Connected;
 use super::listener::Settings;
+use super::relay::Witness;
 use super::worker::Worker;
 use crate::config::Timeouts;
 use crate::metrics::handles::DcMetrics;
 use crate::net;
-use crate::routing::{AccessPointSlot, CloseReason, DcSlot, Ending, Ranking, Side, Snapshot};
+use crate::routing::{
+    AccessPointSlot, ClientAddr, ClientPrefix, CloseReason, DcSlot, Ending, Ranking, Side, Snapshot,
+};
 
 /// A connected session, from its first byte to its last.
 pub(super) struct SessionGuard {
@@ -29,6 +32,8 @@ pub(super) struct SessionGuard {
     session_seconds: Option<Histogram>,
     dc: Arc<DcSlot>,
     access_point: Arc<AccessPointSlot>,
+    /// Whose it is; `None` as above.
+    client: Option<ClientPrefix>,
     began: Instant,
 }
 
@@ -39,6 +44,7 @@ impl SessionGuard {
         worker: &Worker,
         settings: &Settings,
         snapshot: &Snapshot,
+        addr: ClientAddr,
         ranking: Option<&Ranking>,
         connected: Connected,
     ) -> Self {
@@ -62,12 +68,19 @@ impl SessionGuard {
             session_seconds: ranking.map(|_| settings.metrics.session_seconds.clone()),
             dc: Arc::clone(&snapshot.dc(attempt.dc).slot),
             access_point: Arc::clone(&snapshot.access_point(attempt.access_point).slot),
+            client: ranking.map(|_| addr.network()),
             began: Instant::now(),
         };
         session.metrics.sessions_active.inc();
         session.dc.session_opened();
         session.access_point.session_opened();
         session
+    }
+
+    /// What it shows of its access point.
+    pub(super) fn witness<'a>(&'a self, worker: &'a Worker) -> Witness<'a> {
+        let evidence = &worker.shared.context.evidence;
+        Witness { slot: &self.access_point, evidence, client: self.client }
     }
 }
 

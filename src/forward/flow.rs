@@ -39,6 +39,10 @@ pub(super) struct Flow {
     done: bool,
     /// The sink has not taken what it was last offered.
     back_pressured: bool,
+    /// A byte of the source has been seen, ever. The first is always copied.
+    has_read: bool,
+    /// The sink has taken a byte, ever.
+    has_written: bool,
     /// Bytes moved since the last [`Flow::take_counts`].
     copied: u64,
     spliced: u64,
@@ -91,6 +95,16 @@ impl Flow {
     /// Whether the sink has not taken what it was last offered.
     pub(super) fn is_back_pressured(&self) -> bool {
         self.back_pressured
+    }
+
+    /// Whether the source has ever sent a byte.
+    pub(super) fn has_read(&self) -> bool {
+        self.has_read
+    }
+
+    /// Whether the sink has ever taken a byte.
+    pub(super) fn has_written(&self) -> bool {
+        self.has_written
     }
 
     /// Whether the flow does not read now, and so would not notice that its source has broken.
@@ -202,6 +216,7 @@ impl Flow {
         match written {
             Ok(written) => {
                 self.back_pressured = false;
+                self.has_written |= written > 0;
                 Ok(written)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -255,6 +270,7 @@ impl Flow {
             self.source_ended = true;
             return Poll::Ready(Ok(()));
         }
+        self.has_read = true;
         self.count_full_reads(received == scratch.len());
         let bytes = &scratch[..received];
         let written = self.offered(to.try_io(Interest::WRITABLE, || net::send(to, bytes)))?;

@@ -1,7 +1,9 @@
 //! A coarse timer wheel per worker: one entry per session, no system timer, no clock read.
 //!
 //! A session that moves bytes only notes the current tick. The wheel looks at an entry when its
-//! time could have come, and puts it back if the session was busy since.
+//! time could have come, and puts it back if the session was busy since. Beside its timeout an entry
+//! may carry an alarm, a moment that no byte puts off: it is looked at when the nearer of the two
+//! could have come.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -23,6 +25,8 @@ const NONE: u32 = u32::MAX;
 pub(super) enum Expiry {
     /// No byte for as long as its timeout says.
     Idle,
+    /// Its alarm rang. Told once; the timeout goes on.
+    Alarm,
     /// The daemon ends, and so must the session.
     Shutdown,
 }
@@ -40,11 +44,23 @@ pub(super) struct IdleWheel {
 struct Entry {
     last_active: u32,
     timeout: u32,
+    alarm: Alarm,
+    /// Why the session is to end, if it is.
     expired: Option<Expiry>,
     waker: Option<Waker>,
     slot: u32,
     next: u32,
     previous: u32,
+}
+
+/// A moment, beside the timeout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alarm {
+    Off,
+    /// It rings in this tick.
+    At(u32),
+    /// It rang, and the session does not know yet.
+    Rang,
 }
 
 impl Default for IdleWheel {
@@ -66,16 +82,11 @@ impl IdleWheel {
         while at != NONE {
             let entry = &mut self.entries[at as usize];
             let next = entry.next;
-            let idle = self.now.wrapping_sub(entry.last_active);
-            match idle < entry.timeout {
-                true => {
-                    let left = entry.timeout - idle;
-                    self.link(at, left);
-                }
-                false => {
-                    entry.slot = NONE;
-                    entry.expire(Expiry::Idle);
-                }
+            entry.slot = NONE;
+            entry.ring_if_due(self.now);
+            match entry.idle_left(self.now) {
+                0 => entry.expire(Expiry::Idle),
+                _ => self.link(at),
             }
             at = next;
         }
@@ -93,6 +104,7 @@ impl IdleWheel {
         let entry = Entry {
             last_active: self.now,
             timeout: ticks(timeout),
+            alarm: Alarm::Off,
             expired: self.shut_down.then_some(Expiry::Shutdown),
             waker: None,
             slot: NONE,
@@ -100,7 +112,7 @@ impl IdleWheel {
             previous: NONE,
         };
         let key = u32::try_from(self.entries.insert(entry)).expect("fewer sessions than 2^32");
-        self.link(key, ticks(timeout));
+        self.link(key);
         key
     }
 
@@ -108,14 +120,26 @@ impl IdleWheel {
         self.unlink(key);
         let entry = &mut self.entries[key as usize];
         (entry.timeout, entry.last_active) = (ticks(timeout), self.now);
-        self.link(key, ticks(timeout));
+        self.link(key);
     }
 
-    /// Puts an unlinked entry where it is looked at after `left` ticks, or after a whole turn.
-    fn link(&mut self, key: u32, left: u32) {
+    fn set_alarm(&mut self, key: u32, after: Duration) {
+        let entry = &mut self.entries[key as usize];
+        entry.alarm = Alarm::At(self.now.wrapping_add(ticks(after)));
+        // One that is unlinked is over, and is not looked at again.
+        if entry.slot != NONE {
+            self.unlink(key);
+            self.link(key);
+        }
+    }
+
+    /// Puts an unlinked entry where it is looked at when its time could have come, or after a whole
+    /// turn.
+    fn link(&mut self, key: u32) {
+        let entry = &mut self.entries[key as usize];
+        let left = entry.idle_left(self.now).min(entry.alarm_left(self.now));
         let slot = self.now.wrapping_add(left.clamp(1, SLOTS - 1)) % SLOTS;
         let next = std::mem::replace(&mut self.slots[slot as usize], key);
-        let entry = &mut self.entries[key as usize];
         (entry.slot, entry.next, entry.previous) = (slot, next, NONE);
         if next != NONE {
             self.entries[next as usize].previous = key;
@@ -139,8 +163,32 @@ impl IdleWheel {
 }
 
 impl Entry {
+    /// Ticks until it has been idle for too long.
+    fn idle_left(&self, now: u32) -> u32 {
+        self.timeout.saturating_sub(now.wrapping_sub(self.last_active))
+    }
+
+    /// Ticks until its alarm rings.
+    fn alarm_left(&self, now: u32) -> u32 {
+        match self.alarm {
+            Alarm::At(tick) => tick.wrapping_sub(now),
+            Alarm::Off | Alarm::Rang => u32::MAX,
+        }
+    }
+
+    fn ring_if_due(&mut self, now: u32) {
+        if self.alarm == Alarm::At(now) {
+            self.alarm = Alarm::Rang;
+            self.wake();
+        }
+    }
+
     fn expire(&mut self, why: Expiry) {
         self.expired = Some(why);
+        self.wake();
+    }
+
+    fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
@@ -179,10 +227,26 @@ impl IdleTimer {
         self.wheel.borrow_mut().restart(self.key, timeout);
     }
 
-    /// Whether the time is over; if not, `waker` is woken when it is.
+    /// The alarm rings after this time, whatever moves until then. It takes the place of one that
+    /// was set before.
+    pub(super) fn set_alarm(&self, after: Duration) {
+        self.wheel.borrow_mut().set_alarm(self.key, after);
+    }
+
+    /// The alarm rings no more.
+    pub(super) fn clear_alarm(&self) {
+        // The wheel may look at the entry too early now, and puts it back then.
+        self.wheel.borrow_mut().entries[self.key as usize].alarm = Alarm::Off;
+    }
+
+    /// Whether the time is over, or the alarm rang; if not, `waker` is woken when either is so.
     pub(super) fn poll_expired(&self, waker: &Waker) -> Option<Expiry> {
         let mut wheel = self.wheel.borrow_mut();
         let entry = &mut wheel.entries[self.key as usize];
+        if entry.alarm == Alarm::Rang {
+            entry.alarm = Alarm::Off;
+            return Some(Expiry::Alarm);
+        }
         if entry.expired.is_none() && !entry.waker.as_ref().is_some_and(|it| it.will_wake(waker)) {
             entry.waker = Some(waker.clone());
         }
@@ -199,101 +263,4 @@ impl Drop for IdleTimer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn expired(timer: &IdleTimer) -> Option<Expiry> {
-        timer.poll_expired(Waker::noop())
-    }
-
-    fn turn(wheel: &Rc<RefCell<IdleWheel>>, ticks: u32) {
-        (0..ticks).for_each(|_| wheel.borrow_mut().tick());
-    }
-
-    #[test]
-    fn a_busy_session_stays_and_an_idle_one_expires() {
-        let wheel = Rc::default();
-        let busy = IdleTimer::new(&wheel, TICK * 10);
-        let idle = IdleTimer::new(&wheel, TICK * 10);
-        for _ in 0..10 {
-            turn(&wheel, 1);
-            busy.touch();
-        }
-        assert_eq!(expired(&idle), None);
-        turn(&wheel, 1);
-        assert_eq!(expired(&idle), Some(Expiry::Idle));
-        assert_eq!(expired(&busy), None);
-        turn(&wheel, 11);
-        assert_eq!(expired(&busy), Some(Expiry::Idle));
-    }
-
-    #[test]
-    fn timeouts_longer_than_a_turn_of_the_wheel_hold() {
-        let wheel = Rc::default();
-        let timer = IdleTimer::new(&wheel, TICK * 2400);
-        turn(&wheel, 2400);
-        assert_eq!(expired(&timer), None);
-        turn(&wheel, 1);
-        assert_eq!(expired(&timer), Some(Expiry::Idle));
-    }
-
-    #[test]
-    fn a_shorter_timeout_takes_force_at_once_and_begins_anew() {
-        let wheel = Rc::default();
-        let timer = IdleTimer::new(&wheel, TICK * 2400);
-        turn(&wheel, 50);
-        timer.restart(TICK * 3);
-        turn(&wheel, 3);
-        assert_eq!(expired(&timer), None);
-        turn(&wheel, 1);
-        assert_eq!(expired(&timer), Some(Expiry::Idle));
-    }
-
-    #[test]
-    fn shutdown_ends_everybody() {
-        let wheel: Rc<RefCell<IdleWheel>> = Rc::default();
-        let timers = [IdleTimer::new(&wheel, TICK * 10), IdleTimer::new(&wheel, TICK * 999)];
-        wheel.borrow_mut().shut_down();
-        assert!(timers.iter().all(|timer| expired(timer) == Some(Expiry::Shutdown)));
-        let late = IdleTimer::new(&wheel, TICK * 10);
-        assert_eq!(expired(&late), Some(Expiry::Shutdown));
-    }
-
-    proptest! {
-        /// Against a model: whatever is inserted, touched and dropped, each timer expires exactly
-        /// when its own time is over.
-        #[test]
-        fn every_timer_expires_at_its_own_time(
-            steps in prop::collection::vec((0u8..4, 0usize..8, 1u32..700), 1..200),
-        ) {
-            let wheel = Rc::default();
-            let mut timers: Vec<(IdleTimer, u32, u32)> = Vec::new();
-            let mut now = 0u32;
-            for (step, which, ticks) in steps {
-                match step {
-                    0 => timers.push((IdleTimer::new(&wheel, TICK * ticks), now, ticks)),
-                    1 if which < timers.len() => drop(timers.swap_remove(which)),
-                    2 => {
-                        if let Some((timer, last, _)) = timers.get_mut(which)
-                            && expired(timer).is_none()
-                        {
-                            timer.touch();
-                            *last = now;
-                        }
-                    }
-                    _ => {
-                        turn(&wheel, ticks);
-                        now += ticks;
-                    }
-                }
-                for (timer, last, timeout) in &timers {
-                    let over = now - last > *timeout;
-                    prop_assert_eq!(expired(timer).is_some(), over);
-                }
-            }
-            let alive = timers.len();
-            prop_assert_eq!(wheel.borrow().entries.len(), alive);
-        }
-    }
-}
+mod tests;

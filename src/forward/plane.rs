@@ -28,7 +28,7 @@ use crate::sessions::Sessions;
 pub struct Context {
     /// Decides.
     pub snapshots: SnapshotReader,
-    /// Learns of failed connects.
+    /// Learns of failed connects and of mute upstreams.
     pub evidence: PassiveEvidence,
     /// Counts.
     pub metrics: Arc<Metrics>,

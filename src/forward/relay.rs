@@ -1,5 +1,7 @@
 //! The relay of one session: two flows, a timer, and the ways it can end.
 
+mod first_byte;
+
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -17,6 +19,9 @@ use crate::config::Timeouts;
 use crate::metrics::handles::{DcMetrics, Direction, Path};
 use crate::net;
 use crate::routing::{CloseReason, Ending, Side};
+use first_byte::Exchange;
+
+pub(super) use first_byte::Witness;
 
 /// How often a long session adds its bytes to the metrics.
 const FLUSH: Duration = Duration::from_secs(10);
@@ -39,9 +44,11 @@ pub(super) struct Relay<'a> {
     /// Ends the session when nothing moves.
     pub(super) timer: &'a IdleTimer,
     /// When it should.
-    pub(super) timeouts: Timeouts,
+    pub(super) timeouts: &'a Timeouts,
     /// Counts its bytes.
     pub(super) metrics: &'a DcMetrics,
+    /// Tells whether the upstream answers.
+    pub(super) witness: Witness<'a>,
 }
 
 /// What the flows have come to.
@@ -50,6 +57,7 @@ struct Progress {
     up: Flow,
     down: Flow,
     first_closed: Option<Side>,
+    exchange: Exchange,
     flushed_at: u32,
 }
 
@@ -69,10 +77,12 @@ impl Relay<'_> {
                 nearpoint(Ending::HalfClose)
             }
             End::Expired(Expiry::Idle) => nearpoint(Ending::Idle),
+            End::Expired(Expiry::Alarm) => nearpoint(Ending::FirstByte),
             End::Broken(side, error) => {
                 let ending = progress.ending_of(side, &error);
                 // Boxed: a session that lives on must not carry the size of this one's last second.
                 Box::pin(self.deliver_last(&mut progress, side)).await;
+                self.observe_break(&mut progress, side == Side::Upstream, &error);
                 CloseReason { side, ending }
             }
         };
@@ -101,9 +111,12 @@ impl Relay<'_> {
             {
                 return Poll::Ready(End::Broken(Side::Upstream, error));
             }
-            match self.timer.poll_expired(cx.waker()) {
-                Some(expiry) => Poll::Ready(End::Expired(expiry)),
-                None => Poll::Pending,
+            loop {
+                match self.timer.poll_expired(cx.waker()) {
+                    Some(Expiry::Alarm) if !self.is_silent_for_too_long(progress) => {}
+                    Some(expiry) => return Poll::Ready(End::Expired(expiry)),
+                    None => return Poll::Pending,
+                }
             }
         })
         .await
@@ -121,6 +134,9 @@ impl Relay<'_> {
                     self.timer.restart(self.timeouts.half_close.min(self.timeouts.idle));
                 }
             }
+        }
+        if progress.exchange != Exchange::Settled {
+            self.observe(progress);
         }
         if progress.moved() != moved {
             let now = self.timer.touch();
@@ -241,3 +257,6 @@ fn pending_error(socket: &TcpStream) -> io::Error {
     let pending = socket.take_error().ok().flatten();
     pending.unwrap_or_else(|| io::ErrorKind::ConnectionReset.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,8 +26,9 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, mut accept
                 upstream: &session.upstream,
                 resources: &worker.resources,
                 timer: &timer,
-                timeouts: session.timeouts,
+                timeouts: &session.timeouts,
                 metrics: &session.metrics,
+                witness: session.witness(&worker),
             };
             let reason = relay.run().await;
             accepted.ended_in_order = reason.ending == Ending::Closed;
@@ -85,7 +86,7 @@ async fn open_for_client(
     {
         sticky.remember(addr, snapshot.topology.dc(connected.attempt.dc).id, now());
     }
-    Ok(Box::new(SessionGuard::open(worker, settings, &snapshot, Some(&ranking), connected)))
+    Ok(Box::new(SessionGuard::open(worker, settings, &snapshot, addr, Some(&ranking), connected)))
 }
 
 /// Rank -> connect. A neighbour that looks whether we live sees a session as clients have one, and
@@ -100,7 +101,7 @@ async fn open_for_neighbour(
     let ranking = rank_neighbour(&snapshot, route(&snapshot, settings)?, &neighbour);
     let connected =
         connect_upstream(worker, &snapshot, &ranking, &neighbour, &settings.config).await?;
-    Ok(Box::new(SessionGuard::open(worker, settings, &snapshot, None, connected)))
+    Ok(Box::new(SessionGuard::open(worker, settings, &snapshot, addr, None, connected)))
 }
 
 fn route<'a>(snapshot: &'a Snapshot, settings: &'a Settings) -> Result<&'a ListenerRoute, Refused> {

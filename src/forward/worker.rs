@@ -17,7 +17,7 @@ use tracing::error;
 use super::acceptor::{Acceptor, OpenAcceptor};
 use super::bind_set::BindKey;
 use super::idle::{IdleTimer, IdleWheel, TICK};
-use super::pipes::PipePool;
+use super::pipes::{PipeBudget, PipePool};
 use super::plane::Shared;
 use crate::config;
 use crate::net::Pipe;
@@ -61,6 +61,17 @@ pub(super) struct Resources {
 }
 
 impl Resources {
+    /// A buffer, and no pipe yet. Bytes held by all workers, which `pending` counts, should stay below
+    /// `pending_limit`.
+    pub(super) fn new(pending: IntGauge, pending_limit: u64, pipes: Arc<PipeBudget>) -> Self {
+        Self {
+            scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
+            pending,
+            pending_limit: i64::try_from(pending_limit).unwrap_or(i64::MAX),
+            pipes: RefCell::new(PipePool::new(pipes)),
+        }
+    }
+
     /// Whether a flow may take bytes that it might have to hold. Workers race for what is left: the
     /// limit is exceeded by at most one buffer per worker.
     pub(super) fn may_hold(&self) -> bool {
@@ -94,13 +105,8 @@ impl Drop for LiveSession {
 impl Worker {
     fn new(number: usize, shared: Arc<Shared>) -> Self {
         let number = number.to_string();
-        let pipes = PipePool::new(Arc::clone(&shared.pipes));
-        let resources = Resources {
-            scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
-            pending: shared.context.metrics.pending_bytes.clone(),
-            pending_limit: i64::try_from(shared.pending_limit).unwrap_or(i64::MAX),
-            pipes: RefCell::new(pipes),
-        };
+        let pending = shared.context.metrics.pending_bytes.clone();
+        let resources = Resources::new(pending, shared.pending_limit, Arc::clone(&shared.pipes));
         let sessions_gauge = shared.context.metrics.worker_sessions.with_label_values(&[&number]);
         Self {
             shared,

@@ -50,19 +50,22 @@ pub enum Ending {
     Idle,
     /// One direction was closed and the other had no byte for `timeouts.half_close`.
     HalfClose,
+    /// The client had spoken, and the upstream sent no byte for `timeouts.first_byte`.
+    FirstByte,
     /// The drain deadline passed.
     Shutdown,
 }
 
 impl Ending {
     /// All of them, for metrics.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Closed,
         Self::Reset,
         Self::Vanished,
         Self::Stalled,
         Self::Idle,
         Self::HalfClose,
+        Self::FirstByte,
         Self::Shutdown,
     ];
 
@@ -76,6 +79,7 @@ impl Ending {
             Self::Stalled => "stalled",
             Self::Idle => "idle",
             Self::HalfClose => "half_close",
+            Self::FirstByte => "first_byte",
             Self::Shutdown => "shutdown",
         }
     }

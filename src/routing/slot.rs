@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::client::ClientPrefix;
 use prefixes::Prefixes;
 
+/// Sessions that have to be answered until an access point is known to answer.
+const KNOWN_AFTER: u32 = 10;
+
 /// The live counters of one DC.
 #[derive(Debug, Default)]
 pub struct DcSlot {
@@ -95,6 +98,8 @@ pub struct AccessPointSlot {
     active: AtomicU32,
     connected: AtomicU32,
     answered: AtomicU32,
+    /// Answered sessions since ever, as far as [`KNOWN_AFTER`].
+    ever_answered: AtomicU32,
     overtaken: AtomicU32,
     failed: Prefixes,
     mute: Prefixes,
@@ -150,6 +155,16 @@ impl AccessPointSlot {
     /// The upstream of a session sent its first byte.
     pub fn record_answered(&self) {
         self.answered.fetch_add(1, Ordering::Relaxed);
+        if !self.has_answered() {
+            self.ever_answered.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether ten of its sessions have ever got a first byte: its service speaks, and its silence
+    /// would say something.
+    #[must_use]
+    pub fn has_answered(&self) -> bool {
+        self.ever_answered.load(Ordering::Relaxed) >= KNOWN_AFTER
     }
 
     /// A dial was still silent when one that had started later, elsewhere, connected. Returns how many
@@ -229,5 +244,19 @@ mod tests {
         assert_eq!(seen, expected);
         slot.record_connected();
         assert_eq!(slot.take_seen(), Seen { connected: 1, ..Seen::default() });
+    }
+
+    #[test]
+    fn an_access_point_is_known_to_answer_after_ten_sessions_and_stays_known() {
+        let slot = AccessPointSlot::default();
+        for _ in 0..9 {
+            slot.record_answered();
+            assert!(!slot.has_answered());
+        }
+        assert_eq!(slot.take_seen().answered, 9);
+        slot.record_answered();
+        assert!(slot.has_answered());
+        assert_eq!(slot.take_seen().answered, 1);
+        assert!(slot.has_answered(), "whoever looks takes nothing of it");
     }
 }

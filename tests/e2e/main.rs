@@ -10,6 +10,7 @@ mod failover;
 mod geoip;
 mod hostile;
 mod metrics;
+mod mute;
 mod places;
 mod preview;
 mod probes;

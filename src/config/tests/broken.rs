@@ -369,8 +369,20 @@ const BROKEN_LISTENERS: &[(&str, &str)] = &[
         "listeners[0].limits.session: unknown key; did you mean `sessions`?",
     ),
     (
-        "{name: a, bind: ['0.0.0.0:1'], timeouts: {first_byte: 5s}}",
-        "listeners[0].timeouts.first_byte: not in this version",
+        "{name: a, bind: ['0.0.0.0:1'], timeouts: {first_byte: 9ms}}",
+        "listeners[0].timeouts.first_byte: 9ms is outside 10ms..1h",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], timeouts: {first_byte: 2h}}",
+        "listeners[0].timeouts.first_byte: 2h is outside 10ms..1h",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], timeouts: {first_byte: never}}",
+        "listeners[0].timeouts.first_byte: \"never\" is not a time with its unit (ms s m h d)",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], timeouts: {idle: 5s, first_byte: 6s}}",
+        "listeners[0].timeouts.first_byte: 6s is longer than `idle`, 5s",
     ),
     (
         "{name: a, bind: ['0.0.0.0:1'], tcp: {keepalive: {idle: 1500ms}}}",

@@ -212,8 +212,10 @@ pub(crate) struct Timeouts {
     pub(crate) idle: Time<100, MONTH>,
     /// After one side has closed.
     pub(crate) half_close: Time<100, MONTH>,
-    /// Until the client has said something.
-    pub(crate) first_byte: OrNone<Later>,
+    /// How long a DC may be silent after the first byte of its client was passed on; then both sides
+    /// are reset, and it counts as mute. `none` ends no session: a DC that is known to answer counts as
+    /// mute after 5s of silence all the same. Rounded up to quarters of a second; at most `idle`.
+    pub(crate) first_byte: OrNone<Time<10, 3_600_000>>,
 }
 
 impl Default for Timeouts {

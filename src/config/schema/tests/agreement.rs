@@ -85,7 +85,7 @@ fn whole_main() -> Value {
                     "sessions": 5, "sessions_per_client": "none", "new_per_second": "none",
                     "new_per_second_per_client": "none",
                 },
-                "timeouts": {"idle": "1h", "half_close": "100ms", "first_byte": "none"},
+                "timeouts": {"idle": "1h", "half_close": "100ms", "first_byte": "10ms"},
                 "tcp": {
                     "backlog": 1, "user_timeout": "10s",
                     "keepalive": {"idle": "1000ms", "interval": "5m", "count": 127},
