@@ -1,12 +1,16 @@
 //! Dialling an access point.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
+
+use super::socket::reset_on_close;
 
 /// TCP keepalive (`tcp(7)`: `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +43,54 @@ pub struct DialError {
     pub sent: bool,
 }
 
+/// A connect under way. Dropping it resets the connection, also one that has just been established:
+/// nobody is to take it for a session that ended before its first byte.
+#[derive(Debug)]
+pub struct Dial {
+    /// Taken when the dial has come to an end.
+    stream: Option<TcpStream>,
+}
+
+impl Dial {
+    /// Starts to connect to `address`; without options a plain socket, as a probe needs it.
+    ///
+    /// # Errors
+    /// Whatever socket(2), setsockopt(2) or connect(2) say at once.
+    pub fn begin(address: SocketAddr, options: Option<&DialOptions>) -> Result<Self, DialError> {
+        let stream = begin(address, options).map_err(|source| DialError { source, sent: false })?;
+        Ok(Self { stream: Some(stream) })
+    }
+
+    /// The connection, once it is established. Wakes the last caller only; not to be asked again
+    /// after that.
+    ///
+    /// # Errors
+    /// What the kernel says later: the network's word, or the kernel's that nobody answered.
+    pub fn poll_established(&mut self, cx: &mut Context<'_>) -> Poll<Result<TcpStream, DialError>> {
+        let stream = self.stream.as_ref().expect("a dial is not asked again after its end");
+        // connect(2): a socket whose connection is under way becomes writable, and its pending error
+        // says what came of it.
+        let writable = ready!(stream.poll_write_ready(cx));
+        let failed = writable.and_then(|()| stream.take_error()).unwrap_or_else(Some);
+        // A connection that failed needs no reset.
+        let stream = self.stream.take().expect("it was here just now");
+        Poll::Ready(match failed {
+            None => Ok(stream),
+            Some(source) => Err(DialError { source, sent: true }),
+        })
+    }
+}
+
+impl Drop for Dial {
+    fn drop(&mut self) {
+        if let Some(stream) = &self.stream {
+            reset_on_close(stream);
+        }
+    }
+}
+
 /// Connects to `address`; without options a plain socket, as a probe needs it. Dropping the future
-/// gives the dial up and leaves nothing behind.
+/// gives the dial up, with a reset.
 ///
 /// # Errors
 /// Whatever socket(2), setsockopt(2) or connect(2) say; none of them waits for a timeout of ours.
@@ -48,9 +98,8 @@ pub async fn dial(
     address: SocketAddr,
     options: Option<&DialOptions>,
 ) -> Result<TcpStream, DialError> {
-    let stream = begin(address, options).map_err(|source| DialError { source, sent: false })?;
-    established(&stream).await.map_err(|source| DialError { source, sent: true })?;
-    Ok(stream)
+    let mut dial = Dial::begin(address, options)?;
+    poll_fn(|cx| dial.poll_established(cx)).await
 }
 
 fn begin(address: SocketAddr, options: Option<&DialOptions>) -> io::Result<TcpStream> {
@@ -68,13 +117,6 @@ fn begin(address: SocketAddr, options: Option<&DialOptions>) -> io::Result<TcpSt
     }
 }
 
-/// `connect(2)`: a socket whose connection is under way becomes writable, and its pending error says
-/// what came of it.
-async fn established(stream: &TcpStream) -> io::Result<()> {
-    stream.writable().await?;
-    stream.take_error()?.map_or(Ok(()), Err)
-}
-
 pub(super) fn keep_alive(socket: &Socket, keepalive: Keepalive) -> io::Result<()> {
     let params = TcpKeepalive::new()
         .with_time(keepalive.idle)
@@ -87,6 +129,7 @@ pub(super) fn keep_alive(socket: &Socket, keepalive: Keepalive) -> io::Result<()
 mod tests {
     use super::*;
     use socket2::SockRef;
+    use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
 
     #[tokio::test]
@@ -108,6 +151,27 @@ mod tests {
         assert_eq!(socket.tcp_keepalive_retries()?, options.keepalive.count);
         assert_eq!(socket.tcp_user_timeout()?, Some(options.user_timeout));
         Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_dial_that_is_dropped_is_a_reset_and_one_that_is_finished_is_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let address = listener.local_addr().expect("bound");
+        let begin = async || {
+            let dial = Dial::begin(address, None).expect("begun");
+            // Who was accepted is connected, whether or not the dial has been asked.
+            (dial, listener.accept().await.expect("accepted").0)
+        };
+        let (lost, mut peer) = begin().await;
+        drop(lost);
+        let error = peer.read(&mut [0]).await.expect_err("no end that could pass for an answer");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+
+        let (mut won, mut peer) = begin().await;
+        let stream = poll_fn(|cx| won.poll_established(cx)).await.expect("established");
+        drop(won);
+        drop(stream);
+        assert_eq!(peer.read(&mut [0]).await.expect("an orderly end"), 0);
     }
 
     #[tokio::test]
