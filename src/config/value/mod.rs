@@ -18,7 +18,7 @@ pub(super) use choice::{All, Auto, Embedded, Or, OrNone};
 pub(super) use country::{AsNumber, Continent, Country};
 pub(super) use later::{LATER, Later, NotYet, OnlyFalse, OnlyTrue};
 pub(super) use list::{Given, List, Many, Slot};
-pub(super) use number::{Count, DcNumber, Degrees, FlagBits};
+pub(super) use number::{Count, DcNumber, Degrees, Factor, FlagBits};
 pub(super) use parse::{client_network, shown, spoken, spoken_size};
 pub(super) use pattern::whole_seconds;
 pub(super) use quantity::{Percent, Size, Time};
