@@ -86,7 +86,9 @@ struct Connecting<'a> {
 impl Connecting<'_> {
     /// Starts a dial, if its DC has room for one more and, for a hedge, if there is budget.
     fn start(&mut self, attempt: Attempt) {
-        let Some(permit) = ConnectPermit::reserve(self.snapshot, attempt) else {
+        let dc = &self.snapshot.dc(attempt.dc).slot;
+        let most = self.snapshot.topology.dc(attempt.dc).max_connecting;
+        let Some(permit) = ConnectPermit::reserve(dc, most) else {
             return self.plan.on_full(attempt);
         };
         // A hedge is made while one other dial is in flight.
@@ -97,7 +99,7 @@ impl Connecting<'_> {
             Some(Some(hedge)) => Some(hedge),
         };
         if attempt.number == 1 {
-            self.snapshot.dc(attempt.dc).slot.session_began();
+            dc.session_began();
         }
         let address = self.snapshot.topology.access_point(attempt.access_point).id.address;
         let options = dial_options(&self.settings.config.tcp);
