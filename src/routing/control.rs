@@ -219,17 +219,22 @@ impl ControlState {
         }
     }
 
-    /// Failed connects make an access point Suspect and have it probed at once.
+    /// Failed and overtaken connects make an access point Suspect and have it probed at once.
     fn on_evidence(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let suspects = self.access_points.iter_mut().filter_map(|(id, cell)| {
-            (!cell.slot.take_seen().failed.is_empty())
-                .then(|| (*id, cell.tracker.on_failed_connects()))
+            let seen = cell.slot.take_seen();
+            let cause = match seen.failed.is_empty() {
+                false => Cause::FailedConnects,
+                true if seen.overtaken >= OVERTAKEN => Cause::Overtaken,
+                true => return None,
+            };
+            Some((*id, cell.tracker.on_failed_connects(), cause))
         });
-        for (id, transition) in suspects.collect::<Vec<_>>() {
+        for (id, transition, cause) in suspects.collect::<Vec<_>>() {
             if transition.is_some() {
                 self.schedule.hasten(id, now);
             }
-            self.change(id, transition, Cause::FailedConnects, now, effects);
+            self.change(id, transition, cause, now, effects);
         }
     }
 

@@ -7,6 +7,7 @@ mod support;
 mod explain;
 mod failover;
 mod geoip;
+mod hedging;
 mod hostile;
 mod metrics;
 mod places;
