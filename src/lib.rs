@@ -27,7 +27,7 @@
 //! | route | what a listener does with a client: `nearest`, or one DC |
 //! | ranking | the DCs in the order in which one client would use them |
 //! | candidate, exclusion | a DC of the ranking that may be dialled; why another may not |
-//! | attempt | one dial for a session |
+//! | attempt, hedge | one dial for a session; one beside another that is silent |
 //! | topology | what configuration says there is |
 //! | event | a state change as people are told of it, with its time and cause |
 //! | snapshot | topology, health and admin state at one moment; immutable |
@@ -70,9 +70,10 @@
 //!    it given before? [`memory::ListenerMemory::recall`].
 //! 5. Which DCs, in which order? [`routing::rank()`]: policy, exclusions, what is remembered, costs,
 //!    groups of DCs that are equally near, rendezvous hashing within a group.
-//! 6. Connect: `forward/connect.rs` dials ([`net::dial()`]) what [`routing::AttemptPlan`] says, and
-//!    tells it what came of each dial. Failures are left as evidence
-//!    ([`control::PassiveEvidence::failed_connect`]). A sticky listener remembers which DC it was
+//! 6. Connect: `forward/connect.rs` dials ([`net::Dial`]) what [`routing::AttemptPlan`] says, and
+//!    tells it what came of each dial. A dial that is silent gets a second one beside it; the first
+//!    to connect wins, and the other is reset. Failures, and dials that were overtaken so, are left
+//!    as evidence ([`control::PassiveEvidence`]). A sticky listener remembers which DC it was
 //!    ([`memory::ListenerMemory::remember`]).
 //! 7. Account: the session keeps the counters of its DC and access point, and lets the snapshot go
 //!    (`forward/account.rs`).
@@ -151,6 +152,9 @@
 //!
 //! **Invariant: nobody's address is kept.** What is remembered of clients, in memory and on disk, are
 //! hashes with a key that is made at random.
+//!
+//! **Invariant: a client's bytes go to one upstream.** Of the dials of a session one wins; all others
+//! are reset before a byte is sent, however late they turn out to have connected.
 //!
 //! **Invariant: failures of this edge are nobody's evidence.** No descriptor, no port, no route, an
 //! answer that was there and looked at too late: counted by reasons of their own

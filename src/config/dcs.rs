@@ -154,6 +154,10 @@ pub(super) fn connect_limits(tree: &tree::Connect, problems: &Findings) -> Conne
         let (short, long) = (spoken(deadline), spoken(timeout));
         problems.add(&path, format!("{short} is shorter than `connect.timeout`, {long}"));
     }
-    let hedging = Some(Hedging::default());
+    let hedging = tree.hedge.0.value().map(|hedge| Hedging {
+        min: hedge.min.get(),
+        factor: hedge.factor.get(),
+        budget_percent: hedge.budget.get(),
+    });
     ConnectLimits { timeout, deadline, attempts: tree.attempts.get(), hedging }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::routing::policy::Objective;
-use crate::routing::topology::{HoldDown, HttpProbe, Probe, Route};
+use crate::routing::topology::{ConnectLimits, Hedging, HoldDown, HttpProbe, Probe, Route};
 use crate::routing::{CountryCode, DcId, Millis};
 
 const LISTENER: &str = "listeners: [{name: clients, bind: ['127.0.0.1:443']}]\n";
@@ -60,7 +60,7 @@ fn defaults_are_those_of_the_documented_tree() {
     assert_eq!(topology.policy().objective, Objective::Balanced);
     assert_eq!(topology.policy().tie_margin, Millis(5.0));
     assert!(topology.policy().fail_open);
-    assert_eq!(topology.connect().attempts, 5);
+    assert_eq!(topology.connect(), ConnectLimits::default());
     assert_eq!(topology.startup_grace(), Duration::from_secs(2));
     assert_eq!(topology.max_probes(), 512);
     assert_eq!(topology.dcs()[0].max_connecting, 512);
@@ -105,7 +105,7 @@ listeners:
     limits: {sessions: 5}
     timeouts: {idle: 1h, half_close: 1s, first_byte: 250ms}
     tcp: {backlog: 6, keepalive: {idle: 7s, interval: 8s, count: 9}, user_timeout: 10s}
-connect: {timeout: 1s, deadline: 2s, attempts: 3}
+connect: {timeout: 1s, deadline: 2s, attempts: 3, hedge: {min: 150ms, factor: 2.5, budget: 30%}}
 policy: {objective: latency, tie_margin: 0ms, fail_open: false}
 health: {probe: {http: {host: H.example}}, interval: 4s, fast_interval: 50ms, down_interval: 9s, timeout: 2s, fall: 1, rise: 1, jitter: 0%, hold_down: {first: 7s}, max_in_flight: 9, startup_grace: 0s}
 guards: {max_removed: 100%, empty_dc: allow}
@@ -149,6 +149,11 @@ log: {level: debug, format: json}
     let own = HttpProbe { path: "/up".into(), host: None, port: Some(81), expect: 200..=200 };
     assert_eq!(two.health.probe, Probe::Http(own.into()));
     assert_eq!(config.topology.max_probes(), 9);
+
+    let hedging = Hedging { min: Duration::from_millis(150), factor: 2.5, budget_percent: 30 };
+    assert_eq!(config.topology.connect().hedging, Some(hedging));
+    let unhedged = good(&format!("{LISTENER}connect: {{hedge: none}}")).config;
+    assert_eq!(unhedged.topology.connect().hedging, None);
 
     let listener = &config.listeners[0];
     assert_eq!(listener.bind.len(), 3);

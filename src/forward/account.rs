@@ -48,7 +48,7 @@ impl SessionGuard {
         ranking: Option<&Ranking>,
         connected: Connected,
     ) -> Self {
-        let Connected { stream, attempt, took } = connected;
+        let Connected { stream, attempt, hedged: _, took } = connected;
         let context = &worker.shared.context;
         let topology = &snapshot.topology;
         let id = topology.dc(attempt.dc).id;

@@ -1,20 +1,19 @@
 //! Drives the attempt plan: dials what it says, waits as long as it says, tells it what came of it.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
+use super::dials::{ConnectPermit, Dials};
+use super::hedge::Hedge;
+use super::listener::Settings;
 use super::worker::Worker;
 use crate::config;
-use crate::net::{self, DialError, DialOptions, Keepalive};
+use crate::net::{DialError, DialOptions, Keepalive};
 use crate::routing::{
-    Attempt, AttemptPlan, Client, ConnectFailure, DcSlot, GiveUp, Ranking, Snapshot, Step,
+    Attempt, AttemptPlan, Client, ConnectFailure, GiveUp, Ranking, Snapshot, Step,
 };
 
 /// An upstream that answered.
@@ -23,6 +22,8 @@ pub(super) struct Connected {
     pub(super) stream: TcpStream,
     /// The dial that won.
     pub(super) attempt: Attempt,
+    /// A dial that was merely silent lost: nothing has failed.
+    pub(super) hedged: bool,
     /// Since the first dial.
     pub(super) took: Duration,
 }
@@ -42,45 +43,29 @@ impl fmt::Display for ConnectError {
     }
 }
 
-/// Dials until one access point answers or the plan gives up.
+/// Dials until one access point answers or the plan gives up. Whatever else is in flight then, or
+/// when the future is dropped, is reset.
 pub(super) async fn connect_upstream(
     worker: &Worker,
+    settings: &Settings,
     snapshot: &Snapshot,
     ranking: &Ranking,
     client: &Client,
-    listener: &config::Listener,
 ) -> Result<Connected, ConnectError> {
     let began = Instant::now();
-    let options = dial_options(&listener.tcp);
-    let limits = snapshot.topology.connect();
-    let mut plan = AttemptPlan::new(ranking, client, limits, began);
-    let mut dials = Dials::default();
+    let plan = AttemptPlan::new(ranking, client, snapshot.topology.connect(), began);
+    let mut connecting =
+        Connecting { worker, settings, snapshot, client, plan, dials: Dials::default() };
     loop {
-        match plan.next(snapshot, Instant::now()) {
-            Step::Dial(attempt) => match ConnectPermit::reserve(snapshot, attempt) {
-                Some(permit) => dials.start(snapshot, attempt, permit, options),
-                None => plan.on_full(attempt),
-            },
-            Step::Abandon { attempt, timed_out } => {
-                dials.abandon(attempt);
-                if timed_out {
-                    failed(worker, snapshot, client, attempt, ConnectFailure::Timeout);
+        match connecting.plan.next(snapshot, Instant::now()) {
+            Step::Dial(attempt) => connecting.start(attempt),
+            Step::Abandon { attempt, timed_out } => connecting.abandon(attempt, timed_out),
+            Step::Wait(until) => match timeout_at(until.into(), connecting.dials.next()).await {
+                Ok((attempt, hedge, Ok(stream))) => {
+                    let hedged = connecting.connected(attempt, hedge);
+                    return Ok(Connected { stream, attempt, hedged, took: began.elapsed() });
                 }
-            }
-            Step::Wait(until) => match timeout_at(until.into(), dials.next()).await {
-                Ok((attempt, Ok(stream))) => {
-                    return Ok(Connected { stream, attempt, took: began.elapsed() });
-                }
-                Ok((attempt, Err(error))) => {
-                    failed(
-                        worker,
-                        snapshot,
-                        client,
-                        attempt,
-                        ConnectFailure::new(&error.source, error.sent),
-                    );
-                    plan.on_failed(attempt);
-                }
+                Ok((attempt, _failed, Err(error))) => connecting.failed(attempt, &error),
                 Err(_elapsed) => {}
             },
             Step::GiveUp(why) => return Err(ConnectError(why)),
@@ -88,88 +73,93 @@ pub(super) async fn connect_upstream(
     }
 }
 
-/// Counts a failed dial, and holds it against the access point if it is its failure.
-fn failed(
-    worker: &Worker,
-    snapshot: &Snapshot,
-    client: &Client,
-    attempt: Attempt,
-    failure: ConnectFailure,
-) {
-    let context = &worker.shared.context;
-    let id = snapshot.topology.access_point(attempt.access_point).id;
-    context.metrics.connect_failed(id, failure);
-    if failure.is_evidence() {
-        let slot = &snapshot.access_point(attempt.access_point).slot;
-        context.evidence.failed_connect(slot, client.addr.network());
+/// A session that has no upstream yet.
+struct Connecting<'a> {
+    worker: &'a Worker,
+    settings: &'a Settings,
+    snapshot: &'a Snapshot,
+    client: &'a Client,
+    plan: AttemptPlan,
+    dials: Dials,
+}
+
+impl Connecting<'_> {
+    /// Starts a dial, if its DC has room for one more and, for a hedge, if there is budget.
+    fn start(&mut self, attempt: Attempt) {
+        let dc = &self.snapshot.dc(attempt.dc).slot;
+        let most = self.snapshot.topology.dc(attempt.dc).max_connecting;
+        let Some(permit) = ConnectPermit::reserve(dc, most) else {
+            return self.plan.on_full(attempt);
+        };
+        // A hedge is made while one other dial is in flight.
+        let silent = self.dials.oldest().filter(|_| attempt.hedge_of.is_some());
+        let hedge = match silent.map(|silent| self.hedge(silent)) {
+            None => None,
+            Some(None) => return self.plan.on_no_budget(attempt),
+            Some(Some(hedge)) => Some(hedge),
+        };
+        if attempt.number == 1 {
+            dc.session_began();
+        }
+        let address = self.snapshot.topology.access_point(attempt.access_point).id.address;
+        let options = dial_options(&self.settings.config.tcp);
+        if let Err(error) = self.dials.start(attempt, address, &options, permit, hedge) {
+            self.failed(attempt, &error);
+        }
     }
-    tracing::debug!(access_point = %id, reason = failure.as_str(), "dial failed");
+
+    /// What the hedge of a silent dial costs, unless its DC has no budget left.
+    fn hedge(&self, silent: Attempt) -> Option<Hedge> {
+        let topology = &self.snapshot.topology;
+        let metrics = &self.worker.shared.context.metrics;
+        let metrics = self.settings.dc_metrics(metrics, topology, topology.dc(silent.dc).id);
+        Hedge::spend(silent, &self.snapshot.dc(silent.dc).slot, metrics)
+    }
+
+    fn abandon(&mut self, attempt: Attempt, timed_out: bool) {
+        self.dials.abandon(attempt);
+        if timed_out {
+            self.count_failed(attempt, ConnectFailure::Timeout);
+        }
+    }
+
+    fn failed(&mut self, attempt: Attempt, error: &DialError) {
+        self.count_failed(attempt, ConnectFailure::new(&error.source, error.sent));
+        self.plan.on_failed(attempt);
+    }
+
+    /// Counts a failed dial, and holds it against the access point if it is its failure.
+    fn count_failed(&self, attempt: Attempt, failure: ConnectFailure) {
+        let context = &self.worker.shared.context;
+        let id = self.snapshot.topology.access_point(attempt.access_point).id;
+        context.metrics.connect_failed(id, failure);
+        if failure.is_evidence() {
+            let slot = &self.snapshot.access_point(attempt.access_point).slot;
+            context.evidence.failed_connect(slot, self.client.addr.network());
+        }
+        tracing::debug!(access_point = %id, reason = failure.as_str(), "dial failed");
+    }
+
+    /// Ends all other dials. Returns whether this one won because others were silent.
+    fn connected(&mut self, attempt: Attempt, hedge: Option<Hedge>) -> bool {
+        self.snapshot.access_point(attempt.access_point).slot.record_connected();
+        let overtaken = self.plan.on_connected(attempt);
+        for silent in &overtaken {
+            let access_point = self.snapshot.topology.access_point(silent.access_point).id;
+            tracing::debug!(%access_point, "dial overtaken");
+            let slot = &self.snapshot.access_point(silent.access_point).slot;
+            self.worker.shared.context.evidence.overtaken(slot);
+        }
+        self.dials.lose_to(attempt);
+        let hedged = hedge.is_some() || !overtaken.is_empty();
+        if let Some(hedge) = hedge {
+            hedge.won();
+        }
+        hedged
+    }
 }
 
 fn dial_options(tcp: &config::TcpOptions) -> DialOptions {
     let config::Keepalive { idle, interval, count } = tcp.keepalive;
     DialOptions { keepalive: Keepalive { idle, interval, count }, user_timeout: tcp.user_timeout }
-}
-
-/// The dials in flight.
-#[derive(Default)]
-struct Dials {
-    in_flight: Vec<Dial>,
-}
-
-struct Dial {
-    attempt: Attempt,
-    connecting: Pin<Box<dyn Future<Output = Result<TcpStream, DialError>>>>,
-    _permit: ConnectPermit,
-}
-
-impl Dials {
-    fn start(
-        &mut self,
-        snapshot: &Snapshot,
-        attempt: Attempt,
-        permit: ConnectPermit,
-        options: DialOptions,
-    ) {
-        let address = snapshot.topology.access_point(attempt.access_point).id.address;
-        let connecting = Box::pin(async move { net::dial(address, Some(&options)).await });
-        self.in_flight.push(Dial { attempt, connecting, _permit: permit });
-    }
-
-    /// Dropping a dial closes its socket before a byte was sent.
-    fn abandon(&mut self, attempt: Attempt) {
-        self.in_flight.retain(|dial| dial.attempt != attempt);
-    }
-
-    /// The next dial that comes to an end; pending for ever while there is none.
-    async fn next(&mut self) -> (Attempt, Result<TcpStream, DialError>) {
-        poll_fn(|cx| {
-            for at in 0..self.in_flight.len() {
-                if let Poll::Ready(result) = self.in_flight[at].connecting.as_mut().poll(cx) {
-                    return Poll::Ready((self.in_flight.swap_remove(at).attempt, result));
-                }
-            }
-            Poll::Pending
-        })
-        .await
-    }
-}
-
-/// A place among the connects in flight to a DC.
-struct ConnectPermit {
-    slot: Arc<DcSlot>,
-}
-
-impl ConnectPermit {
-    fn reserve(snapshot: &Snapshot, attempt: Attempt) -> Option<Self> {
-        let slot = &snapshot.dc(attempt.dc).slot;
-        let most = snapshot.topology.dc(attempt.dc).max_connecting;
-        slot.reserve_connect(most).then(|| Self { slot: Arc::clone(slot) })
-    }
-}
-
-impl Drop for ConnectPermit {
-    fn drop(&mut self) {
-        self.slot.release_connect();
-    }
 }

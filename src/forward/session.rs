@@ -79,10 +79,9 @@ async fn open_for_client(
     if ranking.refused_by_policy {
         return Err(Refused::Policy);
     }
-    let connected =
-        connect_upstream(worker, &snapshot, &ranking, &client, &settings.config).await?;
+    let connected = connect_upstream(worker, settings, &snapshot, &ranking, &client).await?;
     if let Some(sticky) = &settings.sticky
-        && ranking.remembers(connected.attempt.dc)
+        && ranking.remembers(connected.attempt.dc, connected.hedged)
     {
         sticky.remember(addr, snapshot.topology.dc(connected.attempt.dc).id, now());
     }
@@ -99,8 +98,7 @@ async fn open_for_neighbour(
     let snapshot = worker.shared.context.snapshots.load_full();
     let neighbour = Client::new(addr, Location::UNKNOWN);
     let ranking = rank_neighbour(&snapshot, route(&snapshot, settings)?, &neighbour);
-    let connected =
-        connect_upstream(worker, &snapshot, &ranking, &neighbour, &settings.config).await?;
+    let connected = connect_upstream(worker, settings, &snapshot, &ranking, &neighbour).await?;
     Ok(Box::new(SessionGuard::open(worker, settings, &snapshot, addr, None, connected)))
 }
 

@@ -36,6 +36,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         worker_sessions,
         connect_seconds,
         connect_failures_total,
+        hedges_total,
         bytes_total,
         close_total,
         routed_total,
@@ -62,13 +63,14 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         listen_overflows_total,
         build_info,
     } = Metrics::new("edge-1");
-    let all: [&dyn Collector; 31] = [
+    let all: [&dyn Collector; 32] = [
         &sessions_active,
         &sessions_total,
         &session_seconds,
         &worker_sessions,
         &connect_seconds,
         &connect_failures_total,
+        &hedges_total,
         &bytes_total,
         &close_total,
         &routed_total,

@@ -4,7 +4,8 @@ use prometheus::{Histogram, IntCounter, IntGauge};
 
 use super::Metrics;
 use crate::routing::{
-    AccessPointId, CloseReason, ConnectFailure, DcId, Ending, ProbeFailure, Refusal, Side, Why,
+    AccessPointId, CloseReason, ConnectFailure, DcId, Ending, HedgeResult, ProbeFailure, Refusal,
+    Side, Why,
 };
 
 /// Which way bytes went.
@@ -66,6 +67,7 @@ pub struct DcMetrics {
     bytes: [[IntCounter; 2]; 2],
     closed: [[IntCounter; Ending::ALL.len()]; Side::ALL.len()],
     routed: [IntCounter; Why::ALL.len()],
+    hedges: [IntCounter; HedgeResult::ALL.len()],
 }
 
 impl DcMetrics {
@@ -89,6 +91,8 @@ impl DcMetrics {
             }),
             routed: Why::ALL
                 .map(|why| metrics.routed_total.with_label_values(&[&dc, why.as_str()])),
+            hedges: HedgeResult::ALL
+                .map(|result| metrics.hedges_total.with_label_values(&[&dc, result.as_str()])),
         }
     }
 
@@ -108,6 +112,12 @@ impl DcMetrics {
     #[must_use]
     pub fn routed(&self, why: Why) -> &IntCounter {
         &self.routed[why as usize]
+    }
+
+    /// Silent dials to the DC whose hedges came to this.
+    #[must_use]
+    pub fn hedged(&self, result: HedgeResult) -> &IntCounter {
+        &self.hedges[result as usize]
     }
 }
 
@@ -155,6 +165,10 @@ mod tests {
         for why in Why::ALL {
             dc.routed(why).inc();
             assert_eq!(metrics.routed_total.with_label_values(&["2", why.as_str()]).get(), 1);
+        }
+        for result in HedgeResult::ALL {
+            dc.hedged(result).inc();
+            assert_eq!(metrics.hedges_total.with_label_values(&["2", result.as_str()]).get(), 1);
         }
         dc.bytes(Direction::Down, Path::Splice).inc_by(7);
         assert_eq!(metrics.bytes_total.with_label_values(&["2", "down", "splice"]).get(), 7);

@@ -46,6 +46,8 @@ pub struct Metrics {
     pub connect_seconds: HistogramVec,
     /// Failed dials of sessions: `dc`, `access_point`, `reason`.
     pub connect_failures_total: IntCounterVec,
+    /// Hedges of silent dials: `dc` that was silent, `result`.
+    pub hedges_total: IntCounterVec,
     /// Bytes forwarded: `dc`, `direction` up or down, `path` copy or splice.
     pub bytes_total: IntCounterVec,
     /// Ends of connected sessions: `dc`, `side`, `reason`.
@@ -127,6 +129,11 @@ impl Metrics {
                 "connect_failures_total",
                 "Failed dials of sessions; reason local is this edge's own.",
                 &["dc", "access_point", "reason"],
+            ),
+            hedges_total: new.counters(
+                "hedges_total",
+                "Second dials because the first, to this DC, was silent.",
+                &["dc", "result"],
             ),
             bytes_total: new.counters(
                 "bytes_total",
@@ -253,11 +260,12 @@ impl Metrics {
     }
 
     /// The vectors whose series belong to a DC or an access point, with the labels that say so.
-    fn owned_series(&self) -> [&dyn Removable; 11] {
+    fn owned_series(&self) -> [&dyn Removable; 12] {
         [
             &self.sessions_active,
             &self.connect_seconds,
             &self.connect_failures_total,
+            &self.hedges_total,
             &self.bytes_total,
             &self.close_total,
             &self.routed_total,

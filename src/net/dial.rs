@@ -3,13 +3,15 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
+
+use super::socket::reset_on_close;
 
 /// TCP keepalive (`tcp(7)`: `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +44,79 @@ pub struct DialError {
     pub sent: bool,
 }
 
+/// A connect under way. Dropping it resets the connection, also one that has just been established:
+/// nobody is to take it for a session that ended before its first byte.
+#[derive(Debug)]
+pub struct Dial {
+    /// Taken when the dial has come to an end.
+    stream: Option<TcpStream>,
+}
+
+impl Dial {
+    /// Starts to connect to `address`; without options a plain socket, as a probe needs it.
+    ///
+    /// # Errors
+    /// Whatever socket(2), setsockopt(2) or connect(2) say at once.
+    pub fn begin(address: SocketAddr, options: Option<&DialOptions>) -> Result<Self, DialError> {
+        let stream = begin(address, options).map_err(|source| DialError { source, sent: false })?;
+        Ok(Self { stream: Some(stream) })
+    }
+
+    /// The connection, once it is established. Wakes the last caller only; not to be asked again
+    /// after that.
+    ///
+    /// # Errors
+    /// What the kernel says later: the network's word, or the kernel's that nobody answered.
+    pub fn poll_established(&mut self, cx: &mut Context<'_>) -> Poll<Result<TcpStream, DialError>> {
+        // connect(2): a socket whose connection is under way becomes writable.
+        let writable = ready!(self.stream().poll_write_ready(cx));
+        Poll::Ready(self.finish(writable))
+    }
+
+    /// The same, and asks the socket itself where the runtime has not heard of it yet: one system call
+    /// more, for those who must not mistake a busy thread for a silent peer.
+    fn poll_decided(&mut self, cx: &mut Context<'_>) -> Poll<Result<TcpStream, DialError>> {
+        match self.poll_established(cx) {
+            Poll::Pending if is_decided(self.stream()) => Poll::Ready(self.finish(Ok(()))),
+            heard => heard,
+        }
+    }
+
+    fn stream(&self) -> &TcpStream {
+        self.stream.as_ref().expect("a dial is not asked again after its end")
+    }
+
+    /// The pending error of a socket that is writable says what came of it.
+    fn finish(&mut self, writable: io::Result<()>) -> Result<TcpStream, DialError> {
+        let failed = writable.and_then(|()| self.stream().take_error()).unwrap_or_else(Some);
+        // A connection that failed needs no reset.
+        let stream = self.stream.take().expect("it was here just now");
+        match failed {
+            None => Ok(stream),
+            Some(source) => Err(DialError { source, sent: true }),
+        }
+    }
+}
+
+/// Whether the socket knows what came of its connection.
+fn is_decided(stream: &TcpStream) -> bool {
+    const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut socket = [PollFd::new(stream, PollFlags::OUT)];
+    // What cannot be asked now is heard of later.
+    poll(&mut socket, Some(&AT_ONCE)).is_ok_and(|ready| ready > 0)
+}
+
+impl Drop for Dial {
+    fn drop(&mut self) {
+        if let Some(stream) = &self.stream {
+            reset_on_close(stream);
+        }
+    }
+}
+
 /// Connects to `address`; without options a plain socket, as a probe needs it. Dropping the future
-/// gives the dial up and leaves nothing behind. Whenever it is polled it asks the socket itself, so that
-/// who ran out of patience on a busy thread, and polls once more, learns whether it was the peer.
+/// gives the dial up, with a reset. Whenever it is polled it asks the socket itself, so that who ran out
+/// of patience on a busy thread, and polls once more, learns whether it was the peer.
 ///
 /// # Errors
 /// Whatever socket(2), setsockopt(2) or connect(2) say; none of them waits for a timeout of ours.
@@ -52,9 +124,8 @@ pub async fn dial(
     address: SocketAddr,
     options: Option<&DialOptions>,
 ) -> Result<TcpStream, DialError> {
-    let stream = begin(address, options).map_err(|source| DialError { source, sent: false })?;
-    established(&stream).await.map_err(|source| DialError { source, sent: true })?;
-    Ok(stream)
+    let mut dial = Dial::begin(address, options)?;
+    poll_fn(|cx| dial.poll_decided(cx)).await
 }
 
 fn begin(address: SocketAddr, options: Option<&DialOptions>) -> io::Result<TcpStream> {
@@ -72,25 +143,6 @@ fn begin(address: SocketAddr, options: Option<&DialOptions>) -> io::Result<TcpSt
     }
 }
 
-/// `connect(2)`: a socket whose connection is under way becomes writable, and its pending error says
-/// what came of it.
-async fn established(stream: &TcpStream) -> io::Result<()> {
-    poll_fn(|cx| match stream.poll_write_ready(cx) {
-        Poll::Pending if is_decided(stream) => Poll::Ready(Ok(())),
-        heard => heard,
-    })
-    .await?;
-    stream.take_error()?.map_or(Ok(()), Err)
-}
-
-/// Whether the socket knows what came of its connection, which the runtime hears of a little later.
-fn is_decided(stream: &TcpStream) -> bool {
-    const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let mut socket = [PollFd::new(stream, PollFlags::OUT)];
-    // What cannot be asked now is heard of later.
-    poll(&mut socket, Some(&AT_ONCE)).is_ok_and(|ready| ready > 0)
-}
-
 pub(super) fn keep_alive(socket: &Socket, keepalive: Keepalive) -> io::Result<()> {
     let params = TcpKeepalive::new()
         .with_time(keepalive.idle)
@@ -103,6 +155,7 @@ pub(super) fn keep_alive(socket: &Socket, keepalive: Keepalive) -> io::Result<()
 mod tests {
     use super::*;
     use socket2::SockRef;
+    use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
 
     #[tokio::test]
@@ -124,6 +177,27 @@ mod tests {
         assert_eq!(socket.tcp_keepalive_retries()?, options.keepalive.count);
         assert_eq!(socket.tcp_user_timeout()?, Some(options.user_timeout));
         Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_dial_that_is_dropped_is_a_reset_and_one_that_is_finished_is_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let address = listener.local_addr().expect("bound");
+        let begin = async || {
+            let dial = Dial::begin(address, None).expect("begun");
+            // Who was accepted is connected, whether or not the dial has been asked.
+            (dial, listener.accept().await.expect("accepted").0)
+        };
+        let (lost, mut peer) = begin().await;
+        drop(lost);
+        let error = peer.read(&mut [0]).await.expect_err("no end that could pass for an answer");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+
+        let (mut won, mut peer) = begin().await;
+        let stream = poll_fn(|cx| won.poll_established(cx)).await.expect("established");
+        drop(won);
+        drop(stream);
+        assert_eq!(peer.read(&mut [0]).await.expect("an orderly end"), 0);
     }
 
     #[tokio::test]

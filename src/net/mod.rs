@@ -14,7 +14,7 @@ mod pipe;
 mod socket;
 
 pub use descriptors::raise_descriptor_limit;
-pub use dial::{DialError, DialOptions, Keepalive, dial};
+pub use dial::{Dial, DialError, DialOptions, Keepalive, dial};
 pub use exclusive::ExclusiveBind;
 pub use listen::{BindError, ListenOptions, accept_waiting, bind_group, listen};
 pub use pipe::Pipe;

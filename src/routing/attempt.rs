@@ -1,19 +1,21 @@
 //! The dials of one new session: which access point next, until when, and when to give up.
 //!
 //! Pure: the driver dials, waits and reports; the plan decides. A failed attempt is followed at
-//! once by the next access point of the same DC, at most twice per DC and pass, then by the next DC.
+//! once by the next access point of the same DC, at most twice per DC and turn, then by the next DC.
+//! One that is silent for longer than is usual gets a *hedge*: a second dial beside it, elsewhere.
 
-use std::cmp::Ordering;
+mod candidates;
+
 use std::time::Instant;
 
 use super::ids::{AccessPointIndex, DcIndex};
-use super::pick::pick_access_point;
 use super::rank::{Client, Exclusion, Ranking};
 use super::snapshot::Snapshot;
 use super::topology::ConnectLimits;
+use candidates::{Candidates, Place};
 
-/// Access points of one DC tried before the next DC has its turn.
-const PER_DC: u32 = 2;
+/// Dials of one session at a time.
+const IN_FLIGHT: usize = 2;
 
 /// One dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,9 @@ pub struct Attempt {
     pub dc: DcIndex,
     /// The access point dialled.
     pub access_point: AccessPointIndex,
+    /// The DC whose silence it hedges; `None` for a dial that is made because there is none, or
+    /// because one has failed.
+    pub hedge_of: Option<DcIndex>,
 }
 
 /// What the driver does next.
@@ -41,7 +46,7 @@ pub enum Step {
     },
     /// Wait for a report, at most until then, and ask again.
     Wait(Instant),
-    /// There is nothing left to try.
+    /// There is nothing left to try, and nothing in flight.
     GiveUp(GiveUp),
 }
 
@@ -58,31 +63,39 @@ pub enum GiveUp {
     Deadline,
 }
 
-/// The plan of one session's attempts.
+/// The plan of one session's attempts. After each report it wants to be asked again.
 #[derive(Debug)]
 pub struct AttemptPlan {
-    client: Client,
-    fail_open: bool,
     limits: ConnectLimits,
     deadline: Instant,
-    /// Candidates in order; a DC leaves when it has nothing more to try.
-    dcs: Vec<DcIndex>,
-    /// Position in `dcs` of the DC whose turn it is, and its dials in this turn.
-    turn: usize,
-    dials_in_turn: u32,
+    candidates: Candidates,
+    /// A dial is to be made because there is none or one has failed, and from where to look for it.
+    owed: Option<Place>,
     dials: u32,
     /// A DC was left out for want of room, by the ranking or by a dial.
     full: bool,
-    tried: Vec<AccessPointIndex>,
-    in_flight: Option<InFlight>,
+    /// At most [`IN_FLIGHT`], in the order in which they were started.
+    in_flight: Vec<InFlight>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct InFlight {
     attempt: Attempt,
+    began: Instant,
     until: Instant,
     /// The deadline comes before the attempt's own timeout.
     cut: bool,
+    /// From when on it is silent for longer than is usual; `None` without hedging.
+    overdue_at: Option<Instant>,
+    /// It had its hedge, or is not to have one.
+    hedged: bool,
+}
+
+impl InFlight {
+    /// When it is to get a hedge, if it still is.
+    fn hedge_at(&self) -> Option<Instant> {
+        self.overdue_at.filter(|_| !self.hedged)
+    }
 }
 
 impl AttemptPlan {
@@ -90,103 +103,138 @@ impl AttemptPlan {
     #[must_use]
     pub fn new(ranking: &Ranking, client: &Client, limits: ConnectLimits, now: Instant) -> Self {
         Self {
-            client: *client,
-            fail_open: ranking.fail_open,
             limits,
             deadline: now + limits.deadline,
-            dcs: ranking.candidates().collect(),
-            turn: 0,
-            dials_in_turn: 0,
+            candidates: Candidates::new(ranking, client),
+            owed: Some(Place::FIRST),
             dials: 0,
             full: ranking.dcs.iter().any(|it| it.exclusion == Some(Exclusion::Capacity)),
-            tried: Vec::new(),
-            in_flight: None,
+            in_flight: Vec::new(),
         }
     }
 
     /// What to do at this moment.
     pub fn next(&mut self, snapshot: &Snapshot, now: Instant) -> Step {
-        if let Some(InFlight { attempt, until, cut }) = self.in_flight {
-            return match now < until {
-                true => Step::Wait(until),
-                false => {
-                    self.in_flight = None;
-                    Step::Abandon { attempt, timed_out: !cut }
-                }
-            };
+        let may_dial = now < self.deadline && self.dials < self.limits.attempts;
+        if may_dial
+            && let Some(from) = self.owed.take()
+            && let Some((dc, access_point)) = self.candidates.next(snapshot, from)
+        {
+            return self.dial(snapshot, dc, access_point, None, now);
         }
-        if now >= self.deadline {
-            return Step::GiveUp(GiveUp::Deadline);
+        if let Some(at) = self.in_flight.iter().position(|flying| flying.until <= now) {
+            let InFlight { attempt, cut, .. } = self.in_flight.remove(at);
+            self.owed = Some(self.candidates.place(attempt.dc));
+            return Step::Abandon { attempt, timed_out: !cut };
         }
-        if self.dials >= self.limits.attempts {
-            return Step::GiveUp(GiveUp::Failed);
+        if may_dial
+            && let [alone] = &mut self.in_flight[..]
+            && alone.hedge_at().is_some_and(|due| due <= now)
+        {
+            alone.hedged = true;
+            let silent = alone.attempt.dc;
+            if let Some((dc, access_point)) = self.candidates.hedge(snapshot, silent) {
+                return self.dial(snapshot, dc, access_point, Some(silent), now);
+            }
         }
-        match self.pick(snapshot) {
-            Some((dc, access_point)) => self.dial(dc, access_point, now),
-            None if self.dials > 0 => Step::GiveUp(GiveUp::Failed),
-            None if self.full => Step::GiveUp(GiveUp::Full),
-            None => Step::GiveUp(GiveUp::NoCandidate),
-        }
+        let hedge_at = match &self.in_flight[..] {
+            [alone] if may_dial => alone.hedge_at(),
+            _ => None,
+        };
+        let until = self.in_flight.iter().map(|flying| flying.until).chain(hedge_at).min();
+        until.map_or_else(|| Step::GiveUp(self.why(now)), Step::Wait)
     }
 
     /// This dial has failed, for whatever reason.
     pub fn on_failed(&mut self, attempt: Attempt) {
         self.land(attempt);
+        self.owed = Some(self.candidates.place(attempt.dc));
     }
 
     /// This dial was not made: the DC has as many connects in flight as it may have. It does not
-    /// count as an attempt, and the DC is not asked again.
+    /// count as an attempt, and the DC is not asked again; as the target of a hedge it is not, and
+    /// may have room when its turn comes.
     pub fn on_full(&mut self, attempt: Attempt) {
-        self.land(attempt);
+        self.undo(attempt);
         self.full = true;
-        self.dials -= 1;
-        self.drop_dc(attempt.dc);
+        match attempt.hedge_of {
+            None => {
+                self.owed = Some(self.candidates.place(attempt.dc));
+                self.candidates.close(attempt.dc);
+            }
+            Some(_) => {
+                self.candidates.close_to_hedges(attempt.dc);
+                // Another DC may have room for it.
+                self.in_flight.iter_mut().for_each(|silent| silent.hedged = false);
+            }
+        }
     }
 
-    fn land(&mut self, attempt: Attempt) {
-        debug_assert_eq!(self.in_flight.map(|flying| flying.attempt), Some(attempt));
-        self.in_flight = None;
+    /// This hedge was not made: the DC that is silent has no budget left. It does not count as an
+    /// attempt, and the dial that is silent gets none any more.
+    pub fn on_no_budget(&mut self, attempt: Attempt) {
+        debug_assert!(attempt.hedge_of.is_some(), "only hedges have a budget");
+        self.undo(attempt);
     }
 
-    fn dial(&mut self, dc: DcIndex, access_point: AccessPointIndex, now: Instant) -> Step {
+    /// This dial has connected, and the session has its upstream. Returns the dials that it has
+    /// overtaken: they were silent for longer than is usual before it even started, elsewhere. What
+    /// else is in flight has lost, which says nothing about its access point.
+    pub fn on_connected(&mut self, attempt: Attempt) -> Vec<Attempt> {
+        let flying = std::mem::take(&mut self.in_flight);
+        let winner = flying.iter().find(|it| it.attempt == attempt);
+        debug_assert!(winner.is_some(), "{attempt:?} is not in flight");
+        let Some(InFlight { began, .. }) = winner.copied() else {
+            return Vec::new();
+        };
+        let overdue = |it: &&InFlight| it.overdue_at.is_some_and(|at| at <= began);
+        let others = flying.iter().filter(|it| it.attempt != attempt);
+        others.filter(overdue).map(|it| it.attempt).collect()
+    }
+
+    fn dial(
+        &mut self,
+        snapshot: &Snapshot,
+        dc: DcIndex,
+        access_point: AccessPointIndex,
+        hedge_of: Option<DcIndex>,
+        now: Instant,
+    ) -> Step {
+        debug_assert!(self.in_flight.len() < IN_FLIGHT, "{self:?}");
         self.dials += 1;
-        self.dials_in_turn += 1;
-        self.tried.push(access_point);
-        let attempt = Attempt { number: self.dials, dc, access_point };
+        let attempt = Attempt { number: self.dials, dc, access_point, hedge_of };
+        let usual = snapshot.access_point(access_point).round_trip;
         let timeout = now + self.limits.timeout;
-        let (until, cut) = (timeout.min(self.deadline), self.deadline < timeout);
-        self.in_flight = Some(InFlight { attempt, until, cut });
+        self.in_flight.push(InFlight {
+            attempt,
+            began: now,
+            until: timeout.min(self.deadline),
+            cut: self.deadline < timeout,
+            overdue_at: self.limits.hedging.map(|hedging| now + hedging.patience(usual)),
+            hedged: false,
+        });
         Step::Dial(attempt)
     }
 
-    /// The next access point not tried yet, DC by DC; round again while DCs have more.
-    fn pick(&mut self, snapshot: &Snapshot) -> Option<(DcIndex, AccessPointIndex)> {
-        if self.dials_in_turn >= PER_DC {
-            self.turn += 1;
-            self.dials_in_turn = 0;
-        }
-        while !self.dcs.is_empty() {
-            if self.turn >= self.dcs.len() {
-                self.turn = 0;
-            }
-            let dc = self.dcs[self.turn];
-            match pick_access_point(snapshot, dc, &self.client, &self.tried, self.fail_open) {
-                Some(access_point) => return Some((dc, access_point)),
-                None => self.drop_dc(dc),
-            }
-        }
-        None
+    fn land(&mut self, attempt: Attempt) {
+        debug_assert!(self.in_flight.iter().any(|it| it.attempt == attempt), "{attempt:?}");
+        self.in_flight.retain(|flying| flying.attempt != attempt);
     }
 
-    /// Takes a DC out; the one behind it has its turn.
-    fn drop_dc(&mut self, dc: DcIndex) {
-        if let Some(at) = self.dcs.iter().position(|it| *it == dc) {
-            self.dcs.remove(at);
-            match at.cmp(&self.turn) {
-                Ordering::Less => self.turn -= 1,
-                Ordering::Equal => self.dials_in_turn = 0,
-                Ordering::Greater => {}
-            }
+    /// The last step is as if it had not been said.
+    fn undo(&mut self, attempt: Attempt) {
+        debug_assert_eq!(attempt.number, self.dials, "only the last dial can not have been made");
+        self.land(attempt);
+        self.dials -= 1;
+        self.candidates.put_back(attempt.dc, attempt.access_point);
+    }
+
+    fn why(&self, now: Instant) -> GiveUp {
+        match self.dials {
+            _ if now >= self.deadline => GiveUp::Deadline,
+            0 if self.full => GiveUp::Full,
+            0 => GiveUp::NoCandidate,
+            _ => GiveUp::Failed,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How sessions end, in words fixed for metrics and logs.
+//! How sessions and hedges end, in words fixed for metrics and logs.
 
 /// Who ended a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,35 @@ impl Refusal {
             Self::Limit => "limit",
             Self::Overflow => "overflow",
             Self::ProxyHeader => "proxy_header",
+        }
+    }
+}
+
+/// What came of the hedge of a silent dial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HedgeResult {
+    /// It connected first.
+    Won,
+    /// The dial that it hedged connected first.
+    Lost,
+    /// Neither of them did: it failed, another dial connected, or the session gave up.
+    Failed,
+    /// It was not made: the DC has used up its hedges.
+    NoBudget,
+}
+
+impl HedgeResult {
+    /// All of them, for metrics.
+    pub const ALL: [Self; 4] = [Self::Won, Self::Lost, Self::Failed, Self::NoBudget];
+
+    /// A fixed word, the metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Won => "won",
+            Self::Lost => "lost",
+            Self::Failed => "failed",
+            Self::NoBudget => "no_budget",
         }
     }
 }

@@ -210,9 +210,9 @@ async fn when_everything_is_down_and_fail_open_is_off_clients_are_reset() {
 }
 
 #[tokio::test]
-async fn a_blackholed_dc_costs_its_clients_time_and_no_session() {
+async fn a_blackholed_dc_without_hedges_costs_its_clients_time_and_no_session() {
     let lab = Lab::new(2);
-    lab.configure(&[("connect", "{timeout: 300ms}"), ("health", BLIND)]);
+    lab.configure(&[("connect", "{timeout: 300ms, hedge: none}"), ("health", BLIND)]);
     let edge = lab.start().await;
     lab.dc(AMSTERDAM).set_fault_everywhere(Fault::Drop).await.expect("dark");
     let who = who_answers(edge.clients(), ip(DUTCH)).await.expect("a session");

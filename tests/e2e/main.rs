@@ -8,6 +8,7 @@ mod events;
 mod explain;
 mod failover;
 mod geoip;
+mod hedging;
 mod hostile;
 mod metrics;
 mod mute;

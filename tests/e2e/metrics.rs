@@ -20,6 +20,7 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("worker_sessions", "gauge", &["worker"]),
     ("connect_seconds", "histogram", &["dc"]),
     ("connect_failures_total", "counter", &["access_point", "dc", "reason"]),
+    ("hedges_total", "counter", &["dc", "result"]),
     ("bytes_total", "counter", &["dc", "direction", "path"]),
     ("close_total", "counter", &["dc", "reason", "side"]),
     ("routed_total", "counter", &["dc", "why"]),

@@ -36,7 +36,7 @@ fn defaults_are_filled_in_and_written_in_one_way() {
     assert_eq!(value["geoip"]["overrides"], json!({"127.0.0.1/32": {"country": "NL"}}));
     assert_eq!(value["memory"]["pending"], "256MiB");
     assert_eq!(value["guards"]["max_removed"], "50%");
-    assert_eq!(value["connect"]["hedge"], "none");
+    assert_eq!(value["connect"]["hedge"], json!({"min": "200ms", "factor": 2.0, "budget": "10%"}));
     let access_point = &value["dc_options"][0];
     assert_eq!((&access_point["static"], &access_point["weight"]), (&json!(true), &json!(100)));
     assert_eq!(value["dc_options_file"], "dc_options.yaml");

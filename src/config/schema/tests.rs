@@ -161,7 +161,10 @@ fn the_schema_takes_and_refuses_what_the_parser_does() {
     for (keys, good) in [
         (json!({"edge": null, "dcs": null, "geoip": {"overrides": null}}), true),
         (json!({"connect": {"hedge": "none"}, "overflow": "refuse"}), true),
-        (json!({"connect": {"hedge": {"min": "1s"}}}), false),
+        (json!({"connect": {"hedge": {"min": "1s", "factor": 1.5, "budget": "0%"}}}), true),
+        (json!({"connect": {"hedge": {"factor": 0.9}}}), false),
+        (json!({"connect": {"hedge": {"factor": "2"}}}), false),
+        (json!({"connect": {"hedge": "off"}}), false),
         (json!({"overflow": "nearest"}), false),
         (json!({"health": {"slow_start": "1s"}}), false),
         (json!({"health": {"probe": "tcp", "max_in_flight": 1}}), true),

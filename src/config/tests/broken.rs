@@ -124,7 +124,12 @@ const BROKEN: &[(&str, &str)] = &[
     ("connect: {deadline: 1s}", "connect.deadline: 1s is shorter than `connect.timeout`, 3s"),
     ("connect: {attempts: 0}", "connect.attempts: 0 is outside 1..64"),
     ("connect: {attempts: 2.5}", "connect.attempts: 2.5 is not a whole number"),
-    ("connect: {hedge: {min: 1ms}}", "connect.hedge: not in this version"),
+    ("connect: {hedge: {min: 1ms}}", "connect.hedge.min: 1ms is outside 10ms..1m"),
+    ("connect: {hedge: {factor: 0.5}}", "connect.hedge.factor: 0.5 is outside 1..100"),
+    ("connect: {hedge: {factor: .nan}}", "connect.hedge.factor: NaN is outside 1..100"),
+    ("connect: {hedge: {factor: twice}}", "connect.hedge.factor: is text, not a number"),
+    ("connect: {hedge: {budget: 101%}}", "connect.hedge.budget: 101% is outside 0%..100%"),
+    ("connect: {hedge: off}", "connect.hedge: is text, not a mapping of keys or `none`"),
     (
         "policy: {objective: nearest}",
         "policy.objective: \"nearest\" is not `distance` or `latency` or `balanced`",

@@ -95,6 +95,7 @@ const TREE: &[(&str, &[&str], &[&str])] = &[
         &["idle", "unanswered_idle", "flows", "flows_per_client", "receive_buffer", "on_removed"],
     ),
     ("connect", &["timeout", "deadline", "attempts", "hedge"], &[]),
+    ("connect.hedge", &["min", "factor", "budget"], &[]),
     (
         "policy",
         &[
@@ -158,7 +159,6 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("listeners[].limits.new_per_second_per_client", "none", &["{rate: 5, burst: 10}"]),
     ("listeners[].timeouts.first_byte", "none", &[]),
     ("listeners[].timeouts.first_byte", "5s", &[]),
-    ("connect.hedge", "none", &["{min: 200ms, factor: 2, budget: 10%}"]),
     ("policy.bound_fail_open", "false", &["true"]),
     ("health.probe", "tcp", &["{mtproto: {transport: abridged}}"]),
     ("health.udp_probe", "none", &["{send: 'hex:00ff', expect: any}"]),

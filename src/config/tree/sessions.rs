@@ -4,8 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::value::{Count, Later, NotYet, OrNone, Time};
-use crate::routing::topology::ConnectLimits;
+use crate::config::value::{Count, Factor, Later, NotYet, OrNone, Percent, Time};
+use crate::routing::topology::{ConnectLimits, Hedging};
 
 /// How sessions are connected to a DC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,10 +15,10 @@ pub(crate) struct Connect {
     pub(crate) timeout: Time<10, 60_000>,
     /// All attempts of a session together; not shorter than `timeout`.
     pub(crate) deadline: Time<10, 300_000>,
-    /// Dials of a session in all.
+    /// Dials of a session in all; at most two of them at a time.
     pub(crate) attempts: Count<1, 64>,
-    /// Whether a second access point is dialled before the first has answered.
-    pub(crate) hedge: OrNone<Later>,
+    /// When a second access point is dialled while the first is silent; `none` for never.
+    pub(crate) hedge: OrHedge,
 }
 
 impl Default for Connect {
@@ -28,8 +28,52 @@ impl Default for Connect {
             timeout: timeout.into(),
             deadline: deadline.into(),
             attempts: Count::of(attempts),
-            hedge: OrNone::default(),
+            hedge: OrHedge::default(),
         }
+    }
+}
+
+/// On where nothing is said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "OrNone<Hedge>", into = "OrNone<Hedge>")]
+#[schemars(with = "OrNone<Hedge>")]
+pub(crate) struct OrHedge(pub(crate) OrNone<Hedge>);
+
+impl Default for OrHedge {
+    fn default() -> Self {
+        Self(OrNone::Value(Hedge::default()))
+    }
+}
+
+impl From<OrNone<Hedge>> for OrHedge {
+    fn from(hedge: OrNone<Hedge>) -> Self {
+        Self(hedge)
+    }
+}
+
+impl From<OrHedge> for OrNone<Hedge> {
+    fn from(hedge: OrHedge) -> Self {
+        hedge.0
+    }
+}
+
+/// When a second access point is dialled while the first is silent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Hedge {
+    /// Silence before the second dial, at least.
+    pub(crate) min: Time<10, 60_000>,
+    /// The same in usual round trips of the access point that is silent; the longer one counts.
+    pub(crate) factor: Factor<1, 100>,
+    /// Second dials at most, as a share of the new sessions of the DC that is silent; beside it a
+    /// burst of one second's sessions.
+    pub(crate) budget: Percent,
+}
+
+impl Default for Hedge {
+    fn default() -> Self {
+        let Hedging { min, factor, budget_percent } = Hedging::default();
+        Self { min: min.into(), factor: Factor::of(factor), budget: Percent::of(budget_percent) }
     }
 }
 

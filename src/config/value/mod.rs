@@ -20,7 +20,7 @@ pub(super) use country::{AsNumber, Continent, Country};
 pub(super) use http::{HostHeader, RequestPath, StatusCodes};
 pub(super) use later::{LATER, Later, NotYet, OfAllDcs, OnlyFalse, OnlyTrue};
 pub(super) use list::{Given, List, Many, Slot};
-pub(super) use number::{Count, DcNumber, Degrees, FlagBits};
+pub(super) use number::{Count, DcNumber, Degrees, Factor, FlagBits};
 pub(super) use parse::{client_network, shown, spoken, spoken_size};
 pub(super) use pattern::whole_seconds;
 pub(super) use quantity::{Percent, Size, Time};

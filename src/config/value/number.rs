@@ -1,4 +1,4 @@
-//! Whole numbers, ids, degrees.
+//! Whole numbers, factors, ids, degrees.
 
 use schemars::{Schema, json_schema};
 use serde::Serialize;
@@ -119,6 +119,42 @@ impl<const MOST: u16> Scalar for Degrees<MOST> {
 }
 
 scalar!(Degrees<const MOST: u16>);
+
+/// How many times something, with decimals.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Factor<const LEAST: u16, const MOST: u16>(f64);
+
+impl<const LEAST: u16, const MOST: u16> Factor<LEAST, MOST> {
+    /// A default, which is within the bounds.
+    pub(crate) fn of(times: f64) -> Self {
+        Self(times)
+    }
+
+    pub(crate) fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl<const LEAST: u16, const MOST: u16> Scalar for Factor<LEAST, MOST> {
+    fn parse(node: &Node) -> Parsed<Self> {
+        within(real(node)?, f64::from(LEAST)..=f64::from(MOST)).map(Self)
+    }
+
+    fn written(&self) -> impl Serialize {
+        self.0
+    }
+
+    fn schema() -> Schema {
+        json_schema!({
+            "type": "number",
+            "minimum": LEAST,
+            "maximum": MOST,
+            "x-kind": format!("number with decimals, {LEAST} to {MOST}"),
+        })
+    }
+}
+
+scalar!(Factor<const LEAST: u16, const MOST: u16>);
 
 /// The integer `flags` of a TL constructor: 32 bits, which some dump as a signed number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

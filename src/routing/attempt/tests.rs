@@ -1,7 +1,7 @@
-use std::collections::BTreeSet;
-use std::time::Duration;
+mod hedging;
+mod properties;
 
-use proptest::prelude::*;
+use std::time::Duration;
 
 use super::*;
 use crate::routing::fixture::{
@@ -9,7 +9,9 @@ use crate::routing::fixture::{
 };
 use crate::routing::health::Health;
 use crate::routing::rank::rank;
+use crate::routing::topology::{ListenerRoute, TopologySpec};
 
+/// The plan of a client in Berlin: of [`three_dcs`] it gets 2, then 1, then 5.
 struct Lab {
     snapshot: Snapshot,
     plan: AttemptPlan,
@@ -18,8 +20,12 @@ struct Lab {
 
 impl Lab {
     fn new(snapshot: Snapshot) -> Self {
+        Self::on(&NEAREST, snapshot)
+    }
+
+    fn on(listener: &ListenerRoute, snapshot: Snapshot) -> Self {
         let berliner = client("203.0.113.7", Some(BERLIN));
-        let ranking = rank(&snapshot, &NEAREST, &berliner);
+        let ranking = rank(&snapshot, listener, &berliner);
         let now = start();
         let limits = snapshot.topology.connect();
         Self { plan: AttemptPlan::new(&ranking, &berliner, limits, now), snapshot, now }
@@ -34,6 +40,20 @@ impl Lab {
             Step::Dial(attempt) => attempt,
             other => panic!("expected a dial, got {other:?}"),
         }
+    }
+
+    /// Waits for as long as the plan says.
+    fn wait(&mut self) {
+        match self.next() {
+            Step::Wait(until) => self.now = until,
+            other => panic!("expected to wait, got {other:?}"),
+        }
+    }
+
+    /// What is dialled once the plan has waited.
+    fn dial_later(&mut self) -> Attempt {
+        self.wait();
+        self.dial()
     }
 
     fn id(&self, attempt: Attempt) -> u16 {
@@ -54,6 +74,11 @@ impl Lab {
             }
         }
     }
+}
+
+fn unhedged(spec: TopologySpec) -> TopologySpec {
+    let connect = ConnectLimits { hedging: None, ..spec.connect };
+    TopologySpec { connect, ..spec }
 }
 
 #[test]
@@ -88,7 +113,7 @@ fn nobody_to_dial_is_said_at_once() {
 
 #[test]
 fn a_silent_dial_is_abandoned_when_its_time_is_up() {
-    let mut lab = Lab::new(all_up(three_dcs()));
+    let mut lab = Lab::new(all_up(unhedged(three_dcs())));
     let first = lab.dial();
     let until = lab.now + Duration::from_secs(3);
     assert_eq!(lab.next(), Step::Wait(until));
@@ -101,7 +126,7 @@ fn a_silent_dial_is_abandoned_when_its_time_is_up() {
 
 #[test]
 fn the_deadline_bounds_all_attempts_together() {
-    let mut lab = Lab::new(all_up(three_dcs()));
+    let mut lab = Lab::new(all_up(unhedged(three_dcs())));
     let began = lab.now;
     for number in 1..=4 {
         let attempt = lab.dial();
@@ -135,52 +160,4 @@ fn dcs_that_the_ranking_left_out_as_full_are_said_to_be_full() {
     let mut spec = three_dcs();
     spec.dcs[0].max_connecting = 0;
     assert_eq!(Lab::new(all_up(spec)).fail_all(), (vec![1, 1, 5, 5], GiveUp::Failed));
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Outcome {
-    Fails,
-    Full,
-    Silent,
-}
-
-proptest! {
-    /// However dials end: never one access point twice, never more dials than allowed, never one
-    /// past the deadline, and always an end.
-    #[test]
-    fn every_plan_ends_within_its_limits(
-        sizes in prop::collection::vec(0u8..5, 1..6),
-        attempts in 1u32..12,
-        outcomes in prop::collection::vec(
-            prop_oneof![Just(Outcome::Fails), Just(Outcome::Full), Just(Outcome::Silent)], 30),
-    ) {
-        let dcs = (1..).zip(&sizes).map(|(id, size)| dc(id, Some(BERLIN), *size)).collect();
-        let mut spec = topology(dcs);
-        spec.connect.attempts = attempts;
-        let mut lab = Lab::new(all_up(spec));
-        let (began, mut made, mut tried) = (lab.now, 0, BTreeSet::new());
-        for outcome in outcomes {
-            let attempt = match lab.next() {
-                Step::Dial(attempt) => attempt,
-                Step::GiveUp(_) => return Ok(()),
-                other => return Err(TestCaseError::fail(format!("nothing is in flight: {other:?}"))),
-            };
-            prop_assert!(tried.insert(attempt.access_point));
-            prop_assert!(lab.now < began + Duration::from_secs(10));
-            match outcome {
-                Outcome::Fails => lab.plan.on_failed(attempt),
-                Outcome::Full => lab.plan.on_full(attempt),
-                Outcome::Silent => {
-                    let Step::Wait(until) = lab.next() else { panic!("in flight") };
-                    lab.now = until;
-                    let abandoned =
-                        matches!(lab.next(), Step::Abandon { attempt: it, .. } if it == attempt);
-                    prop_assert!(abandoned);
-                }
-            }
-            made += u32::from(!matches!(outcome, Outcome::Full));
-            prop_assert!(made <= attempts);
-        }
-        prop_assert!(false, "at most 25 access points and no end");
-    }
 }

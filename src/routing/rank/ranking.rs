@@ -146,14 +146,33 @@ impl Ranking {
         })
     }
 
-    /// Whether the listener is to remember a session that was connected to `chosen`: every choice of
-    /// a listener with `sticky`, however it came about. What failover or fail-open chose is where
-    /// the client makes its key all the same.
+    /// Whether the listener is to remember a session that was connected to `chosen`. Every choice of
+    /// a listener with `sticky` is remembered, however it came about: what failover or fail-open
+    /// chose is where the client makes its key all the same. Only one that was faster than a better
+    /// one (`hedged`) is not: nothing has failed, and a moment's silence must not move the client
+    /// away from its best group for days.
     #[must_use]
-    pub fn remembers(&self, chosen: DcIndex) -> bool {
+    pub fn remembers(&self, chosen: DcIndex, hedged: bool) -> bool {
         self.sticky
             && self.route == Route::Nearest
             && self.candidates().any(|candidate| candidate == chosen)
+            && (!hedged || self.is_in_best_group(chosen))
+    }
+
+    /// Whether the session is bound: its DC is fixed.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        match self.route {
+            Route::Nearest => false,
+            Route::Dc(_) => true,
+        }
+    }
+
+    /// Whether only the hash, or an excess, has put another DC before this one.
+    fn is_in_best_group(&self, dc: DcIndex) -> bool {
+        let group = |it: &RankedDc| (it.precedence, it.group);
+        self.first()
+            .is_some_and(|first| self.dcs.iter().any(|it| it.dc == dc && group(it) == group(first)))
     }
 
     fn first(&self) -> Option<&RankedDc> {

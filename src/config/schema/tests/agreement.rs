@@ -96,7 +96,10 @@ fn whole_main() -> Value {
                 "sticky": {"ttl": "1d", "clients": 1, "when_down": "refuse"},
             },
         ],
-        "connect": {"timeout": "1s", "deadline": "2s", "attempts": 3, "hedge": "none"},
+        "connect": {
+            "timeout": "1s", "deadline": "2s", "attempts": 3,
+            "hedge": {"min": "10ms", "factor": 1.5, "budget": "100%"},
+        },
         "policy": {
             "objective": "latency", "tie_margin": "0ms", "fail_open": false,
             "bound_fail_open": false, "default": "deny", "enforce_on_bound": "off",

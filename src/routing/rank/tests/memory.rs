@@ -86,7 +86,7 @@ fn a_neighbour_that_speaks_for_itself_is_judged_by_no_rule_and_not_remembered() 
     let dcs: Vec<u16> =
         ranking.candidates().map(|index| snapshot.topology.dc(index).id.0).collect();
     assert_eq!(dcs, [2, 1, 5]);
-    assert!(ranking.candidates().all(|dc| !ranking.remembers(dc)));
+    assert!(ranking.candidates().all(|dc| !ranking.remembers(dc, false)));
     assert!(ranking.verdict.is_none() && !ranking.refused_by_policy);
     assert_eq!(rank_neighbour(&snapshot, &bound_to(5), &neighbour).candidates().count(), 1);
 }
@@ -96,7 +96,7 @@ fn what_a_sticky_listener_chose_is_to_be_remembered_however_it_came_about() {
     let mut snapshot = all_up(three_dcs());
     let remembers = |snapshot: &Snapshot, listener: &ListenerRoute| {
         let ranking = rank(snapshot, listener, &berliner_of(5));
-        ranking.candidates().map(|dc| ranking.remembers(dc)).collect::<Vec<_>>()
+        ranking.candidates().map(|dc| ranking.remembers(dc, false)).collect::<Vec<_>>()
     };
     assert_eq!(remembers(&snapshot, &MOVE), [true; 3]);
     assert_eq!(remembers(&snapshot, &NEAREST), [false; 3]);
@@ -106,4 +106,26 @@ fn what_a_sticky_listener_chose_is_to_be_remembered_however_it_came_about() {
         set_health(&mut snapshot, dc, Health::Down);
     }
     assert_eq!(remembers(&snapshot, &MOVE), [true; 3], "its key is where fail-open sent it");
+}
+
+#[test]
+fn a_dc_that_was_only_faster_is_remembered_in_the_best_group_alone() {
+    let spec =
+        topology(vec![dc(1, Some(BERLIN), 1), dc(2, Some(BERLIN), 1), dc(5, Some(SINGAPORE), 1)]);
+    let mut snapshot = all_up(spec);
+    let remembered = |snapshot: &Snapshot, client: &Client| {
+        let ranking = rank(snapshot, &MOVE, client);
+        let hedged = ranking.candidates().filter(|dc| ranking.remembers(*dc, true));
+        let mut ids: Vec<u16> = hedged.map(|dc| snapshot.topology.dc(dc).id.0).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let somebody = client("203.0.113.7", Some(BERLIN));
+    assert_eq!(remembered(&snapshot, &somebody), [1, 2], "the hash chose one of them");
+    snapshot.dcs[0].excess = Millis(40.0);
+    assert_eq!(remembered(&snapshot, &somebody), [1, 2], "slow for now, and as near as ever");
+    assert_eq!(remembered(&snapshot, &berliner_of(5)), [5], "its key is there");
+    set_health(&mut snapshot, 1, Health::Down);
+    set_health(&mut snapshot, 2, Health::Down);
+    assert_eq!(remembered(&snapshot, &somebody), [] as [u16; 0], "it is far for them");
 }

@@ -1,0 +1,212 @@
+//! The dials of one session that are in flight.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::net::TcpStream;
+
+use super::hedge::Hedge;
+use crate::net::{self, DialError, DialOptions};
+use crate::routing::{Attempt, DcSlot};
+
+/// The dials in flight, in the order in which they were started. Dropping one resets it before a byte
+/// was sent.
+#[derive(Default)]
+pub(super) struct Dials {
+    in_flight: Vec<Dial>,
+}
+
+struct Dial {
+    attempt: Attempt,
+    connecting: net::Dial,
+    hedge: Option<Hedge>,
+    _permit: ConnectPermit,
+}
+
+/// How a dial ended.
+type Ended = (Attempt, Option<Hedge>, Result<TcpStream, DialError>);
+
+impl Dials {
+    /// Starts one more.
+    ///
+    /// # Errors
+    /// When it fails at once.
+    pub(super) fn start(
+        &mut self,
+        attempt: Attempt,
+        address: SocketAddr,
+        options: &DialOptions,
+        permit: ConnectPermit,
+        hedge: Option<Hedge>,
+    ) -> Result<(), DialError> {
+        let connecting = net::Dial::begin(address, Some(options))?;
+        self.in_flight.push(Dial { attempt, connecting, hedge, _permit: permit });
+        Ok(())
+    }
+
+    /// Its time is up.
+    pub(super) fn abandon(&mut self, attempt: Attempt) {
+        self.in_flight.retain(|dial| dial.attempt != attempt);
+    }
+
+    /// All others have lost to this one, which has ended.
+    pub(super) fn lose_to(&mut self, winner: Attempt) {
+        for hedge in self.in_flight.drain(..).filter_map(|dial| dial.hedge) {
+            hedge.lost_to(winner);
+        }
+    }
+
+    /// The one that started first.
+    pub(super) fn oldest(&self) -> Option<Attempt> {
+        self.in_flight.first().map(|dial| dial.attempt)
+    }
+
+    /// The next dial that comes to an end, the one that started first if there are more; pending for
+    /// ever while there is none.
+    pub(super) async fn next(&mut self) -> Ended {
+        poll_fn(|cx| {
+            for at in 0..self.in_flight.len() {
+                if let Poll::Ready(result) = self.in_flight[at].connecting.poll_established(cx) {
+                    let Dial { attempt, hedge, .. } = self.in_flight.remove(at);
+                    return Poll::Ready((attempt, hedge, result));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+/// A place among the connects in flight to a DC.
+pub(super) struct ConnectPermit {
+    slot: Arc<DcSlot>,
+}
+
+impl ConnectPermit {
+    /// Takes the place, if fewer than `most` are taken.
+    pub(super) fn reserve(slot: &Arc<DcSlot>, most: u32) -> Option<Self> {
+        slot.reserve_connect(most).then(|| Self { slot: Arc::clone(slot) })
+    }
+}
+
+impl Drop for ConnectPermit {
+    fn drop(&mut self) {
+        self.slot.release_connect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::metrics::handles::DcMetrics;
+    use crate::net::Keepalive;
+    use crate::routing::{AccessPointIndex, DcId, DcIndex, HedgeResult};
+    use std::io;
+    use std::rc::Rc;
+    use std::time::Duration;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    const OPTIONS: DialOptions = DialOptions {
+        keepalive: Keepalive {
+            idle: Duration::from_secs(60),
+            interval: Duration::from_secs(15),
+            count: 3,
+        },
+        user_timeout: Duration::from_secs(60),
+    };
+
+    const FIRST: Attempt =
+        Attempt { number: 1, dc: DcIndex(0), access_point: AccessPointIndex(0), hedge_of: None };
+
+    const HEDGE: Attempt = Attempt {
+        number: 2,
+        dc: DcIndex(1),
+        access_point: AccessPointIndex(1),
+        hedge_of: Some(DcIndex(0)),
+    };
+
+    struct Lab {
+        dials: Dials,
+        slot: Arc<DcSlot>,
+        metrics: Rc<DcMetrics>,
+    }
+
+    impl Lab {
+        fn new() -> Self {
+            let metrics = DcMetrics::resolve(&Metrics::new("edge-1"), "clients", DcId(2));
+            let lab =
+                Self { dials: Dials::default(), slot: Arc::default(), metrics: metrics.into() };
+            lab.slot.refill_hedges(1, 1);
+            lab
+        }
+
+        /// Starts a dial, and waits until its connection is established.
+        async fn establish(&mut self, attempt: Attempt) -> TcpStream {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+            let address = listener.local_addr().expect("bound");
+            let permit = ConnectPermit::reserve(&self.slot, 2).expect("there is room");
+            let hedge = attempt.hedge_of.map(|_| {
+                let hedge = Hedge::spend(FIRST, &self.slot, Rc::clone(&self.metrics));
+                hedge.expect("there is budget")
+            });
+            let started = self.dials.start(attempt, address, &OPTIONS, permit, hedge);
+            started.expect("a dial");
+            listener.accept().await.expect("accepted").0
+        }
+
+        fn counted(&self) -> [u64; 4] {
+            HedgeResult::ALL.map(|result| self.metrics.hedged(result).get())
+        }
+    }
+
+    async fn is_reset(mut peer: TcpStream) -> bool {
+        let end = peer.read(&mut [0]).await;
+        end.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+    }
+
+    #[tokio::test]
+    async fn of_two_that_connect_at_once_the_first_wins_and_the_other_is_reset() {
+        let mut lab = Lab::new();
+        let mut won = lab.establish(FIRST).await;
+        let lost = lab.establish(HEDGE).await;
+        assert_eq!(lab.dials.oldest(), Some(FIRST));
+        let (attempt, hedge, stream) = lab.dials.next().await;
+        assert!(attempt == FIRST && hedge.is_none());
+        lab.dials.lose_to(attempt);
+        assert!(is_reset(lost).await);
+        assert_eq!(lab.counted(), [0, 1, 0, 0]);
+        assert_eq!(lab.slot.connecting(), 0);
+        drop(stream.expect("connected"));
+        assert_eq!(won.read(&mut [0]).await.expect("an orderly end"), 0);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_is_dropped_resets_its_dials_and_gives_back_their_places() {
+        let mut lab = Lab::new();
+        let peers = [lab.establish(FIRST).await, lab.establish(HEDGE).await];
+        assert_eq!(lab.slot.connecting(), 2);
+        lab.dials = Dials::default();
+        for peer in peers {
+            assert!(is_reset(peer).await);
+        }
+        assert_eq!(lab.slot.connecting(), 0);
+        assert_eq!(lab.counted(), [0, 0, 1, 0], "it did not win");
+    }
+
+    #[tokio::test]
+    async fn a_hedge_is_counted_once_whatever_comes_of_it() {
+        let mut lab = Lab::new();
+        let _first = lab.establish(FIRST).await;
+        let _peer = lab.establish(HEDGE).await;
+        lab.dials.abandon(FIRST);
+        let (attempt, hedge, _stream) = lab.dials.next().await;
+        assert_eq!(attempt, HEDGE);
+        hedge.expect("it is one").won();
+        assert!(Hedge::spend(FIRST, &lab.slot, Rc::clone(&lab.metrics)).is_none());
+        assert_eq!(lab.counted(), [1, 0, 0, 1]);
+    }
+}
