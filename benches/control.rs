@@ -34,11 +34,16 @@ impl Lab {
         Self { state, now, probes, blackholed: false, published: 0, reported: 0 }
     }
 
+    /// The first DC stays, or the edge would take itself for cut off.
+    fn is_gone(&self, access_point: AccessPointId) -> bool {
+        self.blackholed && access_point.dc.0 > 1
+    }
+
     fn event(&mut self, event: Event) {
         for effect in self.state.on_event(event, self.now) {
             match effect {
                 Effect::Probe(request) => {
-                    let takes = match self.blackholed {
+                    let takes = match self.is_gone(request.access_point) {
                         true => request.timeout,
                         false => Duration::from_millis(20),
                     };
@@ -61,7 +66,7 @@ impl Lab {
             match ended.filter(|ended| *ended <= self.now).and_then(|_| self.probes.pop()) {
                 None => self.event(Event::Tick),
                 Some(Reverse((_, number, access_point))) => {
-                    let outcome = match self.blackholed {
+                    let outcome = match self.is_gone(access_point) {
                         true => Err(ConnectFailure::Timeout.into()),
                         false => Ok(ProbeTimes::connected(Duration::from_millis(20))),
                     };

@@ -78,7 +78,7 @@ impl Isolation {
         }
     }
 
-    /// Whether the signs have come together now: then this edge is isolated until anybody answers.
+    /// Whether the signs have come together now.
     pub fn look(&mut self, now: Instant) -> bool {
         if self.next_look().is_none_or(|due| now < due) {
             return false;
@@ -86,8 +86,12 @@ impl Isolation {
         self.asked = false;
         let missed = |site: &&Site| site.answered.is_some_and(|at| now <= at + SILENCE + MEMORY);
         let mut missed = self.sites.values().filter(missed);
-        self.isolated = missed.clone().count() >= 2 && missed.all(|site| site.failed);
-        self.isolated
+        missed.clone().count() >= 2 && missed.all(|site| site.failed)
+    }
+
+    /// From now on, and until anybody answers.
+    pub fn begin(&mut self) {
+        self.isolated = true;
     }
 }
 
@@ -114,6 +118,7 @@ mod tests {
         assert_eq!(isolation.next_look(), Some(start() + SILENCE));
         assert!(!isolation.look(start() + 2 * SECOND));
         assert!(isolation.look(start() + SILENCE));
+        isolation.begin();
         assert!(isolation.on_answer(&sites()[2], start() + 4 * SECOND));
         assert!(!isolation.is_isolated());
     }

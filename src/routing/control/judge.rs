@@ -105,15 +105,16 @@ impl ControlState {
     /// Everybody has fallen silent at once: then it is this edge, and what was concluded since the
     /// last answer is taken back.
     pub(super) fn look_for_isolation(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        if self.isolation.next_look().is_none_or(|due| now < due) {
-            return;
-        }
-        // A session may have had an answer that nobody has announced.
-        self.look_at_sessions(now, effects);
-        let silence = self.isolation.last_answer();
         if !self.isolation.look(now) {
             return;
         }
+        let silence = self.isolation.last_answer();
+        // A session may have had an answer that nobody has announced.
+        self.look_at_sessions(now, effects);
+        if self.isolation.last_answer() != silence {
+            return;
+        }
+        self.isolation.begin();
         effects.push(Effect::Changed(Change::Isolation { isolated: true }));
         let topology = Arc::clone(&self.effective);
         let cells = self.access_points.iter_mut();

@@ -20,8 +20,14 @@ impl ControlState {
 
     /// The next snapshot. What it says of DCs is news if the last one said something else.
     pub(super) fn publish(&mut self, now: Instant, effects: &mut Vec<Effect>) -> Arc<Snapshot> {
+        // Both are in the order of the identities, and hold the same ones.
+        debug_assert!(
+            self.access_points.keys().eq(self.effective.access_points().iter().map(|it| &it.id))
+        );
+        let mut cells = Vec::with_capacity(self.access_points.len());
         for cell in self.access_points.values_mut() {
             cell.measured.publish();
+            cells.push(&*cell);
         }
         self.generation += 1;
         self.published_at = Some(now);
@@ -31,7 +37,7 @@ impl ControlState {
         for (index, dc) in (0..).map(DcIndex).zip(topology.dcs()) {
             let main = topology.access_points_of(index);
             let main = main.filter(|(_, member)| member.flags.serves_main());
-            let members = Members(main.map(|(_, it)| &self.access_points[&it.id]).collect());
+            let members = Members(main.map(|(at, _)| cells[at.at()]).collect());
             let cell = self.dcs.entry(dc.id).or_default();
             let state = DcState {
                 admin: cell.admin,
@@ -48,15 +54,13 @@ impl ControlState {
             }
             dcs.push(state);
         }
-        let access_points = topology.access_points().iter();
-        let access_points = access_points.map(|it| self.access_points[&it.id].state(now));
         Arc::new(Snapshot {
             generation: self.generation,
             locate: Arc::clone(&self.locate),
             warmed_up: self.warmed_up,
             isolated: self.isolation.is_isolated(),
             dcs: dcs.into(),
-            access_points: access_points.collect(),
+            access_points: cells.iter().map(|cell| cell.state(now)).collect(),
             topology,
         })
     }
