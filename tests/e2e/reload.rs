@@ -265,9 +265,10 @@ async fn keys_that_wait_for_a_restart_are_named_until_they_are_taken_back() {
         (vec![("connect", "{timeout: 2s}")], false),
     ];
     for (sections, waits) in steps {
-        let before = edge.app.reader.load_full().generation;
+        let before = configured(&edge).await;
         lab.configure(&sections);
-        edge.until("the file is in force", |it| it.generation > before).await;
+        let told = async || (configured(&edge).await > before).then_some(());
+        eventually("the file is in force", told).await;
         // Answered after the reload before it has been told of.
         assert_eq!(within("a reload", edge.app.reload()).await, Outcome::Unchanged);
         let status = edge.doors.json("/v1/status").await;
@@ -275,6 +276,13 @@ async fn keys_that_wait_for_a_restart_are_named_until_they_are_taken_back() {
         let problems = status["last_reload"]["problems"].to_string();
         assert_eq!(problems.contains("memory.pipes: the new value waits"), waits, "{problems}");
     }
+}
+
+/// Configurations that have come into force, as events tell them.
+async fn configured(edge: &Edge) -> usize {
+    let told = edge.doors.json("/v1/events").await;
+    let events = told["events"].as_array().expect("a list");
+    events.iter().filter(|event| event["kind"] == "configuration").count()
 }
 
 /// A list that differs from those of other numbers: of each DC two access points, in turn.
