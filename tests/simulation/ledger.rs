@@ -3,12 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use nearpoint::routing::control::{Cause, HealthChange, ProbeReport, ProbeRequest};
-use nearpoint::routing::{AccessPointId, AdminState, ClientPrefix, DcId, Health, Snapshot};
+use nearpoint::routing::control::{Cause, HealthChange, ProbeReport, ProbeRequest, ProbeTimes};
+use nearpoint::routing::{
+    AccessPointId, AdminState, ClientPrefix, ConnectFailure, DcId, Health, ProbeFailure, Snapshot,
+    Topology,
+};
 
 /// Evidence of sessions that is older counts for nothing. The machine looks at ten seconds, and may
 /// do so a little later than the evidence was left.
 const EVIDENCE: Duration = Duration::from_millis(11_000);
+
+/// The machine looks at evidence that is not announced so late.
+pub(crate) const LATE: Duration = Duration::from_millis(1_100);
 
 /// The observer's notes.
 #[derive(Default)]
@@ -21,10 +27,11 @@ pub(crate) struct Ledger {
     unsure: BTreeSet<AccessPointId>,
     /// The same of DCs.
     unsure_dcs: BTreeSet<DcId>,
-    /// When a success was last reported.
-    pub(crate) last_success: Option<Instant>,
-    /// Whether sessions had a success since the machine last looked at what they left.
-    pub(crate) unseen_success: bool,
+    /// When a probe was last reported to which something came back, or sessions were looked at to
+    /// which something had.
+    pub(crate) last_answer: Option<Instant>,
+    /// When something last came back to a session.
+    pub(crate) last_session_answer: Option<Instant>,
 }
 
 /// Notes on one access point.
@@ -32,12 +39,16 @@ pub(crate) struct Ledger {
 pub(crate) struct Record {
     /// As it was last told.
     pub(crate) health: Health,
+    /// What the operator last wanted.
+    pub(crate) admin: AdminState,
     /// Probes in a row that failed by its fault.
     pub(crate) failures: u32,
     /// Probes in a row that did not fail.
     pub(crate) successes: u32,
     /// When its last probe was asked for, or else when it became known.
     pub(crate) probed: Instant,
+    /// When it last answered a probe.
+    answered: Option<Instant>,
     /// When each client prefix last said something against it.
     pub(crate) accused: BTreeMap<ClientPrefix, Instant>,
     /// The last time it became Up, and whether it had been Down.
@@ -61,9 +72,11 @@ impl Record {
     fn new(now: Instant) -> Self {
         Self {
             health: Health::Unknown,
+            admin: AdminState::Ready,
             failures: 0,
             successes: 0,
             probed: now,
+            answered: None,
             accused: BTreeMap::new(),
             up: None,
             down: None,
@@ -74,6 +87,13 @@ impl Record {
     /// How many client prefixes have said something against it lately.
     pub(crate) fn accusers(&self, now: Instant) -> usize {
         self.accused.values().filter(|at| **at + EVIDENCE >= now).count()
+    }
+
+    /// Whether sessions have said something against it since it last answered a probe. The machine
+    /// may have looked at that a little later.
+    pub(crate) fn is_suspected(&self) -> bool {
+        let last = self.accused.values().max();
+        last.is_some_and(|at| self.answered.is_none_or(|answered| *at + LATE >= answered))
     }
 
     /// Takes note of a change.
@@ -130,16 +150,27 @@ impl Ledger {
         self.under_way.len()
     }
 
-    /// A configuration is about to replace another. `kept` tells who is in both.
-    pub(crate) fn on_configuration(
-        &mut self,
-        kept: impl Fn(AccessPointId) -> bool,
-        kept_dc: impl Fn(DcId) -> bool,
-    ) {
-        let ids = self.access_points.keys().copied();
-        self.unsure.extend(ids.filter(|id| !kept(*id)));
-        let ids = self.dcs.keys().copied();
-        self.unsure_dcs.extend(ids.filter(|id| !kept_dc(*id)));
+    /// A configuration is about to replace another.
+    pub(crate) fn on_configuration(&mut self, before: &Topology, after: &Topology, now: Instant) {
+        for id in self.access_points.keys() {
+            let both = [before, after].iter().all(|it| it.find_access_point(*id).is_some());
+            if !both {
+                self.unsure.insert(*id);
+            }
+        }
+        for id in self.dcs.keys() {
+            let both = [before, after].iter().all(|it| it.find_dc(*id).is_some());
+            if !both {
+                self.unsure_dcs.insert(*id);
+            }
+        }
+        for access_point in after.access_points() {
+            let record = self.access_points.entry(access_point.id);
+            record.or_insert_with(|| Record::new(now));
+        }
+        for dc in after.dcs() {
+            self.dcs.entry(dc.id).or_insert_with(DcRecord::new);
+        }
     }
 
     /// A probe was asked for; the number of another one of the same access point that has not been
@@ -153,20 +184,25 @@ impl Ledger {
     /// A probe is about to be reported.
     pub(crate) fn on_report(&mut self, report: &ProbeReport, now: Instant) {
         self.under_way.remove(&report.access_point);
-        if report.outcome.is_ok() {
-            self.last_success = Some(now);
-        }
         let Some(record) = self.access_points.get_mut(&report.access_point) else { return };
         match &report.outcome {
             Ok(_) => {
                 record.successes += 1;
                 record.failures = 0;
+                record.answered = Some(now);
             }
             Err(failure) if failure.depth().is_some() => {
                 record.failures += 1;
                 record.successes = 0;
             }
             Err(_) => {}
+        }
+    }
+
+    /// The operator wants this of an access point.
+    pub(crate) fn on_admin(&mut self, id: AccessPointId, admin: AdminState) {
+        if let Some(record) = self.access_points.get_mut(&id) {
+            record.admin = admin;
         }
     }
 
@@ -207,8 +243,11 @@ impl Ledger {
         for (access_point, state) in topology.access_points().iter().zip(&snapshot.access_points) {
             let record = self.access_points.entry(access_point.id);
             let record = record.or_insert_with(|| Record::new(now));
-            if state.health == Health::Unknown && self.unsure.contains(&access_point.id) {
-                *record = Record { probed: record.probed, ..Record::new(now) };
+            if self.unsure.contains(&access_point.id) {
+                if state.health == Health::Unknown {
+                    *record = Record { probed: record.probed, ..Record::new(now) };
+                }
+                record.admin = state.admin;
             }
         }
         for (dc, state) in topology.dcs().iter().zip(&snapshot.dcs) {
@@ -219,6 +258,20 @@ impl Ledger {
         }
         self.unsure.clear();
         self.unsure_dcs.clear();
+    }
+}
+
+/// Whether something came back from the access point itself, and be it a refusal.
+pub(crate) fn came_back(outcome: &Result<ProbeTimes, ProbeFailure>) -> bool {
+    match outcome {
+        Ok(_) => true,
+        Err(ProbeFailure::Closed | ProbeFailure::Silent | ProbeFailure::WrongAnswer) => true,
+        Err(ProbeFailure::Connect(failure)) => match failure {
+            ConnectFailure::Refused | ConnectFailure::Reset => true,
+            ConnectFailure::Timeout | ConnectFailure::Unreachable | ConnectFailure::Local(_) => {
+                false
+            }
+        },
     }
 }
 

@@ -8,10 +8,10 @@ use nearpoint::routing::control::{
     Change, ControlState, Effect, Event, HealthChange, ProbeRequest,
 };
 use nearpoint::routing::topology::HealthSettings;
-use nearpoint::routing::{AccessPointId, Snapshot, Topology};
+use nearpoint::routing::{AccessPointId, AccessPointSlot, Snapshot, Topology};
 
 use crate::clients::Cities;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, came_back};
 use crate::rules::{health, isolation, probing, publishing};
 use crate::stand_in::TELLS_ALL;
 
@@ -24,6 +24,7 @@ pub(crate) struct Machine {
     pub(crate) ledger: Ledger,
     /// Whether it says that the edge is cut off.
     pub(crate) isolated: bool,
+    isolated_at: Option<Instant>,
     published_at: Instant,
     /// When the first command was sent that no snapshot has answered.
     commanded_at: Option<Instant>,
@@ -54,6 +55,7 @@ impl Machine {
             snapshot,
             ledger,
             isolated: false,
+            isolated_at: None,
             published_at: now,
             commanded_at: None,
             changed: false,
@@ -69,7 +71,7 @@ impl Machine {
     /// Gives the machine an event and takes what comes out.
     pub(crate) fn on_event(&mut self, event: Event, now: Instant) -> Told {
         self.events += 1;
-        let succeeded = self.take_note(&event, now);
+        let answered = self.take_note(&event, now);
         let configuration = match &event {
             Event::Configuration(topology, _) => Some(topology.revision()),
             _ => None,
@@ -91,7 +93,9 @@ impl Machine {
             }
         }
         isolation::isolation_freezes_health(before, self.isolated, &told.changes);
-        isolation::success_ends_isolation(succeeded, self.isolated);
+        isolation::answers_end_isolation(answered, self.isolated);
+        let session = self.ledger.last_session_answer;
+        isolation::sessions_end_isolation(session, self.isolated_at, now);
         publishing::commands_are_published(self.commanded_at, now);
         if TELLS_ALL {
             let most = self.configured.max_probes();
@@ -111,24 +115,34 @@ impl Machine {
         &self.configured.dc(index).health
     }
 
+    /// A session got something from an access point. One that has left the configuration has nobody
+    /// who looks at its counters.
+    pub(crate) fn on_session_answer(
+        &mut self,
+        id: AccessPointId,
+        slot: &Arc<AccessPointSlot>,
+        now: Instant,
+    ) {
+        let published = self.snapshot.topology.find_access_point(id);
+        let current = published.map(|index| &self.snapshot.access_point(index).slot);
+        let looked_at = current.is_some_and(|current| Arc::ptr_eq(current, slot));
+        if looked_at && self.configured.find_access_point(id).is_some() {
+            self.ledger.last_session_answer = Some(now);
+        }
+    }
+
     /// The rules that hold at any time, asked now and then.
     pub(crate) fn look_over(&self, now: Instant) {
         probing::nobody_is_forgotten(&self.ledger, self.configured.max_probes(), now);
     }
 
-    /// Writes down what the machine is about to be told, and says whether it is a success.
+    /// Writes down what the machine is about to be told, and says whether it is an answer of anybody.
     fn take_note(&mut self, event: &Event, now: Instant) -> bool {
         match event {
             Event::Configuration(topology, _) => {
                 let before = std::mem::replace(&mut self.configured, Arc::clone(topology));
                 let after = &self.configured;
-                self.ledger.on_configuration(
-                    |id| {
-                        before.find_access_point(id).is_some()
-                            && after.find_access_point(id).is_some()
-                    },
-                    |id| before.find_dc(id).is_some() && after.find_dc(id).is_some(),
-                );
+                self.ledger.on_configuration(&before, after, now);
                 self.commanded_at.get_or_insert(now);
                 false
             }
@@ -137,22 +151,25 @@ impl Machine {
                 self.commanded_at.get_or_insert(now);
                 false
             }
-            Event::AdminAccessPoint(..) => {
+            Event::AdminAccessPoint(id, admin) => {
+                self.ledger.on_admin(*id, *admin);
                 self.commanded_at.get_or_insert(now);
                 false
             }
             Event::Probed(report) => {
-                // A report of one that is gone is nobody's success.
-                let known = self.snapshot.topology.find_access_point(report.access_point).is_some();
+                // A report of one that is gone is nobody's answer.
+                let known = self.configured.find_access_point(report.access_point).is_some();
+                let answered = known && came_back(&report.outcome);
                 self.ledger.on_report(report, now);
-                known && report.outcome.is_ok()
+                if answered {
+                    self.ledger.last_answer = Some(now);
+                }
+                answered
             }
             Event::Evidence => {
-                let success = std::mem::take(&mut self.ledger.unseen_success);
-                if success {
-                    self.ledger.last_success = Some(now);
-                }
-                success
+                let session = self.ledger.last_session_answer;
+                self.ledger.last_answer = self.ledger.last_answer.max(session);
+                self.isolated && session > self.isolated_at
             }
             Event::Tick => false,
         }
@@ -192,6 +209,7 @@ impl Machine {
             Change::Isolation { isolated } => {
                 assert_ne!(isolated, self.isolated, "isolation is told once");
                 self.isolated = isolated;
+                self.isolated_at = isolated.then_some(now);
                 if isolated {
                     isolation::isolation_takes_two_sites(&self.snapshot);
                 }

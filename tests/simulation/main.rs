@@ -7,7 +7,7 @@
 //! clean storms, which take as long as what they ask needs.
 //!
 //! A broken rule is told with its seed. `SIM_SEED=<seed> cargo test --test simulation storms` shows
-//! all of that one storm.
+//! all of that one storm; `SIM_SEED=<first>..<end>` runs these instead of the usual ones.
 //!
 //! [`ControlState::on_event`]: nearpoint::routing::control::ControlState::on_event
 //! [`AttemptPlan`]: nearpoint::routing::AttemptPlan
@@ -31,6 +31,7 @@ mod storm;
 use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,6 +39,9 @@ use std::time::{Duration, Instant};
 use journal::Journal;
 use kind::Kind;
 use random::Random;
+
+/// Broken storms after which no more are begun.
+const ENOUGH: usize = 20;
 
 /// What a storm came to.
 struct Report {
@@ -49,13 +53,20 @@ struct Report {
 #[test]
 fn storms_break_no_rule() {
     match std::env::var("SIM_SEED") {
-        Ok(seed) => {
-            let seed = seed.parse().expect("SIM_SEED is a number");
-            let report = run(seed, true).unwrap_or_else(|broken| panic!("{broken}"));
-            eprintln!("seed {seed}, {:?}: {} events", Kind::of(seed), report.events);
-        }
+        Ok(seeds) => match seeds.split_once("..") {
+            Some((first, end)) => run_all(number(first)..number(end)),
+            None => {
+                let seed = number(&seeds);
+                let report = run(seed, true).unwrap_or_else(|broken| panic!("{broken}"));
+                eprintln!("seed {seed}, {:?}: {} events", Kind::of(seed), report.events);
+            }
+        },
         Err(_) => run_all(0..500),
     }
+}
+
+fn number(seed: &str) -> u64 {
+    seed.parse().expect("seeds of SIM_SEED are numbers")
 }
 
 #[test]
@@ -72,44 +83,43 @@ fn a_seed_is_the_same_storm_every_time() {
     }
 }
 
-/// Runs the storms of these seeds on all processors, and says what ran.
+/// Runs the storms of these seeds on all processors, and says what ran. Of broken rules the first is
+/// told in full, and of some more what they are.
 fn run_all(seeds: Range<u64>) {
     let began = Instant::now();
-    let (next, last) = (AtomicU64::new(seeds.start), seeds.end);
-    let (events, simulated) = (AtomicU64::new(0), AtomicU64::new(0));
-    let workers = thread::available_parallelism().map_or(1, usize::from);
-    let broken: Vec<String> = thread::scope(|scope| {
-        let work = || {
-            loop {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed >= last {
-                    return None;
-                }
-                match run(seed, false) {
-                    Ok(report) => {
-                        events.fetch_add(report.events, Ordering::Relaxed);
-                        let seconds = report.simulated.as_secs();
-                        simulated.fetch_add(seconds, Ordering::Relaxed);
-                    }
-                    Err(broken) => {
-                        // One is enough to look at.
-                        next.store(last, Ordering::Relaxed);
-                        return Some(broken);
-                    }
-                }
+    let next = AtomicU64::new(seeds.start);
+    let (storms, events, simulated) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let broken = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end || broken.lock().is_ok_and(|it| it.len() >= ENOUGH) {
+                return;
             }
-        };
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().filter_map(|it| it.join().expect("storms are caught")).collect()
-    });
+            storms.fetch_add(1, Ordering::Relaxed);
+            match run(seed, false) {
+                Ok(report) => {
+                    events.fetch_add(report.events, Ordering::Relaxed);
+                    simulated.fetch_add(report.simulated.as_secs(), Ordering::Relaxed);
+                }
+                Err(text) => broken.lock().expect("nobody panics with it").push((seed, text)),
+            }
+        }
+    };
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(work))));
     eprintln!(
         "{} storms, {} events, {} s simulated, in {:.1} s",
-        seeds.end - seeds.start,
+        storms.into_inner(),
         events.into_inner(),
         simulated.into_inner(),
         began.elapsed().as_secs_f64()
     );
-    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+    let mut broken = broken.into_inner().expect("nobody panics with it");
+    broken.sort_unstable();
+    let Some(((_, first), others)) = broken.split_first() else { return };
+    let others: Vec<&str> = others.iter().filter_map(|(_, text)| text.lines().next()).collect();
+    panic!("{first}\n{}", others.join("\n"));
 }
 
 /// One storm. When a rule breaks, or the machine panics: what, when, and what came before.

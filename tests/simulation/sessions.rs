@@ -182,7 +182,7 @@ impl Storm {
             }
             SessionStep::FirstByte(upstream, true) => {
                 upstream.access_point.record_answered();
-                self.machine.ledger.unseen_success = true;
+                self.machine.on_session_answer(upstream.id, &upstream.access_point, self.now);
                 let rest = LONGEST.mul_f64(self.random.share());
                 self.close_after(upstream, rest);
             }
@@ -317,8 +317,9 @@ impl Storm {
         for loser in std::mem::take(&mut session.in_flight) {
             session.dc(loser.dc).1.release_connect();
         }
-        session.slot(attempt).record_connected();
-        self.machine.ledger.unseen_success = true;
+        let slot = session.slot(attempt);
+        slot.record_connected();
+        self.machine.on_session_answer(session.id(attempt), slot, self.now);
         let (dc, slot) = session.dc(attempt.dc);
         let upstream = Box::new(Upstream {
             id: session.id(attempt),

@@ -6,6 +6,9 @@ use nearpoint::routing::{Attempt, AttemptPlan, DcIndex};
 /// bound of the topology.
 pub(crate) const TELLS_ALL: bool = false;
 
+/// Whether plans hedge.
+pub(crate) const HEDGES: bool = false;
+
 /// The DC whose silence this dial makes up for.
 pub(crate) fn hedge_of(_: &Attempt) -> Option<DcIndex> {
     None

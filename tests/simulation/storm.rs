@@ -244,12 +244,12 @@ impl Storm {
             self.told.push((self.now, *change));
             self.journal.note(self.now, || format!("told: {}", in_words(change)));
             if *change == (Change::Isolation { isolated: true }) {
-                let last_success = self.machine.ledger.last_success;
+                let last_answer = self.machine.ledger.last_answer;
                 let snapshot = &self.machine.snapshot;
                 isolation::isolation_is_of_everybody(
                     snapshot,
                     &self.network,
-                    last_success,
+                    last_answer,
                     self.now,
                 );
             }

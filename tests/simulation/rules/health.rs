@@ -39,12 +39,15 @@ pub(crate) fn down_is_earned(
     }
     let id = change.access_point;
     match change.cause {
-        Cause::ProbeFailed(_) => assert!(
-            before.failures >= settings.fall,
-            "{id} is Down after {} failed probes in a row, {} are needed",
-            before.failures,
-            settings.fall
-        ),
+        Cause::ProbeFailed(_) => {
+            // What sessions say counts as one failed probe.
+            let failures = before.failures + u32::from(before.is_suspected());
+            assert!(
+                failures >= settings.fall,
+                "{id} is Down after {failures} failures in a row, {} are needed",
+                settings.fall
+            );
+        }
         Cause::FailedConnects | Cause::Overtaken | Cause::Mute => assert!(
             before.accusers(now) >= ACCUSERS,
             "{id} is Down by the word of {} client prefixes",
@@ -117,6 +120,11 @@ pub(crate) fn dcs_agree(snapshot: &Snapshot, ledger: &Ledger) {
 
 /// The operator's intent is published as it was given.
 pub(crate) fn intents_agree(snapshot: &Snapshot, ledger: &Ledger) {
+    let topology = &snapshot.topology;
+    for (access_point, state) in topology.access_points().iter().zip(&snapshot.access_points) {
+        let wanted = ledger.access_point(access_point.id).map(|record| record.admin);
+        assert_eq!(wanted, Some(state.admin), "intent for {}", access_point.id);
+    }
     for (dc, state) in snapshot.topology.dcs().iter().zip(&snapshot.dcs) {
         let wanted = ledger.dc(dc.id).map(|record| record.admin);
         assert_eq!(wanted, Some(state.admin), "intent for DC {}", dc.id);

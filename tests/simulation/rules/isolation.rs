@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nearpoint::routing::control::{Cause, Change};
 use nearpoint::routing::{AdminState, Health, Snapshot};
 
+use crate::ledger::LATE;
 use crate::network::Network;
 
 /// An access point that has been well for so long has been found to be.
@@ -18,7 +19,7 @@ const SILENCE: Duration = Duration::from_secs(3);
 pub(crate) fn isolation_is_of_everybody(
     snapshot: &Snapshot,
     network: &Network,
-    last_success: Option<Instant>,
+    last_answer: Option<Instant>,
     now: Instant,
 ) {
     let topology = &snapshot.topology;
@@ -31,8 +32,8 @@ pub(crate) fn isolation_is_of_everybody(
         });
     let answers = ready.map(|(it, _)| it.id).find(|id| network.well_for(*id, WELL, now));
     assert_eq!(answers, None, "isolated while it answers");
-    let silence = last_success.map(|at| now - at);
-    assert!(silence.is_some_and(|it| it >= SILENCE), "isolated {silence:?} after a success");
+    let silence = last_answer.map(|at| now - at);
+    assert!(silence.is_some_and(|it| it >= SILENCE), "isolated {silence:?} after an answer");
 }
 
 /// Two sites at least: with one, its end and ours look alike.
@@ -53,7 +54,18 @@ pub(crate) fn isolation_freezes_health(before: bool, after: bool, changes: &[Cha
     }
 }
 
-/// One success anywhere ends it.
-pub(crate) fn success_ends_isolation(succeeded: bool, isolated: bool) {
-    assert!(!(succeeded && isolated), "isolated after a success");
+/// What a session has had ends it too, announced or not.
+pub(crate) fn sessions_end_isolation(
+    last: Option<Instant>,
+    isolated_at: Option<Instant>,
+    now: Instant,
+) {
+    let Some(isolated_at) = isolated_at else { return };
+    let overlooked = last.filter(|at| *at > isolated_at && *at + LATE < now);
+    assert!(overlooked.is_none(), "isolated after a session had an answer");
+}
+
+/// One answer of anybody ends it, and be it a refusal.
+pub(crate) fn answers_end_isolation(answered: bool, isolated: bool) {
+    assert!(!(answered && isolated), "isolated after an answer");
 }
