@@ -1,0 +1,110 @@
+//! Probes on their way: what the prober of the daemon would see.
+
+use std::time::{Duration, Instant};
+
+use nearpoint::routing::control::{Event, ProbeReport, ProbeRequest, ProbeTimes};
+use nearpoint::routing::topology::Probe;
+use nearpoint::routing::{AccessPointId, ConnectFailure, ProbeFailure};
+
+use crate::network::{Dialler, Reply, Syn};
+use crate::storm::{Happening, Storm};
+
+/// A first packet that nobody answers is sent again after this, then after twice as long, and so on
+/// (RFC 6298; Linux).
+pub(crate) const SYN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A probe that has not been reported.
+pub(crate) struct PendingProbe {
+    request: ProbeRequest,
+    began: Instant,
+    deadline: Instant,
+    /// From the start to the connection.
+    connect: Duration,
+}
+
+/// What happens to a probe.
+pub(crate) enum ProbeStep {
+    /// Its first packet is sent again, after this pause.
+    Syn(Duration),
+    /// It is connected.
+    Connected,
+    /// It has ended.
+    Ended(Result<ProbeTimes, ProbeFailure>),
+}
+
+impl Storm {
+    /// A probe starts.
+    pub(crate) fn begin_probe(&mut self, request: ProbeRequest) {
+        let id = request.access_point;
+        self.journal.detail(self.now, || format!("probe {} of {id}", request.number));
+        let deadline = self.now + request.timeout;
+        let connect = Duration::ZERO;
+        self.probes.insert(id, PendingProbe { request, began: self.now, deadline, connect });
+        self.send_probe(id, SYN_TIMEOUT);
+    }
+
+    /// Something happens to a probe.
+    pub(crate) fn on_probe_step(&mut self, id: AccessPointId, step: ProbeStep) {
+        match step {
+            ProbeStep::Syn(pause) => self.send_probe(id, 2 * pause),
+            ProbeStep::Connected => self.on_probe_connected(id),
+            ProbeStep::Ended(outcome) => {
+                let Some(pending) = self.probes.remove(&id) else { return };
+                let number = pending.request.number;
+                self.journal.detail(self.now, || format!("probe {number} of {id}: {outcome:?}"));
+                let report = ProbeReport { access_point: id, number, outcome };
+                self.tell(Event::Probed(report));
+            }
+        }
+    }
+
+    fn send_probe(&mut self, id: AccessPointId, pause: Duration) {
+        let silent = Err(ConnectFailure::Timeout.into());
+        match self.network.send_syn(id, Dialler::Probe, self.now, &mut self.random) {
+            Syn::Accepted(after) => self.after(id, after, ProbeStep::Connected, silent),
+            Syn::Failed(failure, after) => {
+                self.after(id, after, ProbeStep::Ended(Err(failure.into())), silent);
+            }
+            Syn::Lost => self.after(id, pause, ProbeStep::Syn(pause), silent),
+        }
+    }
+
+    fn on_probe_connected(&mut self, id: AccessPointId) {
+        let Some(pending) = self.probes.get_mut(&id) else { return };
+        pending.connect = self.now - pending.began;
+        let connect = pending.connect;
+        match pending.request.probe {
+            Probe::Tcp => {
+                let outcome = Ok(ProbeTimes::connected(connect));
+                self.on_probe_step(id, ProbeStep::Ended(outcome));
+            }
+            Probe::Http(_) => {
+                let silent = Err(ProbeFailure::Silent);
+                let (after, outcome) = match self.network.ask(id, self.now, &mut self.random) {
+                    Reply::Right(after) => (after, Ok(ProbeTimes { connect, answer: Some(after) })),
+                    Reply::Wrong(after) => (after, Err(ProbeFailure::WrongAnswer)),
+                    Reply::Broken(after) => (after, Err(ProbeFailure::Closed)),
+                    Reply::None => (Duration::MAX, silent),
+                };
+                self.after(id, after, ProbeStep::Ended(outcome), silent);
+            }
+        }
+    }
+
+    /// The next step of a probe, or its end for want of time.
+    fn after(
+        &mut self,
+        id: AccessPointId,
+        after: Duration,
+        step: ProbeStep,
+        late: Result<ProbeTimes, ProbeFailure>,
+    ) {
+        let Some(pending) = self.probes.get(&id) else { return };
+        let in_time = self.now.checked_add(after).filter(|at| *at <= pending.deadline);
+        let (at, step) = match in_time {
+            Some(at) => (at, step),
+            None => (pending.deadline, ProbeStep::Ended(late)),
+        };
+        self.agenda.enter(at, Happening::Probe(id, step));
+    }
+}
