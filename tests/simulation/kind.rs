@@ -8,7 +8,6 @@ mod detection;
 use crate::journal::Journal;
 use crate::network::Network;
 use crate::random::Random;
-use crate::stand_in::{HEDGES, TELLS_ALL};
 use crate::storm::Storm;
 use nearpoint::routing::topology::Probe;
 
@@ -100,9 +99,6 @@ impl Kind {
             Self::Garbage => storm.one_place_makes_nothing_down(),
             Self::LocalErrors => storm.failures_of_this_edge_change_nothing(),
             Self::SiteDeath => storm.the_end_of_a_site_is_no_isolation(),
-            // What the machine does not do yet.
-            Self::BlackholedDc if !HEDGES => {}
-            Self::MuteToSessions | Self::Flapping | Self::EdgeCut if !TELLS_ALL => {}
             Self::BlackholedDc => storm.a_blackholed_dc_costs_no_session(),
             Self::MuteToSessions => storm.a_dc_that_is_mute_to_sessions_is_found(),
             Self::Flapping => storm.flapping_is_damped(),

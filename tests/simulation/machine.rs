@@ -13,7 +13,6 @@ use nearpoint::routing::{AccessPointId, AccessPointSlot, Snapshot, Topology};
 use crate::clients::Cities;
 use crate::ledger::{Ledger, came_back};
 use crate::rules::{health, isolation, probing, publishing};
-use crate::stand_in::TELLS_ALL;
 
 /// The machine, what it published last, and what is known of it.
 pub(crate) struct Machine {
@@ -97,15 +96,13 @@ impl Machine {
         let session = self.ledger.last_session_answer;
         isolation::sessions_end_isolation(session, self.isolated_at, now);
         publishing::commands_are_published(self.commanded_at, now);
-        if TELLS_ALL {
-            let most = self.configured.max_probes();
-            probing::probes_are_bounded(self.ledger.under_way(), most);
-            let told = told.changes.iter().filter_map(|change| match change {
-                Change::Configuration(revision) => Some(*revision),
-                _ => None,
-            });
-            assert_eq!(told.collect::<Vec<_>>(), Vec::from_iter(configuration), "told once");
-        }
+        let most = self.configured.max_probes();
+        probing::probes_are_bounded(self.ledger.under_way(), most);
+        let configurations = told.changes.iter().filter_map(|change| match change {
+            Change::Configuration(revision) => Some(*revision),
+            _ => None,
+        });
+        assert_eq!(configurations.collect::<Vec<_>>(), Vec::from_iter(configuration), "told once");
         told
     }
 
@@ -187,10 +184,8 @@ impl Machine {
         self.ledger.on_snapshot(&snapshot, now);
         health::health_agrees(&snapshot, &self.ledger);
         health::intents_agree(&snapshot, &self.ledger);
-        if TELLS_ALL {
-            health::dcs_agree(&snapshot, &self.ledger);
-            assert_eq!(snapshot.isolated, self.isolated, "isolation as told and published");
-        }
+        health::dcs_agree(&snapshot, &self.ledger);
+        assert_eq!(snapshot.isolated, self.isolated, "isolation as told and published");
         self.snapshot = snapshot;
         self.published_at = now;
         self.commanded_at = None;
@@ -225,8 +220,6 @@ impl Machine {
         health::changes_form_a_chain(change, &before, unsure);
         health::down_is_earned(change, &before, settings, now);
         health::recovery_is_earned(change, &before, settings, now);
-        if TELLS_ALL {
-            health::relapses_are_held_down(change, &before, settings, now);
-        }
+        health::relapses_are_held_down(change, &before, settings, now);
     }
 }

@@ -25,7 +25,6 @@ mod probes;
 mod random;
 mod rules;
 mod sessions;
-mod stand_in;
 mod storm;
 
 use std::any::Any;

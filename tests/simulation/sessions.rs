@@ -15,7 +15,6 @@ use crate::clients::Manner;
 use crate::network::{Dialler, Reply, Syn};
 use crate::probes::SYN_TIMEOUT;
 use crate::rules::dials::{self, HedgeCount};
-use crate::stand_in;
 use crate::storm::{Happening, Storm};
 
 /// A session that has sent a byte and got none for so long is mute.
@@ -239,7 +238,7 @@ impl Storm {
     fn on_dial(&mut self, id: SessionId, session: &mut Session, attempt: Attempt) {
         let Session { snapshot, listener, client, .. } = &*session;
         dials::dials_stay_where_they_may(snapshot, listener, client, &attempt);
-        let silent = stand_in::hedge_of(&attempt);
+        let silent = attempt.hedge_of;
         let (dc, slot) = session.dc(attempt.dc);
         let most = snapshot.topology.dc(attempt.dc).max_connecting;
         if !slot.reserve_connect(most) {
@@ -250,7 +249,7 @@ impl Storm {
             let (hedged, hedges) = session.dc(silent);
             if !hedges.take_hedge() {
                 slot.release_connect();
-                stand_in::on_no_budget(&mut session.plan, attempt);
+                session.plan.on_no_budget(attempt);
                 return;
             }
             let percent = snapshot.topology.connect().hedging.map_or(0, |it| it.budget_percent);
@@ -306,7 +305,7 @@ impl Storm {
     }
 
     fn on_connected(&mut self, mut session: Session, attempt: Attempt) {
-        for overtaken in stand_in::on_connected(&mut session.plan, attempt) {
+        for overtaken in session.plan.on_connected(attempt) {
             let id = session.id(overtaken);
             let client = session.client.addr.network();
             self.machine.ledger.on_accusation(id, client, self.now);
