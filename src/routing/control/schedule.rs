@@ -95,7 +95,7 @@ impl Schedule {
         Some((id, number))
     }
 
-    /// This probe has ended: when it began, or `None` if nobody waits for it.
+    /// This probe has ended; `None` if nobody waits for it.
     pub(super) fn finish(&mut self, id: AccessPointId, number: u64) -> Option<Started> {
         match *self.turns.get(&id)? {
             Turn::InFlight { number: current, since, hastened, orphaned } if current == number => {
@@ -186,7 +186,8 @@ impl Schedule {
 #[derive(Clone, Copy)]
 pub(super) struct Started {
     number: u64,
-    since: Instant,
+    /// When it began.
+    pub(super) since: Instant,
     hastened: bool,
 }
 
