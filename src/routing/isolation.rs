@@ -3,9 +3,10 @@
 //! The sign of it: sites that have answered until lately have all fallen silent together. It takes
 //! two of them; the death of one site, while others are dead already or not, is that site's. Only
 //! an access point that used to answer can be missed: an address that this edge has no route to,
-//! or that has been dead for long, says nothing of the way to its site.
+//! or that has been dead for long, says nothing of the way to its site. What has not been tried
+//! since the others fell silent is asked first, so that seldom probes do as well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::ids::AccessPointId;
@@ -60,18 +61,17 @@ pub struct Isolation {
 pub enum Signs {
     /// This edge is not cut off.
     Absent,
-    /// That is known when these have been tried: of each site that has answered until lately, and
-    /// was not tried since, one.
+    /// That is known when these have been tried: the last ones that answered in their sites.
     Untried(Vec<AccessPointId>),
     /// It is cut off.
     Complete,
 }
 
-struct Site {
+/// The access points of one family of addresses in one site: an edge can lose its way to one family.
+/// Who was heard last speaks for all.
+struct Witness {
+    id: AccessPointId,
     heard: Instant,
-    /// Who was heard then.
-    witness: AccessPointId,
-    /// When somebody here was first tried in vain since.
     lost: Option<Instant>,
 }
 
@@ -119,21 +119,24 @@ impl Isolation {
     /// Whether the signs have come together now, of all access points, each with its site.
     pub fn look<'a>(
         &mut self,
-        contacts: impl Iterator<Item = (&'a str, AccessPointId, Contact)> + Clone,
+        contacts: impl Iterator<Item = (&'a str, AccessPointId, Contact)>,
         now: Instant,
     ) -> Signs {
         self.asked = false;
         self.looked_at = Some(now);
         let Some(last_answer) = self.last_answer else { return Signs::Absent };
-        let sites = sites(contacts);
-        let missed = |site: &&Site| site.lost.is_none_or(|at| last_answer <= at + MEMORY);
-        let missed = sites.values().filter(missed);
-        if missed.clone().count() < 2 || missed.clone().all(|site| site.lost.is_none()) {
-            return Signs::Absent;
-        }
-        let untried = missed.filter(|site| site.lost.is_none()).map(|site| site.witness);
+        let witnesses = witnesses(contacts);
+        let missed = |(_, it): &(_, &Witness)| it.lost.is_none_or(|at| last_answer <= at + MEMORY);
+        let missed: Vec<_> = witnesses.iter().filter(missed).collect();
+        let sites: BTreeSet<_> = missed.iter().map(|((site, _), _)| site).collect();
+        let untried = missed.iter().filter(|(_, it)| it.lost.is_none()).map(|(_, it)| it.id);
         let untried: Vec<_> = untried.collect();
-        if untried.is_empty() { Signs::Complete } else { Signs::Untried(untried) }
+        match untried.len() {
+            _ if sites.len() < 2 => Signs::Absent,
+            0 => Signs::Complete,
+            all if all == missed.len() => Signs::Absent,
+            _ => Signs::Untried(untried),
+        }
     }
 
     /// From now on, and until anybody answers.
@@ -142,143 +145,21 @@ impl Isolation {
     }
 }
 
-/// The sites that have ever answered.
-fn sites<'a>(
-    contacts: impl Iterator<Item = (&'a str, AccessPointId, Contact)> + Clone,
-) -> BTreeMap<&'a str, Site> {
-    let mut sites: BTreeMap<&str, Site> = BTreeMap::new();
-    for (name, witness, contact) in contacts.clone() {
-        let Some(heard) = contact.heard else { continue };
-        let site = sites.entry(name).or_insert(Site { heard, witness, lost: None });
-        if heard > site.heard {
-            (site.heard, site.witness) = (heard, witness);
+/// Of each site and family of addresses that has ever answered, by whether that is IPv6.
+fn witnesses<'a>(
+    contacts: impl Iterator<Item = (&'a str, AccessPointId, Contact)>,
+) -> BTreeMap<(&'a str, bool), Witness> {
+    let mut witnesses: BTreeMap<_, Witness> = BTreeMap::new();
+    for (site, id, Contact { heard, lost }) in contacts {
+        let Some(heard) = heard else { continue };
+        let key = (site, id.address.is_ipv6());
+        let later = |known: &Witness| (heard, lost.is_none()) > (known.heard, known.lost.is_none());
+        if witnesses.get(&key).is_none_or(later) {
+            witnesses.insert(key, Witness { id, heard, lost });
         }
     }
-    for (name, _, contact) in contacts {
-        let (Some(lost), Some(site)) = (contact.lost, sites.get_mut(name)) else { continue };
-        if lost > site.heard {
-            site.lost = Some(site.lost.map_or(lost, |first| first.min(lost)));
-        }
-    }
-    sites
+    witnesses
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::routing::fixture::start;
-    use crate::routing::ids::DcId;
-
-    const SECOND: Duration = Duration::from_secs(1);
-    const SITES: [&str; 3] = ["ams", "mia", "sin"];
-
-    /// Three sites of two access points each.
-    #[derive(Default)]
-    struct Edge {
-        isolation: Isolation,
-        contacts: [[Contact; 2]; 3],
-    }
-
-    fn id(site: usize, n: usize) -> AccessPointId {
-        AccessPointId { dc: DcId(site as u16), address: ([192, 0, 2, 1], n as u16).into() }
-    }
-
-    impl Edge {
-        fn at_work() -> Self {
-            let mut edge = Self::default();
-            (0..3).for_each(|site| _ = edge.hear(site, start()));
-            edge
-        }
-
-        fn hear(&mut self, site: usize, now: Instant) -> bool {
-            self.contacts[site].iter_mut().for_each(|it| it.on_answer(now));
-            self.isolation.on_answer(now)
-        }
-
-        fn lose(&mut self, site: usize, n: usize, now: Instant) {
-            if self.contacts[site][n].on_failure(now) {
-                self.isolation.on_failure();
-            }
-        }
-
-        fn look(&mut self, now: Instant) -> Signs {
-            let contacts = SITES.iter().zip(&self.contacts).enumerate();
-            let contacts = contacts.flat_map(|(site, (name, members))| {
-                let members = members.iter().enumerate();
-                members.map(move |(n, contact)| (*name, id(site, n), *contact))
-            });
-            self.isolation.look(contacts, now)
-        }
-    }
-
-    #[test]
-    fn all_sites_silent_together_are_isolation_and_one_answer_ends_it() {
-        let mut edge = Edge::at_work();
-        (0..3).for_each(|site| edge.lose(site, 0, start() + SECOND));
-        assert_eq!(edge.isolation.next_look(), Some(start() + SILENCE));
-        assert_eq!(edge.look(start() + SILENCE), Signs::Complete);
-        edge.isolation.begin();
-        assert_eq!(edge.isolation.next_look(), None);
-        assert!(edge.isolation.covers(start() + 9 * SECOND));
-        assert!(edge.hear(2, start() + 4 * SECOND));
-        assert!(!edge.isolation.is_isolated());
-        assert!(edge.isolation.covers(start() + 3 * SECOND));
-        assert!(!edge.isolation.covers(start() + 4 * SECOND));
-    }
-
-    #[test]
-    fn a_site_that_was_not_tried_has_to_be() {
-        let mut edge = Edge::at_work();
-        edge.lose(0, 0, start() + SECOND);
-        edge.lose(1, 1, start() + SECOND);
-        assert_eq!(edge.look(start() + SILENCE), Signs::Untried(vec![id(2, 0)]));
-        assert_eq!(edge.isolation.next_look(), None, "not before somebody else fails");
-        edge.lose(2, 0, start() + 30 * SECOND);
-        assert_eq!(edge.look(start() + 30 * SECOND), Signs::Complete);
-    }
-
-    #[test]
-    fn a_site_that_has_been_dead_for_long_is_not_missed() {
-        let mut edge = Edge::at_work();
-        edge.lose(0, 0, start() + SECOND);
-        edge.lose(1, 0, start() + SECOND);
-        let last = start() + SECOND + MEMORY;
-        edge.hear(2, last);
-        edge.lose(2, 0, last + SECOND);
-        assert_eq!(edge.look(last + SILENCE), Signs::Complete, "fell silent within ten seconds");
-        edge.hear(2, last + SECOND);
-        edge.lose(2, 0, last + 2 * SECOND);
-        assert_eq!(edge.look(last + 9 * SECOND), Signs::Absent);
-    }
-
-    #[test]
-    fn one_that_never_answered_or_is_dead_already_says_nothing() {
-        let mut edge = Edge::at_work();
-        edge.contacts[0][1] = Contact::default();
-        edge.lose(0, 1, start() + SECOND);
-        assert_eq!(edge.isolation.next_look(), None);
-        for site in 1..3 {
-            edge.lose(site, 1, start() + SECOND);
-            edge.contacts[site][0].on_answer(start() + 2 * SECOND);
-            edge.lose(site, 1, start() + 3 * SECOND);
-        }
-        assert_eq!(edge.look(start() + 9 * SECOND), Signs::Absent, "nobody is missed");
-    }
-
-    #[test]
-    fn looks_keep_their_distance() {
-        let mut edge = Edge::at_work();
-        edge.lose(0, 0, start() + SECOND);
-        edge.look(start() + SILENCE);
-        edge.lose(0, 1, start() + SILENCE);
-        assert_eq!(edge.isolation.next_look(), Some(start() + SILENCE + LOOK_PAUSE));
-    }
-
-    #[test]
-    fn a_network_of_one_site_is_never_isolated() {
-        let mut edge = Edge::default();
-        edge.hear(0, start());
-        edge.lose(0, 0, start() + SECOND);
-        assert_eq!(edge.look(start() + SILENCE), Signs::Absent);
-    }
-}
+mod tests;

@@ -114,6 +114,26 @@ fn addresses_without_a_route_are_no_sign_of_it() {
 }
 
 #[test]
+fn the_loss_of_one_family_of_addresses_is_no_sign_of_it() {
+    for interval in [2, 10, 30] {
+        let mut spec = three_dcs();
+        for dc in &mut spec.dcs {
+            dc.health.interval = interval * SECOND;
+            let v6 = format!("[2001:db8::{}]:443", dc.id);
+            dc.access_points[1].address = v6.parse().expect("an address");
+        }
+        let mut lab = Lab::new(spec);
+        lab.run(60 * SECOND);
+        for dc in [1, 2, 5] {
+            let v6 = lab.access_points_of(dc)[1];
+            lab.faults.insert(v6, Fault::NoRoute);
+        }
+        lab.run(120 * SECOND);
+        assert!(!lab.was_isolated(), "every {interval} s");
+    }
+}
+
+#[test]
 fn the_death_of_one_site_is_not_isolation_where_others_have_dead_access_points() {
     for interval in [5, 10, 30] {
         let mut lab = seldom_probed(interval * SECOND, Some(Fault::Blackhole));
