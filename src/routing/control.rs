@@ -224,10 +224,9 @@ impl ControlState {
             self.dcs.entry(dc.id).or_default();
         }
         for access_point in effective.access_points() {
-            self.access_points.entry(access_point.id).or_insert_with(|| {
-                self.schedule.add(access_point.id, now);
-                AccessPointCell::default()
-            });
+            self.access_points
+                .entry(access_point.id)
+                .or_insert_with(|| AccessPointCell::new(self.schedule.add(access_point.id, now)));
         }
         self.unprobed = self.access_points.values().filter(|cell| !cell.probed).count();
     }

@@ -39,7 +39,8 @@ pub(super) struct AccessPointCell {
     down_since: Option<Instant>,
     /// When it, or the way to it, came back.
     back_since: Option<Instant>,
-    /// The probe under way began under other settings.
+    /// The probe under way began under other settings, or before the access point left and came
+    /// back.
     probe_is_void: bool,
 }
 
@@ -72,6 +73,11 @@ impl Default for AccessPointCell {
 }
 
 impl AccessPointCell {
+    /// One that nobody knows. It may have left and come back while a probe of it was under way.
+    pub(super) fn new(probe_is_void: bool) -> Self {
+        Self { probe_is_void, ..Self::default() }
+    }
+
     /// As probes and sessions have shown.
     pub(super) fn health(&self) -> Health {
         self.tracker.health()
@@ -88,7 +94,8 @@ impl AccessPointCell {
         self.probe_is_void = false;
     }
 
-    /// Whether the probe under way says nothing, whatever comes of it: it began under other settings.
+    /// Whether the probe under way says nothing, whatever comes of it: it was made for what
+    /// the access point was before.
     pub(super) fn is_probe_void(&self) -> bool {
         self.probe_is_void
     }
@@ -134,8 +141,8 @@ impl AccessPointCell {
         self.turn(transition, Cause::ProbeFailed(failure), settings, now)
     }
 
-    /// A probe ended that says nothing but that it was made: it began under other settings, or it
-    /// failed and began while the edge was cut off.
+    /// A probe ended that says nothing but that it was made: it was for what the access point was
+    /// before, or it failed and began while the edge was cut off.
     pub(super) fn on_void_probe(&mut self) {
         self.probed = true;
     }

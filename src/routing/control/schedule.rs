@@ -52,13 +52,19 @@ enum Turn {
 }
 
 impl Schedule {
-    /// A new access point is probed at once. One that left and came back while its probe was under
-    /// way takes that probe for its own.
-    pub(super) fn add(&mut self, id: AccessPointId, now: Instant) {
+    /// A new access point is probed at once. Of one that left and came back while its probe was under
+    /// way, that one has to end first; returns whether there is such a probe.
+    pub(super) fn add(&mut self, id: AccessPointId, now: Instant) -> bool {
         match self.turns.get_mut(&id) {
-            Some(Turn::InFlight { orphaned, .. }) => *orphaned = false,
-            Some(Turn::Due(..)) => {}
-            None => self.enqueue(id, now, Urgency::New),
+            Some(Turn::InFlight { orphaned, hastened, .. }) => {
+                (*orphaned, *hastened) = (false, true);
+                true
+            }
+            Some(Turn::Due(..)) => false,
+            None => {
+                self.enqueue(id, now, Urgency::New);
+                false
+            }
         }
     }
 

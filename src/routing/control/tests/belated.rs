@@ -113,6 +113,24 @@ fn a_probe_under_way_through_a_change_of_settings_proves_nothing() {
 }
 
 #[test]
+fn a_probe_under_way_proves_nothing_of_one_that_left_and_came_back() {
+    let (miami, amsterdam) = (dc(1, Some(MIAMI), 1), dc(2, Some(AMSTERDAM), 1));
+    let mut lab = Lab::new(topology(vec![miami.clone(), amsterdam.clone()]));
+    lab.run(10 * SECOND);
+    let id = lab.access_points_of(2)[0];
+    lab.run_until(|lab| lab.probes.iter().any(|(_, it)| it.access_point == id));
+    lab.probes.iter_mut().for_each(|(until, _)| *until += SECOND);
+    lab.reload(topology(vec![miami.clone()]));
+    lab.reload(topology(vec![miami, amsterdam]));
+    assert_eq!(lab.health(id), Some(Health::Unknown));
+    lab.end_probe(id, Ok(ProbeTimes::connected(20 * MS)));
+    lab.run(COALESCE);
+    assert_eq!(lab.health(id), Some(Health::Unknown), "that was another one");
+    lab.run(30 * MS);
+    assert_eq!(lab.health(id), Some(Health::Up), "it was probed at once");
+}
+
+#[test]
 fn sessions_of_the_time_without_hedges_earn_none() {
     let mut spec = three_dcs();
     let hedging = spec.connect.hedging.take();
