@@ -220,15 +220,13 @@ impl ControlState {
         self.access_points.retain(|id, _| effective.find_access_point(*id).is_some());
         self.dcs.retain(|id, _| effective.find_dc(*id).is_some());
         self.schedule.retain(|id| effective.find_access_point(id).is_some());
-        self.isolation.retain(|site| effective.dcs().iter().any(|dc| *dc.site == *site));
         for dc in effective.dcs() {
             self.dcs.entry(dc.id).or_default();
         }
         for access_point in effective.access_points() {
-            self.access_points.entry(access_point.id).or_insert_with(|| {
-                self.schedule.add(access_point.id, now);
-                AccessPointCell::default()
-            });
+            self.access_points
+                .entry(access_point.id)
+                .or_insert_with(|| AccessPointCell::new(self.schedule.add(access_point.id, now)));
         }
         self.unprobed = self.access_points.values().filter(|cell| !cell.probed).count();
     }
@@ -260,12 +258,12 @@ impl ControlState {
         while let Some((access_point, number)) = self.schedule.start_next(most, now) {
             let Some(cell) = self.access_points.get_mut(&access_point) else { continue };
             let Some(settings) = settings_of(&self.effective, access_point) else { continue };
-            let lived = cell.take_seen(now);
+            let lived = cell.take_seen(self.effective.connect().timeout, now);
             cell.on_probe_begins();
             let (probe, timeout) = (settings.probe.clone(), cell.probe_timeout(settings));
             effects.push(Effect::Probe(ProbeRequest { access_point, number, probe, timeout }));
             if lived {
-                self.on_life_sign(access_point.dc, now, effects);
+                self.on_life_sign(now, effects);
             }
         }
     }

@@ -1,34 +1,78 @@
 //! Whether it is this edge that is cut off, rather than everybody else at once.
 //!
-//! The sign of it: sites that answered within the last ten seconds have all fallen silent together.
-//! It takes two of them; the death of one site, while others are dead already or not, is that
-//! site's.
+//! The sign of it: sites that have answered until lately have all fallen silent together. It takes
+//! two of them; the death of one site, while others are dead already or not, is that site's. Only
+//! an access point that used to answer can be missed: an address that this edge has no route to,
+//! or that has been dead for long, says nothing of the way to its site. What has not been tried
+//! since the others fell silent is asked first, so that seldom probes do as well.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
+
+use super::ids::AccessPointId;
 
 /// So long nobody must have answered.
 pub const SILENCE: Duration = Duration::from_secs(3);
 
-/// So long before that a site must have answered to be missed.
+/// A site that fell silent longer than this before the last answer of all is dead by itself.
 pub const MEMORY: Duration = Duration::from_secs(10);
 
-/// What the sites have shown, and what that makes of this edge.
-#[derive(Clone, Debug, Default)]
-pub struct Isolation {
-    sites: BTreeMap<Arc<str>, Site>,
-    last_answer: Option<Instant>,
-    /// A site was tried in vain since the last look.
-    asked: bool,
-    isolated: bool,
+/// Between two looks at everybody, who may be thousands.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
+
+/// What one access point has shown of the way to it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Contact {
+    heard: Option<Instant>,
+    /// When it was first tried in vain since.
+    lost: Option<Instant>,
 }
 
+impl Contact {
+    /// It answered a probe, a connect or a byte.
+    pub fn on_answer(&mut self, now: Instant) {
+        *self = Self { heard: Some(now), lost: None };
+    }
+
+    /// It was tried in vain, for a reason that lies on the way or beyond. Returns whether that is
+    /// news: it is of one that has answered until now.
+    pub fn on_failure(&mut self, now: Instant) -> bool {
+        let is_news = self.heard.is_some() && self.lost.is_none();
+        if is_news {
+            self.lost = Some(now);
+        }
+        is_news
+    }
+}
+
+/// What this edge has heard, and whether it is cut off.
 #[derive(Clone, Copy, Debug, Default)]
-struct Site {
-    answered: Option<Instant>,
-    /// It was tried since, in vain.
-    failed: bool,
+pub struct Isolation {
+    last_answer: Option<Instant>,
+    /// One that used to answer was tried in vain since the last look.
+    asked: bool,
+    looked_at: Option<Instant>,
+    isolated: bool,
+    ended: Option<Instant>,
+}
+
+/// What a look at everybody comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signs {
+    /// This edge is not cut off.
+    Absent,
+    /// That is known when these have been tried: the last ones that answered in their sites.
+    Untried(Vec<AccessPointId>),
+    /// It is cut off.
+    Complete,
+}
+
+/// The access points of one family of addresses in one site: an edge can lose its way to one family.
+/// Who was heard last speaks for all.
+struct Witness {
+    id: AccessPointId,
+    heard: Instant,
+    lost: Option<Instant>,
 }
 
 impl Isolation {
@@ -38,55 +82,61 @@ impl Isolation {
         self.isolated
     }
 
+    /// Whether this edge was cut off at any time since then.
+    #[must_use]
+    pub fn covers(&self, since: Instant) -> bool {
+        self.isolated || self.ended.is_some_and(|at| since < at)
+    }
+
     /// When anybody answered last.
     #[must_use]
     pub fn last_answer(&self) -> Option<Instant> {
         self.last_answer
     }
 
-    /// Forgets sites that are gone.
-    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.sites.retain(|site, _| keep(site));
-    }
-
-    /// An access point of this site answered a probe, a connect or a byte. Returns whether that ends
-    /// the isolation.
-    pub fn on_answer(&mut self, site: &Arc<str>, now: Instant) -> bool {
-        let seen = Site { answered: Some(now), failed: false };
-        match self.sites.get_mut(site) {
-            Some(known) => *known = seen,
-            None => drop(self.sites.insert(Arc::clone(site), seen)),
-        }
+    /// Somebody answered. Returns whether that ends the isolation.
+    pub fn on_answer(&mut self, now: Instant) -> bool {
         self.last_answer = Some(now);
-        std::mem::take(&mut self.isolated)
+        let ends = std::mem::take(&mut self.isolated);
+        if ends {
+            self.ended = Some(now);
+        }
+        ends
     }
 
-    /// An access point of this site was tried in vain, for a reason that lies on the way or beyond.
-    pub fn on_failure(&mut self, site: &str) {
-        if let Some(known) = self.sites.get_mut(site) {
-            known.failed = true;
-            self.asked = true;
-        }
+    /// One that has answered until now was tried in vain.
+    pub fn on_failure(&mut self) {
+        self.asked = true;
     }
 
     /// When to [`look`](Self::look) next; `None` while nothing points to it.
     #[must_use]
     pub fn next_look(&self) -> Option<Instant> {
-        match self.asked && !self.isolated {
-            true => self.last_answer.map(|at| at + SILENCE),
-            false => None,
-        }
+        let silent_at = self.last_answer.filter(|_| self.asked && !self.isolated)? + SILENCE;
+        Some(self.looked_at.map_or(silent_at, |at| silent_at.max(at + LOOK_PAUSE)))
     }
 
-    /// Whether the signs have come together now.
-    pub fn look(&mut self, now: Instant) -> bool {
-        if self.next_look().is_none_or(|due| now < due) {
-            return false;
-        }
+    /// Whether the signs have come together now, of all access points, each with its site.
+    pub fn look<'a>(
+        &mut self,
+        contacts: impl Iterator<Item = (&'a str, AccessPointId, Contact)>,
+        now: Instant,
+    ) -> Signs {
         self.asked = false;
-        let missed = |site: &&Site| site.answered.is_some_and(|at| now <= at + SILENCE + MEMORY);
-        let mut missed = self.sites.values().filter(missed);
-        missed.clone().count() >= 2 && missed.all(|site| site.failed)
+        self.looked_at = Some(now);
+        let Some(last_answer) = self.last_answer else { return Signs::Absent };
+        let witnesses = witnesses(contacts);
+        let missed = |(_, it): &(_, &Witness)| it.lost.is_none_or(|at| last_answer <= at + MEMORY);
+        let missed: Vec<_> = witnesses.iter().filter(missed).collect();
+        let sites: BTreeSet<_> = missed.iter().map(|((site, _), _)| site).collect();
+        let untried = missed.iter().filter(|(_, it)| it.lost.is_none()).map(|(_, it)| it.id);
+        let untried: Vec<_> = untried.collect();
+        match untried.len() {
+            _ if sites.len() < 2 => Signs::Absent,
+            0 => Signs::Complete,
+            all if all == missed.len() => Signs::Absent,
+            _ => Signs::Untried(untried),
+        }
     }
 
     /// From now on, and until anybody answers.
@@ -95,64 +145,21 @@ impl Isolation {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::routing::fixture::start;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn sites() -> [Arc<str>; 3] {
-        ["ams".into(), "mia".into(), "sin".into()]
-    }
-
-    fn all_answer(isolation: &mut Isolation, now: Instant) {
-        sites().iter().for_each(|site| _ = isolation.on_answer(site, now));
-    }
-
-    #[test]
-    fn all_sites_silent_together_are_isolation_and_one_answer_ends_it() {
-        let mut isolation = Isolation::default();
-        all_answer(&mut isolation, start());
-        sites().iter().for_each(|site| isolation.on_failure(site));
-        assert_eq!(isolation.next_look(), Some(start() + SILENCE));
-        assert!(!isolation.look(start() + 2 * SECOND));
-        assert!(isolation.look(start() + SILENCE));
-        isolation.begin();
-        assert!(isolation.on_answer(&sites()[2], start() + 4 * SECOND));
-        assert!(!isolation.is_isolated());
-    }
-
-    #[test]
-    fn one_site_is_never_isolation() {
-        let mut isolation = Isolation::default();
-        all_answer(&mut isolation, start());
-        for second in 1..60 {
-            let now = start() + SECOND * second;
-            isolation.on_failure("ams");
-            isolation.on_answer(&sites()[1], now);
-            assert!(!isolation.look(now + SILENCE), "Singapore was not even tried");
+/// Of each site and family of addresses that has ever answered, by whether that is IPv6.
+fn witnesses<'a>(
+    contacts: impl Iterator<Item = (&'a str, AccessPointId, Contact)>,
+) -> BTreeMap<(&'a str, bool), Witness> {
+    let mut witnesses: BTreeMap<_, Witness> = BTreeMap::new();
+    for (site, id, Contact { heard, lost }) in contacts {
+        let Some(heard) = heard else { continue };
+        let key = (site, id.address.is_ipv6());
+        let later = |known: &Witness| (heard, lost.is_none()) > (known.heard, known.lost.is_none());
+        if witnesses.get(&key).is_none_or(later) {
+            witnesses.insert(key, Witness { id, heard, lost });
         }
-        let dead_for_long = start() + 60 * SECOND;
-        isolation.on_failure("mia");
-        isolation.on_failure("sin");
-        assert!(!isolation.look(dead_for_long + 3 * SECOND), "only Miami had answered lately");
     }
-
-    #[test]
-    fn a_silence_that_nobody_broke_in_ten_seconds_before_is_no_news() {
-        let mut isolation = Isolation::default();
-        all_answer(&mut isolation, start());
-        sites().iter().for_each(|site| isolation.on_failure(site));
-        assert!(isolation.clone().look(start() + SILENCE + MEMORY));
-        assert!(!isolation.look(start() + SILENCE + MEMORY + SECOND));
-    }
-
-    #[test]
-    fn a_network_of_one_site_is_never_isolated() {
-        let mut isolation = Isolation::default();
-        isolation.on_answer(&sites()[0], start());
-        isolation.on_failure("ams");
-        assert!(!isolation.look(start() + SILENCE));
-    }
+    witnesses
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use crate::routing::damping::Damping;
 use crate::routing::failure::{Depth, ProbeFailure};
 use crate::routing::geo::Millis;
 use crate::routing::health::{AdminState, Health, HealthTracker, Transition};
+use crate::routing::isolation::Contact;
 use crate::routing::passive::{Opinion, PassiveWindow};
 use crate::routing::slot::AccessPointSlot;
 use crate::routing::snapshot::AccessPointState;
@@ -22,6 +23,8 @@ pub(super) struct AccessPointCell {
     pub(super) admin: AdminState,
     pub(super) slot: Arc<AccessPointSlot>,
     pub(super) measured: Measured,
+    /// What it has shown of the way to it.
+    pub(super) contact: Contact,
     /// Whether any probe of it has ended.
     pub(super) probed: bool,
     /// Its next probe goes out together with many others.
@@ -34,6 +37,11 @@ pub(super) struct AccessPointCell {
     /// What sessions have complained of since they were last listened to.
     complaint: Option<Cause>,
     down_since: Option<Instant>,
+    /// When it, or the way to it, came back.
+    back_since: Option<Instant>,
+    /// The probe under way began under other settings, or before the access point left and came
+    /// back.
+    probe_is_void: bool,
 }
 
 /// A change of an access point, what showed it, and how long it is held Down.
@@ -49,6 +57,7 @@ impl Default for AccessPointCell {
             admin: AdminState::Ready,
             slot: Arc::default(),
             measured: Measured::default(),
+            contact: Contact::default(),
             probed: false,
             in_step: true,
             tracker: HealthTracker::default(),
@@ -57,11 +66,18 @@ impl Default for AccessPointCell {
             reached: None,
             complaint: None,
             down_since: None,
+            back_since: None,
+            probe_is_void: false,
         }
     }
 }
 
 impl AccessPointCell {
+    /// One that nobody knows. It may have left and come back while a probe of it was under way.
+    pub(super) fn new(probe_is_void: bool) -> Self {
+        Self { probe_is_void, ..Self::default() }
+    }
+
     /// As probes and sessions have shown.
     pub(super) fn health(&self) -> Health {
         self.tracker.health()
@@ -75,6 +91,13 @@ impl AccessPointCell {
     /// A probe begins: what sessions reach from now on speaks against its failure.
     pub(super) fn on_probe_begins(&mut self) {
         self.reached = None;
+        self.probe_is_void = false;
+    }
+
+    /// Whether the probe under way says nothing, whatever comes of it: it was made for what
+    /// the access point was before.
+    pub(super) fn is_probe_void(&self) -> bool {
+        self.probe_is_void
     }
 
     /// A probe was answered.
@@ -118,21 +141,29 @@ impl AccessPointCell {
         self.turn(transition, Cause::ProbeFailed(failure), settings, now)
     }
 
-    /// A probe failed while the edge is cut off: nothing but that it was made.
-    pub(super) fn on_failure_in_isolation(&mut self) {
+    /// A probe ended that says nothing but that it was made: it was for what the access point was
+    /// before, or it failed and began while the edge was cut off.
+    pub(super) fn on_void_probe(&mut self) {
         self.probed = true;
     }
 
     /// Takes what sessions have seen, without judging by it yet. Returns whether they got anything
-    /// from it.
-    pub(super) fn take_seen(&mut self, now: Instant) -> bool {
-        let seen = self.slot.take_seen();
+    /// from it. Dials that failed may have begun `longest_dial` ago: while it was not back, they say
+    /// nothing of it now.
+    pub(super) fn take_seen(&mut self, longest_dial: Duration, now: Instant) -> bool {
+        let mut seen = self.slot.take_seen();
+        if self.back_since.is_some_and(|at| now < at + longest_dial) {
+            seen.failed.clear();
+        }
         let reached = match (seen.answered, seen.connected) {
             (0, 0) => None,
             (0, _) => Some(Depth::Connect),
             (_, _) => Some(Depth::FirstByte),
         };
         self.reached = self.reached.max(reached);
+        if reached.is_some() {
+            self.contact.on_answer(now);
+        }
         self.sessions.on_seen(&seen, now);
         let complaint = match (seen.mute.is_empty(), seen.failed.is_empty()) {
             (false, _) => Some(Cause::Mute),
@@ -157,12 +188,14 @@ impl AccessPointCell {
 
     /// Judges by what sessions complain of.
     pub(super) fn judge(&mut self, settings: &HealthSettings, now: Instant) -> Option<Turn> {
-        let cause = self.complaint.take()?;
-        let transition = match self.sessions.opinion(now) {
-            Opinion::Failing(_) => self.tracker.condemn(),
-            Opinion::Suspect(depth) => self.tracker.suspect(depth),
-            Opinion::Well if cause == Cause::Overtaken => self.tracker.suspect(Depth::Connect),
-            Opinion::Well => None,
+        let complaint = self.complaint.take()?;
+        let (transition, cause) = match self.sessions.opinion(now) {
+            Opinion::Failing(depth) => (self.tracker.condemn(), Cause::of_sessions(depth)),
+            Opinion::Suspect(depth) => (self.tracker.suspect(depth), Cause::of_sessions(depth)),
+            Opinion::Well if complaint == Cause::Overtaken => {
+                (self.tracker.suspect(Depth::Connect), complaint)
+            }
+            Opinion::Well => return None,
         };
         self.turn(transition, cause, settings, now)
     }
@@ -175,7 +208,8 @@ impl AccessPointCell {
         now: Instant,
     ) -> Option<Turn> {
         self.dismiss_complaints();
-        if self.down_since < silence {
+        // One that refuses has answered when it went Down: the last answer may be its own.
+        if self.down_since <= silence {
             self.tracker.restart_counters();
             return None;
         }
@@ -186,11 +220,17 @@ impl AccessPointCell {
 
     /// The settings changed: what was counted under the old ones says nothing under the new ones.
     pub(super) fn on_settings(&mut self, old: &HealthSettings, new: &HealthSettings) {
+        self.probe_is_void = true;
         self.tracker.restart_counters();
         self.in_step = true;
         if old.probe != new.probe {
             self.measured.on_other_probe();
         }
+    }
+
+    /// It, or the way to it, is back.
+    pub(super) fn on_return(&mut self, now: Instant) {
+        self.back_since = Some(now);
     }
 
     fn turn(
@@ -204,13 +244,14 @@ impl AccessPointCell {
         let mut held_for = Duration::ZERO;
         match (transition.from, transition.to) {
             (_, Health::Down) => {
-                let unseen = !matches!(cause, Cause::ProbeFailed(_));
+                let unseen = cause.is_unseen_by(&settings.probe);
                 held_for = self.damping.on_down(settings.hold_down, unseen, now);
                 self.down_since = Some(now);
                 self.sessions.clear();
             }
             (Health::Down, Health::Up) => {
                 self.damping.on_back(now);
+                self.on_return(now);
                 self.sessions.clear();
             }
             (_, Health::Up | Health::Suspect | Health::Unknown) => {}

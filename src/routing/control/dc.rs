@@ -34,9 +34,12 @@ impl Default for DcCell {
 }
 
 impl DcCell {
-    /// Adds the hedges that the sessions have earned in the time that has `passed`.
-    pub(super) fn earn_hedges(&mut self, hedging: Hedging, passed: Duration) {
-        let (earned, most) = self.hedges.on_sessions(self.slot.take_began(), passed, hedging);
+    /// Adds the hedges that the sessions have earned in the time that has `passed`; without hedging
+    /// they earn nothing, not even for later.
+    pub(super) fn earn_hedges(&mut self, hedging: Option<Hedging>, passed: Duration) {
+        let began = self.slot.take_began();
+        let Some(hedging) = hedging else { return };
+        let (earned, most) = self.hedges.on_sessions(began, passed, hedging);
         self.slot.refill_hedges(earned, most);
     }
 }

@@ -149,6 +149,23 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// What sessions complain of that found an access point failing at this depth.
+    pub(super) fn of_sessions(depth: Depth) -> Self {
+        match depth {
+            Depth::Connect => Self::FailedConnects,
+            Depth::FirstByte | Depth::Answer => Self::Mute,
+        }
+    }
+
+    /// Whether such a probe would not see it, and say that all is well.
+    pub(super) fn is_unseen_by(self, probe: &Probe) -> bool {
+        match self {
+            Self::ProbeAnswered | Self::ProbeFailed(_) => false,
+            Self::FailedConnects | Self::Overtaken => !probe.dials_access_point(),
+            Self::Mute | Self::Isolated => true,
+        }
+    }
+
     /// A fixed word for logs and events.
     #[must_use]
     pub fn as_str(self) -> &'static str {

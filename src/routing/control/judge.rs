@@ -1,6 +1,5 @@
 //! What probes and sessions show, and what the machine concludes from it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,8 +9,8 @@ use super::{
 };
 use crate::routing::failure::Way;
 use crate::routing::health::Health;
-use crate::routing::ids::{AccessPointId, DcId};
-use crate::routing::topology::Topology;
+use crate::routing::ids::AccessPointId;
+use crate::routing::isolation::Signs;
 
 impl ControlState {
     pub(super) fn on_probed(
@@ -24,25 +23,37 @@ impl ControlState {
         let Some(started) = self.schedule.finish(id, number) else { return };
         let topology = Arc::clone(&self.effective);
         let Some(settings) = settings_of(&topology, id) else { return };
+        let Some(cell) = self.access_points.get_mut(&id) else { return };
+        let mut lived = cell.take_seen(topology.connect().timeout, now);
         match outcome.map_or_else(|failure| failure.way(), |_| Way::Open) {
-            Way::Open => self.on_life_sign(id.dc, now, effects),
-            Way::Silent => self.isolation.on_failure(site_of(&topology, id.dc)),
-            Way::Untried => {}
+            Way::Open => {
+                cell.contact.on_answer(now);
+                lived = true;
+            }
+            Way::Silent if cell.contact.on_failure(now) => self.isolation.on_failure(),
+            Way::Silent | Way::Untried => {}
         }
+        if lived {
+            self.on_life_sign(now, effects);
+        }
+        let in_isolation = self.isolation.covers(started.since);
         let isolated = self.isolation.is_isolated();
         let Some(cell) = self.access_points.get_mut(&id) else { return };
         if !cell.probed {
             self.unprobed -= 1;
         }
         let was_unreachable = cell.is_unreachable();
-        let lived = cell.take_seen(now);
         let turn = match outcome {
+            _ if cell.is_probe_void() => {
+                cell.on_void_probe();
+                None
+            }
             Ok(times) => {
                 let tie_margin = topology.policy().tie_margin;
                 cell.on_answer(times, settings, tie_margin, now)
             }
-            Err(_) if isolated => {
-                cell.on_failure_in_isolation();
+            Err(_) if in_isolation => {
+                cell.on_void_probe();
                 None
             }
             Err(failure) => cell.on_failure(failure, settings, now),
@@ -52,9 +63,6 @@ impl ControlState {
         let reachability_changed = cell.is_unreachable() != was_unreachable;
         let news = cell.measured.has_news();
         self.change(id, turn, now, effects);
-        if lived {
-            self.on_life_sign(id.dc, now, effects);
-        }
         if reachability_changed {
             self.publish_soon(now);
         } else if news {
@@ -65,16 +73,14 @@ impl ControlState {
     /// Takes what sessions have left in the slots and judges by it. Those that look ill are probed at
     /// once.
     pub(super) fn look_at_sessions(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let mut living = BTreeSet::new();
-        for (id, cell) in &mut self.access_points {
-            if cell.take_seen(now) {
-                living.insert(id.dc);
-            }
-        }
-        for dc in living {
-            self.on_life_sign(dc, now, effects);
-        }
         let topology = Arc::clone(&self.effective);
+        let mut lived = false;
+        for cell in self.access_points.values_mut() {
+            lived |= cell.take_seen(topology.connect().timeout, now);
+        }
+        if lived {
+            self.on_life_sign(now, effects);
+        }
         let isolated = self.isolation.is_isolated();
         let suspects = self.access_points.iter_mut().filter(|(_, cell)| cell.has_complaints());
         let turns = suspects.filter_map(|(id, cell)| match isolated {
@@ -94,18 +100,15 @@ impl ControlState {
     pub(super) fn sweep(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let passed = now - self.swept_at;
         self.swept_at = now;
-        if let Some(hedging) = self.effective.connect().hedging {
-            for cell in self.dcs.values_mut() {
-                cell.earn_hedges(hedging, passed);
-            }
-        }
+        let hedging = self.effective.connect().hedging;
+        self.dcs.values_mut().for_each(|cell| cell.earn_hedges(hedging, passed));
         self.look_at_sessions(now, effects);
     }
 
     /// Everybody has fallen silent at once: then it is this edge, and what was concluded since the
     /// last answer is taken back.
     pub(super) fn look_for_isolation(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        if !self.isolation.look(now) {
+        if self.isolation.next_look().is_none_or(|due| now < due) {
             return;
         }
         let silence = self.isolation.last_answer();
@@ -114,9 +117,15 @@ impl ControlState {
         if self.isolation.last_answer() != silence {
             return;
         }
-        self.isolation.begin();
-        effects.push(Effect::Changed(Change::Isolation { isolated: true }));
         let topology = Arc::clone(&self.effective);
+        let cells = topology.access_points().iter().zip(self.access_points.values());
+        let contacts = cells.map(|(it, cell)| (&*topology.dc(it.dc).site, it.id, cell.contact));
+        match self.isolation.look(contacts, now) {
+            Signs::Absent => return,
+            Signs::Untried(ids) => return ids.into_iter().for_each(|id| self.hasten(id, now)),
+            Signs::Complete => self.isolation.begin(),
+        }
+        effects.push(Effect::Changed(Change::Isolation { isolated: true }));
         let cells = self.access_points.iter_mut();
         let turns = cells.filter_map(|(id, cell)| {
             let turn = cell.exonerate(silence, settings_of(&topology, *id)?, now);
@@ -129,10 +138,10 @@ impl ControlState {
         self.publish_soon(now);
     }
 
-    /// Something came back from this DC: the edge is not cut off.
-    pub(super) fn on_life_sign(&mut self, dc: DcId, now: Instant, effects: &mut Vec<Effect>) {
-        let Some(index) = self.effective.find_dc(dc) else { return };
-        if self.isolation.on_answer(&self.effective.dc(index).site, now) {
+    /// Something came back from somebody: the edge is not cut off.
+    pub(super) fn on_life_sign(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if self.isolation.on_answer(now) {
+            self.access_points.values_mut().for_each(|cell| cell.on_return(now));
             effects.push(Effect::Changed(Change::Isolation { isolated: false }));
             self.publish_soon(now);
         }
@@ -159,8 +168,4 @@ impl ControlState {
         }
         self.publish_soon(now);
     }
-}
-
-fn site_of(topology: &Topology, dc: DcId) -> &str {
-    topology.find_dc(dc).map_or("", |index| &topology.dc(index).site)
 }

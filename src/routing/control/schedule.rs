@@ -52,13 +52,19 @@ enum Turn {
 }
 
 impl Schedule {
-    /// A new access point is probed at once. One that left and came back while its probe was under
-    /// way takes that probe for its own.
-    pub(super) fn add(&mut self, id: AccessPointId, now: Instant) {
+    /// A new access point is probed at once. Of one that left and came back while its probe was under
+    /// way, that one has to end first; returns whether there is such a probe.
+    pub(super) fn add(&mut self, id: AccessPointId, now: Instant) -> bool {
         match self.turns.get_mut(&id) {
-            Some(Turn::InFlight { orphaned, .. }) => *orphaned = false,
-            Some(Turn::Due(..)) => {}
-            None => self.enqueue(id, now, Urgency::New),
+            Some(Turn::InFlight { orphaned, hastened, .. }) => {
+                (*orphaned, *hastened) = (false, true);
+                true
+            }
+            Some(Turn::Due(..)) => false,
+            None => {
+                self.enqueue(id, now, Urgency::New);
+                false
+            }
         }
     }
 
@@ -95,7 +101,7 @@ impl Schedule {
         Some((id, number))
     }
 
-    /// This probe has ended: when it began, or `None` if nobody waits for it.
+    /// This probe has ended; `None` if nobody waits for it.
     pub(super) fn finish(&mut self, id: AccessPointId, number: u64) -> Option<Started> {
         match *self.turns.get(&id)? {
             Turn::InFlight { number: current, since, hastened, orphaned } if current == number => {
@@ -186,7 +192,8 @@ impl Schedule {
 #[derive(Clone, Copy)]
 pub(super) struct Started {
     number: u64,
-    since: Instant,
+    /// When it began.
+    pub(super) since: Instant,
     hastened: bool,
 }
 

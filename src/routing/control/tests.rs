@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+mod belated;
 mod evidence;
 mod isolation;
 mod retiring;

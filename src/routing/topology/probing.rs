@@ -52,6 +52,15 @@ pub struct HttpProbe {
 }
 
 impl Probe {
+    /// Whether it dials where sessions do.
+    #[must_use]
+    pub fn dials_access_point(&self) -> bool {
+        match self {
+            Self::Tcp => true,
+            Self::Http(http) => http.port.is_none(),
+        }
+    }
+
     /// What a good probe proves.
     #[must_use]
     pub fn depth(&self) -> Depth {

@@ -12,7 +12,7 @@ fn id(n: u16) -> AccessPointId {
 /// A schedule whose access points have been probed once and are due at `start()`.
 fn due(urgencies: &[(u16, Urgency)]) -> Schedule {
     let mut schedule = Schedule::default();
-    urgencies.iter().for_each(|(n, _)| schedule.add(id(*n), start()));
+    urgencies.iter().for_each(|(n, _)| _ = schedule.add(id(*n), start()));
     let probes: Vec<_> = std::iter::from_fn(|| schedule.start_next(usize::MAX, start())).collect();
     for (probed, number) in probes {
         let last = schedule.finish(probed, number).expect("it is under way");
@@ -30,7 +30,7 @@ fn started(schedule: &mut Schedule, most: usize, now: Instant) -> Vec<u16> {
 #[test]
 fn no_more_are_under_way_than_may_and_one_that_ends_makes_room() {
     let mut schedule = Schedule::default();
-    (0..9).for_each(|n| schedule.add(id(n), start()));
+    (0..9).for_each(|n| _ = schedule.add(id(n), start()));
     let mut under_way = Vec::new();
     while let Some(probe) = schedule.start_next(MOST, start()) {
         under_way.push(probe);
@@ -89,7 +89,7 @@ fn lag_is_how_late_the_latest_is() {
 #[test]
 fn thousands_of_new_ones_are_paced() {
     let mut schedule = Schedule::default();
-    (0..5000).for_each(|n| schedule.add(id(n), start()));
+    (0..5000).for_each(|n| _ = schedule.add(id(n), start()));
     let at_once = started(&mut schedule, 10_000, start()).len();
     assert!(at_once <= 64, "{at_once}");
     let due = schedule.next_due(10_000).expect("more wait");

@@ -215,3 +215,31 @@ fn changes_of_dcs_and_commands_are_told_once() {
         [Change::AdminDc(DcId(2), AdminState::Drain), Change::Dc { dc: DcId(1), transition }];
     assert_eq!(told, expected);
 }
+
+#[test]
+fn one_that_refused_for_a_moment_is_not_held_while_its_probes_see_as_deep() {
+    let mut lab = Lab::new(three_dcs());
+    lab.run(10 * SECOND);
+    for id in lab.access_points_of(2) {
+        (0..20).for_each(|n| lab.slot(id).record_failed_connect(prefix(n)));
+    }
+    lab.event(Event::Evidence);
+    lab.run(COALESCE);
+    assert_eq!(lab.causes(), [Cause::FailedConnects; 2]);
+    assert_eq!(lab.dc(2).health, Health::Down);
+    let took = lab.run_until(|lab| lab.dc(2).health == Health::Up);
+    assert!(took <= SECOND, "{took:?}");
+}
+
+#[test]
+fn the_cause_of_a_down_is_what_most_complain_of_whatever_came_first() {
+    let mut lab = Lab::new(three_dcs());
+    lab.run(10 * SECOND);
+    let id = lab.access_points_of(2)[0];
+    lab.slot(id).record_mute(prefix(1));
+    lab.state.sweep(lab.now, &mut Vec::new());
+    (0..20).for_each(|n| lab.slot(id).record_failed_connect(prefix(n)));
+    lab.slot(id).record_mute(prefix(2));
+    lab.event(Event::Evidence);
+    assert_eq!(lab.causes(), [Cause::FailedConnects]);
+}

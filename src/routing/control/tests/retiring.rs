@@ -107,3 +107,28 @@ fn one_for_media_is_no_successor() {
     lab.run(3 * SECOND);
     assert_eq!(lab.health(leaving), None);
 }
+
+#[test]
+fn replaced_in_isolation_they_come_back_with_the_uplink() {
+    let mut lab = Lab::new(three_dcs());
+    lab.run(10 * SECOND);
+    [1, 2, 5].into_iter().for_each(|dc| lab.break_dc(dc, Fault::Blackhole));
+    lab.run_until(|lab| lab.snapshot.isolated);
+    let mut spec = three_dcs();
+    for access_point in spec.dcs.iter_mut().flat_map(|dc| &mut dc.access_points) {
+        access_point.address.set_port(8443);
+    }
+    lab.reload(spec);
+    for access_point in lab.snapshot.topology.access_points() {
+        lab.faults.insert(access_point.id, Fault::Blackhole);
+    }
+    lab.run(60 * SECOND);
+    assert!(lab.snapshot.isolated, "nobody has answered");
+    assert_eq!(lab.snapshot.topology.access_points().len(), 6);
+    assert_eq!(lab.dc(2).health, Health::Unknown, "nothing speaks against it");
+    lab.faults.clear();
+    let took =
+        lab.run_until(|lab| lab.snapshot.access_points.iter().all(|it| it.health == Health::Up));
+    assert!(took <= 2 * SECOND, "{took:?}");
+    assert!(!lab.snapshot.isolated);
+}
