@@ -106,7 +106,8 @@ async fn who_follows_outlives_a_restart_of_the_daemon_and_ends_well_at_ctrl_c() 
     lab.configure(&[("admin", &format!("{{bind: '{admin}'}}"))]);
     let mut daemon = Process::start(&lab).await;
     let mut follower = Follower::start(&admin, &["--json"]);
-    for id in 1..=DCS.len() {
+    // Of each access point, and of its DC.
+    for id in 1..=2 * DCS.len() {
         assert_eq!(follower.event().await["id"], id);
     }
     daemon.signal(Signal::TERM);
