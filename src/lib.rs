@@ -96,8 +96,9 @@
 //!
 //! Its inputs are kept apart, so that none starves another. Commands ([`control::CommandSender`])
 //! wait in a short queue and are answered once their snapshot is published. Reports of probes are at
-//! most one for each access point, and one for each probe that was asked for, even if it panics. Evidence of sessions lies in counters that snapshots hand on
-//! ([`routing::AccessPointSlot`]), with one notification for all of them.
+//! most one for each access point, and one for each probe that was asked for, even if it is given up.
+//! Evidence of sessions lies in counters that snapshots hand on ([`routing::AccessPointSlot`]), with
+//! one notification for all of them.
 //!
 //! A configuration comes from files by way of [`reload`]: read once they hold still, checked as a
 //! whole ([`config::load`], [`config::guards`]), its sockets opened, and then put into force by one

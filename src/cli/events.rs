@@ -64,30 +64,60 @@ async fn follow(printer: &Printer, mut source: Source) -> Stopped {
         // A daemon that is not there to begin with is more likely not the one that is meant.
         return stopped;
     }
-    let mut pause = PAUSE.0;
-    let mut wait = WAIT;
+    let mut pace = Pace::default();
     loop {
-        match source.next(wait).await {
+        match source.next(pace.wait).await {
             Ok(view) => {
-                if wait.is_zero() {
+                if pace.answered() {
                     output::note("connected again");
                 }
-                (pause, wait) = (PAUSE.0, WAIT);
                 if let Err(error) = printer.print(&view) {
                     return Stopped::Print(error);
                 }
             }
             Err(error) if error.is_passing() => {
-                if !wait.is_zero() {
+                if !pace.wait.is_zero() {
                     output::note(&format!("{error}; trying again"));
                 }
-                // That it is there again is to be known at once.
-                wait = Duration::ZERO;
-                sleep(pause).await;
-                pause = (2 * pause).min(PAUSE.1);
+                sleep(pace.in_vain()).await;
             }
             Err(error) => return Stopped::Fetch(error),
         }
+    }
+}
+
+/// How long requests wait, and how long it takes until the next one after one in vain.
+struct Pace {
+    wait: Duration,
+    pause: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { wait: WAIT, pause: PAUSE.0 }
+    }
+}
+
+impl Pace {
+    /// There was an answer. Returns whether the request before was in vain.
+    fn answered(&mut self) -> bool {
+        let again = self.wait.is_zero();
+        match again {
+            // A daemon that lets nobody wait any more answers who does not: that it is well is known
+            // when it has let this one wait.
+            true => self.wait = WAIT,
+            false => self.pause = PAUSE.0,
+        }
+        again
+    }
+
+    /// There was none. Returns after which time to ask again; that the daemon is there again is to
+    /// be known at once then.
+    fn in_vain(&mut self) -> Duration {
+        self.wait = Duration::ZERO;
+        let pause = self.pause;
+        self.pause = (2 * pause).min(PAUSE.1);
+        pause
     }
 }
 
@@ -178,5 +208,26 @@ async fn interrupted() {
 async fn reader_gone() {
     while !output::is_reader_gone() {
         sleep(LOOK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_answers_and_lets_nobody_wait_is_asked_less_and_less_often() {
+        let mut pace = Pace::default();
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            pauses.push(pace.in_vain());
+            assert!(pace.wait.is_zero());
+            assert!(pace.answered(), "again");
+            assert_eq!(pace.wait, WAIT);
+        }
+        assert!(pauses.is_sorted());
+        assert_eq!((pauses[0], pauses[7]), PAUSE);
+        assert!(!pace.answered(), "it let this one wait");
+        assert_eq!(pace.in_vain(), PAUSE.0);
     }
 }

@@ -80,7 +80,7 @@ fn log_change(change: Change) {
                 access_point = %access_point.address,
                 from = transition.from.as_str(),
                 to = transition.to.as_str(),
-                %cause,
+                cause = cause.to_string(),
                 held_for_seconds = held_for.as_secs(),
                 "access point changed"
             );

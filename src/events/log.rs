@@ -90,7 +90,9 @@ impl EventLog {
     pub fn since(&self, after: u64, limit: usize, wanted: impl Fn(&Record) -> bool) -> Page {
         let ring = self.ring();
         let first = ring.last + 1 - ring.records.len() as u64;
-        let skipped = usize::try_from((after + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        // An id that anybody may write: there is none after the largest.
+        let wanted_from = after.saturating_add(1);
+        let skipped = usize::try_from(wanted_from.saturating_sub(first)).unwrap_or(usize::MAX);
         let mut next = ring.last;
         let mut records = Vec::new();
         for record in ring.records.iter().skip(skipped).filter(|record| wanted(record)) {
@@ -100,7 +102,7 @@ impl EventLog {
             }
             records.push(record.clone());
         }
-        let lost = first.saturating_sub(after + 1);
+        let lost = first.saturating_sub(wanted_from);
         Page { first, last: ring.last, lost, next, records }
     }
 
@@ -187,7 +189,8 @@ mod tests {
         assert_eq!(ids(&page), [11, 12, 13]);
         assert_eq!(log.since(7, 1, |_| true).lost, 3);
         assert_eq!(log.since(10, 1, |_| true).lost, 0);
-        assert_eq!(log.since(u64::MAX - 1, 1, |_| true).lost, 0);
+        let beyond_all = log.since(u64::MAX, 1, |_| true);
+        assert_eq!((beyond_all.lost, ids(&beyond_all)), (0, vec![]));
     }
 
     #[test]

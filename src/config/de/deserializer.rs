@@ -139,12 +139,18 @@ impl<'de> Deserializer<'de> for At<'de> {
             (MANY, Node::List(list)) => visitor.visit_seq(Elements::new(&self, list)),
             (MANY, _) => visitor.visit_newtype_struct(self),
             (word, Node::Text(text)) if text == word => visitor.visit_none(),
-            (word, Node::Text(_)) => visitor.visit_some(self).map_err(|error| match error {
-                Error::Said(text) if text.starts_with("is text, not ") => {
-                    Error::Said(format!("{text} or `{word}`"))
-                }
-                Error::Said(_) | Error::Told => error,
-            }),
+            // Who writes `off` or `false`, or nothing, may mean the word.
+            (word, Node::Text(_) | Node::Bool(_) | Node::Null) => {
+                let is_not = format!("is {}, not ", self.node.kind());
+                visitor.visit_some(self).map_err(|error| match error {
+                    Error::Said(text)
+                        if text.starts_with(&is_not) && !text.ends_with("quote it") =>
+                    {
+                        Error::Said(format!("{text} or `{word}`"))
+                    }
+                    Error::Said(_) | Error::Told => error,
+                })
+            }
             (_, _) => visitor.visit_some(self),
         }
     }

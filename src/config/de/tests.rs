@@ -68,7 +68,10 @@ fn choices_say_what_they_could_be() {
     assert_eq!(told("{plain: 3}"), ["choice.plain: takes nothing; write `plain` alone"]);
     assert_eq!(told("{other: {a: 1}}"), ["choice.other: not in this version"]);
     assert_eq!(told("other"), ["choice: `other`: not in this version"]);
-    assert_eq!(read_text("word: some").1, ["word: is text, not a number or `none`"]);
+    for (given, kind) in [("some", "text"), ("false", "a truth value"), ("", "empty")] {
+        let told = format!("word: is {kind}, not a number or `none`");
+        assert_eq!(read_text(&format!("word: {given}")).1, [told]);
+    }
 }
 
 #[test]
