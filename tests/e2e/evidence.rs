@@ -65,6 +65,9 @@ async fn a_dc_without_power_costs_no_new_session() {
     outage.is_served_elsewhere(&arrivals, &homes).await;
     let causes = outage.causes_of_down(&edge).await;
     assert_eq!(causes, ["probe failed: timeout"; 2]);
+    let changes = outage.changes(&edge).await;
+    let overtaken = changes.iter().find(|it| it["cause"] == "overtaken connects of sessions");
+    assert_eq!(overtaken.expect("sessions tell first")["to"], "suspect");
     heal(&lab, &edge).await;
     are_home(&arrivals, &homes).await;
 
