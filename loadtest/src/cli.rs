@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::peers::Peer;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use nearpoint::stub::Service;
 use std::error::Error;
 use std::fmt;
@@ -25,6 +25,17 @@ pub(crate) enum Command {
     Compare(CompareOptions),
     /// Memory of idle sessions in each peer
     Idle(IdleOptions),
+    /// Clients of live DCs while thousands of other access points fail together
+    ///
+    /// Starts three DCs that live, nearpoint, and a crowd of access points in other DCs, all on
+    /// loopback. Clients of the live DCs make round trips in sessions that stay, and connect, echo
+    /// and close, without a pause. Meanwhile the crowd is well and fails, in turn; what clients felt
+    /// is printed side by side, with the daemon's processor time, how late its probes were, and how
+    /// long a new list took to be in force (500 ms of which it waits for the file to hold still).
+    ///
+    /// The crowd is one socket: every address of 127.0.0.0/8 is this machine. Nothing leaves it.
+    #[command(after_long_help = STORM_EXAMPLES)]
+    Storm(StormOptions),
     /// Run a stub DC; takes commands on standard input, prints events as lines of JSON
     Serve(ServeOptions),
     /// Hold idle sessions open until standard input ends
@@ -44,6 +55,12 @@ pub(crate) struct PeerOptions {
     /// The nearpoint binary [default: the one beside this program]
     #[arg(long, value_name = "PATH")]
     pub(crate) nearpoint: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OutputOptions {
     /// Print JSON instead of tables
     #[arg(long)]
     pub(crate) json: bool,
@@ -79,6 +96,59 @@ pub(crate) struct IdleOptions {
     pub(crate) sessions: NonZeroU32,
 }
 
+const STORM_EXAMPLES: &str = "\
+Examples:
+  loadtest storm                                    40 s of phases, and as long between them
+  loadtest storm --failure refuse --out storm.md    the crowd refuses instead of being silent
+  loadtest storm --duration 30s --rounds 5          on a machine that has other things to do
+
+Every client has to be served in every phase: one that is not makes the exit code 1.";
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StormOptions {
+    /// Access points that fail together
+    #[arg(long, default_value = "10000", value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub(crate) access_points: u32,
+    /// How they fail
+    #[arg(long, value_enum, default_value_t = Failure::Blackhole)]
+    pub(crate) failure: Failure,
+    /// Rounds; each measures with a crowd that is well, and with one that fails
+    #[arg(long, default_value = "2")]
+    pub(crate) rounds: NonZeroU32,
+    /// Measured time of each phase
+    #[arg(long, default_value = "10s", value_parser = positive_duration)]
+    pub(crate) duration: Duration,
+    /// Sessions that stay and make round trips, each one at a time
+    #[arg(long, default_value = "20")]
+    pub(crate) sessions: NonZeroU32,
+    /// Clients that connect, echo and close, each one session at a time
+    #[arg(long, default_value = "4")]
+    pub(crate) connects: NonZeroU32,
+    /// The nearpoint binary [default: the one beside this program]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) nearpoint: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// How access points of a storm fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Failure {
+    /// No SYN is answered: probes wait until they time out
+    Blackhole,
+    /// Nobody listens: probes are refused at once
+    Refuse,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Failure::Blackhole => "blackhole",
+            Failure::Refuse => "refuse",
+        })
+    }
+}
+
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServeOptions {
     /// Access points; port 0 takes a free one, a service after the address is for this one only
@@ -87,6 +157,9 @@ pub(crate) struct ServeOptions {
     /// What they do: echo, sink, source, source:BYTES or who
     #[arg(long, default_value = "echo")]
     pub(crate) service: Service,
+    /// Serve only who comes by this network interface: with `lo`, 0.0.0.0 is all of loopback
+    #[arg(long)]
+    pub(crate) device: Option<String>,
     /// Id of the DC, as `who` tells it
     #[arg(long, default_value_t = 1)]
     pub(crate) dc: u16,

@@ -39,7 +39,7 @@ pub(crate) async fn run(options: &IdleOptions) -> Result<bool, ReportError> {
         }
     }
     let report = Report::new(&cast, sessions, figures);
-    emit(&report, &options.peers)?;
+    emit(&report, &options.peers.output)?;
     Ok(cast.complete())
 }
 

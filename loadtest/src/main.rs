@@ -1,7 +1,8 @@
 //! Measures nearpoint beside its peers: HAProxy, nginx stream and a direct connection.
 //!
-//! `compare` measures processor time and throughput, `idle` the memory of idle sessions, `serve`
-//! runs a stub DC as a process of its own, for these two and for any other harness. The README
+//! `compare` measures processor time and throughput, `idle` the memory of idle sessions, `storm`
+//! what clients feel while thousands of access points fail, and `serve` runs a stub DC as a process
+//! of its own, for these and for any other harness. The README
 //! beside this crate says what the figures mean.
 //!
 //! Three processes take part in every measurement: this one makes the load on a single thread, a
@@ -21,6 +22,7 @@ mod procfs;
 mod report;
 mod serve;
 mod stats;
+mod storm;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -58,6 +60,10 @@ async fn run(command: Command) -> ExitCode {
             Err(error) => return fail(&error),
         },
         Command::Idle(options) => match idle::run(&options).await {
+            Ok(complete) => complete,
+            Err(error) => return fail(&error),
+        },
+        Command::Storm(options) => match storm::run(&options).await {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },

@@ -28,6 +28,10 @@ impl Process {
         Ok(Process { child, pid })
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// The exit status, if it has ended already.
     pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()

@@ -41,6 +41,23 @@ pub(crate) fn cpu_time(pids: &[u32]) -> io::Result<Duration> {
     Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second))
 }
 
+/// The same of those threads of one process whose names begin so.
+pub(crate) fn cpu_time_of_threads(pid: u32, named: &str) -> io::Result<Duration> {
+    let mut ticks = 0;
+    for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread that has just ended has nothing to say.
+        let Ok(text) = fs::read_to_string(entry?.path().join("stat")) else {
+            continue;
+        };
+        let name = text.split_once('(').map_or("", |(_, rest)| rest);
+        if name.starts_with(named) {
+            ticks += parse_stat(&text).ok_or(io::ErrorKind::InvalidData)?.ticks;
+        }
+    }
+    let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
+    Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second))
+}
+
 /// Proportional set size in bytes: pages shared by n processes count 1/n in each.
 pub(crate) fn pss(pids: &[u32]) -> io::Result<u64> {
     let mut bytes = 0;

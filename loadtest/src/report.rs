@@ -1,6 +1,6 @@
 //! What reports have in common: who was measured, on what machine, and how it is written down.
 
-use crate::cli::PeerOptions;
+use crate::cli::{OutputOptions, PeerOptions};
 use crate::peers::{Installed, Peer};
 use comfy_table::{CellAlignment, Table, TableStyle, presets};
 use serde::Serialize;
@@ -97,6 +97,13 @@ pub(crate) struct PeerReport {
     failure: Option<String>,
 }
 
+impl PeerReport {
+    /// One that did all that was asked of it.
+    pub(crate) fn measured(name: &'static str, version: &str) -> PeerReport {
+        PeerReport { name, version: Some(version.to_owned()), failure: None }
+    }
+}
+
 /// The machine.
 #[derive(Debug, Serialize)]
 pub(crate) struct Host {
@@ -146,7 +153,7 @@ pub(crate) struct Section {
 }
 
 /// Prints the report, and writes it to a file where one was asked for.
-pub(crate) fn emit(report: &impl Tables, options: &PeerOptions) -> Result<(), ReportError> {
+pub(crate) fn emit(report: &impl Tables, options: &OutputOptions) -> Result<(), ReportError> {
     let json = serde_json::to_string_pretty(report).map_err(ReportError::Json)?;
     if options.json {
         println!("{json}");

@@ -48,10 +48,11 @@ impl AccessPoint {
     pub(super) fn start(
         dc: u16,
         address: SocketAddr,
+        device: Option<&str>,
         service: Service,
         tasks: &mut JoinSet<()>,
     ) -> io::Result<AccessPoint> {
-        let port = Port::open_at(address)?;
+        let port = Port::open_at(address, device)?;
         let address = port.address();
         let counters = Arc::new(Counters::default());
         let (commands, inbox) = mpsc::channel(1);

@@ -54,11 +54,21 @@ impl StubDc {
     ///
     /// Must be called within a tokio runtime; panics outside of one, as `tokio::spawn` does.
     pub fn bind(dc: u16, at: &[(SocketAddr, Service)]) -> Result<StubDc, BindError> {
+        StubDc::bind_to(None, dc, at)
+    }
+
+    /// The same, for those only who come by the network interface `device`: an unspecified address
+    /// with `lo` is every address of loopback, and none that others can reach.
+    pub fn bind_to(
+        device: Option<&str>,
+        dc: u16,
+        at: &[(SocketAddr, Service)],
+    ) -> Result<StubDc, BindError> {
         let mut tasks = JoinSet::new();
         let access_points = at
             .iter()
             .map(|&(address, service)| {
-                AccessPoint::start(dc, address, service, &mut tasks)
+                AccessPoint::start(dc, address, device, service, &mut tasks)
                     .map_err(|source| BindError { address, source })
             })
             .collect::<Result<_, _>>()?;

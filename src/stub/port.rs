@@ -14,6 +14,8 @@ const FILL_TIMEOUT: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 #[derive(Debug)]
 pub(super) struct Port {
     address: SocketAddr,
+    /// Who comes by another interface finds nobody; `None` for all of them.
+    device: Option<Box<str>>,
     state: State,
     /// Bound, never listening: keeps the kernel from giving the port to anybody, also as the
     /// source port of an outgoing connection.
@@ -32,11 +34,11 @@ enum State {
 }
 
 impl Port {
-    pub(super) fn open_at(address: SocketAddr) -> io::Result<Port> {
-        let reservation = bound(address)?;
+    pub(super) fn open_at(address: SocketAddr, device: Option<&str>) -> io::Result<Port> {
+        let reservation = bound(address, device)?;
         let address = reservation.local_addr()?.as_socket().ok_or(io::ErrorKind::InvalidInput)?;
-        let state = State::Open(listening(address)?);
-        Ok(Port { address, state, _reservation: reservation })
+        let state = State::Open(listening(address, device)?);
+        Ok(Port { address, device: device.map(Box::from), state, _reservation: reservation })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -56,7 +58,7 @@ impl Port {
             return Ok(());
         }
         self.close();
-        self.state = State::Open(listening(self.address)?);
+        self.state = State::Open(self.listening()?);
         Ok(())
     }
 
@@ -73,7 +75,7 @@ impl Port {
         // A socket that listens already is shortened, so that no connect is refused in between.
         let listener = match std::mem::replace(&mut self.state, State::Closed) {
             State::Open(listener) => listener,
-            State::Closed | State::Swallowing { .. } => listening(self.address)?,
+            State::Closed | State::Swallowing { .. } => self.listening()?,
         };
         socket2::SockRef::from(&listener).listen(0)?;
         let filler = connecting(self.address)?;
@@ -84,22 +86,29 @@ impl Port {
         self.state = State::Swallowing { _listener: listener, _filler: filler };
         Ok(())
     }
+
+    fn listening(&self) -> io::Result<TcpListener> {
+        listening(self.address, self.device.as_deref())
+    }
 }
 
 /// SO_REUSEADDR lets reservation and listener share the port: only one of them listens.
-fn bound(address: SocketAddr) -> io::Result<Socket> {
+fn bound(address: SocketAddr, device: Option<&str>) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
+    if let Some(device) = device {
+        socket.bind_device(Some(device.as_bytes()))?;
+    }
     socket.bind(&SockAddr::from(address))?;
     Ok(socket)
 }
 
-fn listening(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = bound(address)?;
+fn listening(address: SocketAddr, device: Option<&str>) -> io::Result<TcpListener> {
+    let socket = bound(address, device)?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }

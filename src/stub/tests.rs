@@ -23,6 +23,29 @@ async fn until(stub: &StubDc, at: SocketAddr, condition: impl Fn(&Counts) -> boo
     waited.expect("the count is reached").unwrap()
 }
 
+#[tokio::test]
+async fn one_that_is_bound_to_loopback_serves_and_swallows_on_all_its_addresses() {
+    let any = SocketAddr::from(([0, 0, 0, 0], 0));
+    let stub = StubDc::bind_to(Some("lo"), 2, &[(any, Service::Echo)]).unwrap();
+    let at = stub.local_addrs()[0];
+    let many = [[127, 0, 0, 1], [127, 1, 2, 3], [127, 9, 0, 0]];
+    let many = many.map(|ip| SocketAddr::from((ip, at.port())));
+    for at in many {
+        let mut client = TcpStream::connect(at).await.unwrap();
+        assert_eq!(ask(&mut client, b"hello").await, b"hello");
+    }
+    stub.set_fault(at, Fault::Drop).await.unwrap();
+    for at in many {
+        let short = timeout(Duration::from_millis(50), TcpStream::connect(at)).await;
+        assert!(short.is_err(), "{at}: {short:?}");
+    }
+    stub.set_fault(at, Fault::Refuse).await.unwrap();
+    for at in many {
+        let refused = TcpStream::connect(at).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    }
+}
+
 async fn ask(client: &mut TcpStream, question: &[u8]) -> Vec<u8> {
     client.write_all(question).await.unwrap();
     let mut answer = vec![0; question.len()];

@@ -5,6 +5,7 @@
 mod support;
 
 mod events;
+mod evidence;
 mod explain;
 mod failover;
 mod geoip;

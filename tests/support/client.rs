@@ -64,9 +64,14 @@ impl Client {
     /// Sends bytes and gets the same ones back.
     pub(crate) async fn echo(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.send(bytes).await?;
-        let mut back = vec![0; bytes.len()];
-        self.stream.read_exact(&mut back).await?;
-        match back == bytes {
+        self.hear(bytes).await
+    }
+
+    /// Gets these bytes.
+    pub(crate) async fn hear(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut heard = vec![0; bytes.len()];
+        self.stream.read_exact(&mut heard).await?;
+        match heard == bytes {
             true => Ok(()),
             false => Err(io::ErrorKind::InvalidData.into()),
         }

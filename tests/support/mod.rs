@@ -4,6 +4,7 @@
 //!
 //! Tests wait for events and conditions; [`within`] only ends one that would wait for ever.
 
+pub(crate) mod arrivals;
 pub(crate) mod client;
 pub(crate) mod doors;
 pub(crate) mod lab;

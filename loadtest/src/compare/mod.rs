@@ -43,7 +43,7 @@ pub(crate) async fn run(options: &CompareOptions) -> Result<bool, ReportError> {
         }
     }
     let report = Report::new(options, &cast, &scenarios, &measured);
-    emit(&report, &options.peers)?;
+    emit(&report, &options.peers.output)?;
     Ok(cast.complete())
 }
 

@@ -84,6 +84,11 @@ struct Plan {
 }
 
 impl Installed {
+    /// Where it is; `None` for a direct connection.
+    pub(crate) fn program(&self) -> Option<&Path> {
+        self.program.as_deref()
+    }
+
     /// Starts the proxy in front of `backend` and returns when it serves.
     pub(crate) async fn start(&self, backend: SocketAddr) -> Result<Running, PeerError> {
         let Some(program) = &self.program else {
@@ -91,10 +96,10 @@ impl Installed {
         };
         let directory = TempDir::with_prefix("loadtest-").map_err(PeerError::Prepare)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let (listen, admin) = free_ports().map_err(PeerError::Prepare)?;
+        let [listen, admin] = free_ports().map_err(PeerError::Prepare)?;
         let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let plan = Plan { listen, admin, backend, cores, descriptors };
-        let mut command = match self.peer {
+        let command = match self.peer {
             Peer::Haproxy => haproxy::command(program, directory.path(), &plan, Splice::Auto),
             Peer::HaproxySplice => {
                 haproxy::command(program, directory.path(), &plan, Splice::Always)
@@ -104,16 +109,28 @@ impl Installed {
             Peer::Nearpoint | Peer::Direct => nearpoint::command(program, directory.path(), &plan),
         }
         .map_err(PeerError::Prepare)?;
-        let log = directory.path().join("output.log");
-        let output = File::create(&log).map_err(PeerError::Prepare)?;
-        let errors = output.try_clone().map_err(PeerError::Prepare)?;
-        command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        let mut process = Process::spawn(command).map_err(PeerError::Start)?;
         let ready_at = (self.peer == Peer::Nearpoint).then_some(admin);
-        if let Err(why) = ready::wait(&mut process, listen, ready_at).await {
-            return Err(PeerError::NotReady { why, said: last_words(&log) });
-        }
+        let process = launch(command, directory.path(), listen, ready_at).await?;
         Ok(Running { address: listen, proxy: Some(Proxy { process, _directory: directory }) })
+    }
+}
+
+/// Starts a proxy that keeps its files in `directory`, and returns when it accepts at `listen` and,
+/// where there is an address to ask at, says that it is ready.
+pub(crate) async fn launch(
+    mut command: Command,
+    directory: &Path,
+    listen: SocketAddr,
+    ready_at: Option<SocketAddr>,
+) -> Result<Process, PeerError> {
+    let log = directory.join("output.log");
+    let output = File::create(&log).map_err(PeerError::Prepare)?;
+    let errors = output.try_clone().map_err(PeerError::Prepare)?;
+    command.stdin(Stdio::null()).stdout(output).stderr(errors);
+    let mut process = Process::spawn(command).map_err(PeerError::Start)?;
+    match ready::wait(&mut process, listen, ready_at).await {
+        Ok(()) => Ok(process),
+        Err(why) => Err(PeerError::NotReady { why, said: last_words(&log) }),
     }
 }
 
@@ -176,7 +193,8 @@ async fn version(program: &Path, flag: &str) -> Result<String, PeerError> {
 /// takes the port between this look and the start of the proxy.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;
 
-fn free_ports() -> io::Result<(SocketAddr, SocketAddr)> {
+/// So many addresses of loopback that nobody listens on.
+pub(crate) fn free_ports<const COUNT: usize>() -> io::Result<[SocketAddr; COUNT]> {
     // Simultaneous runs start at different places; ports are not used twice in a row.
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let span = PORTS.end - PORTS.start;
@@ -186,10 +204,8 @@ fn free_ports() -> io::Result<(SocketAddr, SocketAddr)> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start + offset));
         TcpListener::bind(address).is_ok().then_some(address)
     });
-    match (free.next(), free.next()) {
-        (Some(first), Some(second)) => Ok((first, second)),
-        (Some(_) | None, Some(_) | None) => Err(io::ErrorKind::AddrInUse.into()),
-    }
+    let found: Vec<SocketAddr> = free.by_ref().take(COUNT).collect();
+    found.try_into().map_err(|_| io::ErrorKind::AddrInUse.into())
 }
 
 /// The end of what the proxy printed, for an error message.
@@ -221,8 +237,8 @@ mod tests {
 
     #[test]
     fn free_ports_are_two_and_others_the_next_time() {
-        let (a, b) = free_ports().unwrap();
-        let (c, d) = free_ports().unwrap();
+        let [a, b] = free_ports().unwrap();
+        let [c, d] = free_ports().unwrap();
         let mut all = [a, b, c, d];
         all.sort();
         assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "{all:?}");

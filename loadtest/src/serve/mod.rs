@@ -23,7 +23,8 @@ pub(crate) async fn run(options: &ServeOptions) -> Result<(), ServeError> {
         .iter()
         .map(|listen| (listen.address, listen.service.unwrap_or(options.service)))
         .collect();
-    let stub = StubDc::bind(options.dc, &at).map_err(ServeError::Bind)?;
+    let stub =
+        StubDc::bind_to(options.device.as_deref(), options.dc, &at).map_err(ServeError::Bind)?;
     for (address, (_, service)) in stub.local_addrs().into_iter().zip(&at) {
         let service = service.to_string();
         Event::Listening { address, service }.print().map_err(ServeError::Output)?;

@@ -1,0 +1,167 @@
+//! nearpoint before a whole network: its files, its process, and what its side doors say.
+
+use super::StormError;
+use super::network::Network;
+use crate::peers::{Installed, PeerError, free_ports, launch};
+use crate::process::Process;
+use crate::procfs;
+use serde_json::Value;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// For one answer of a side door.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest answer that is read: metrics of tens of thousands of access points.
+const LONGEST: u64 = 64 << 20;
+/// Until a list is in force.
+const RELOADING: Duration = Duration::from_secs(30);
+/// Between looks at what nobody announces.
+const LOOK: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+pub(super) struct Daemon {
+    process: Process,
+    directory: TempDir,
+    /// Where clients connect.
+    pub(super) address: SocketAddr,
+    admin: SocketAddr,
+    metrics: SocketAddr,
+}
+
+/// Processor time of the daemon.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CpuTime {
+    /// Of all of it.
+    pub(super) all: Duration,
+    /// Of the threads that serve clients.
+    pub(super) workers: Duration,
+}
+
+impl Daemon {
+    pub(super) async fn start(
+        nearpoint: &Installed,
+        network: &Network,
+    ) -> Result<Daemon, StormError> {
+        let failed = |error| StormError::Daemon(PeerError::Prepare(error));
+        let directory = TempDir::with_prefix("loadtest-").map_err(failed)?;
+        let [address, admin, metrics] = free_ports().map_err(failed)?;
+        let main = directory.path().join("nearpoint.yaml");
+        let config = format!(
+            "edge: {{name: loadtest, workers: auto}}\n\
+             dc_options: dc_options.yaml\n\
+             {dcs}\
+             listeners: [{{name: load, bind: [\"{address}\"], route: nearest}}]\n\
+             health: {{hold_down: {{first: 0s, max: 0s}}}}\n\
+             admin: {{bind: \"{admin}\"}}\n\
+             metrics: {{bind: \"{metrics}\"}}\n\
+             geoip: {{database: embedded, default: {{country: NL}}}}\n",
+            dcs = network.dcs(),
+        );
+        fs::write(&main, config).map_err(failed)?;
+        fs::write(directory.path().join("dc_options.yaml"), network.dc_options(0))
+            .map_err(failed)?;
+        let mut command = Command::new(nearpoint.program().unwrap_or(&main));
+        command.arg("run").arg(main);
+        let process = launch(command, directory.path(), address, Some(admin)).await;
+        let process = process.map_err(StormError::Daemon)?;
+        Ok(Daemon { process, directory, address, admin, metrics })
+    }
+
+    pub(super) fn cpu_time(&self) -> io::Result<CpuTime> {
+        Ok(CpuTime {
+            all: self.process.cpu_time()?,
+            workers: procfs::cpu_time_of_threads(self.process.pid(), "worker-")?,
+        })
+    }
+
+    /// For a thread that may block.
+    pub(super) fn doors(&self) -> Doors {
+        Doors {
+            pid: self.process.pid(),
+            list: self.directory.path().join("dc_options.yaml"),
+            admin: self.admin,
+            metrics: self.metrics,
+        }
+    }
+
+    pub(super) async fn stop(self) {
+        self.process.stop().await;
+    }
+}
+
+/// What an operator has of a daemon. Everything here blocks: it is for a thread on which no load
+/// runs.
+#[derive(Clone, Debug)]
+pub(super) struct Doors {
+    pid: u32,
+    list: PathBuf,
+    admin: SocketAddr,
+    metrics: SocketAddr,
+}
+
+impl Doors {
+    /// Access points that are up, of how many.
+    pub(super) fn up(&self) -> io::Result<(u64, u64)> {
+        let status = self.status()?;
+        let dcs = status["dcs"].as_array().ok_or(io::ErrorKind::InvalidData)?;
+        let sum = |key: &str| dcs.iter().filter_map(|dc| dc[key].as_u64()).sum();
+        Ok((sum("access_points_up"), sum("access_points")))
+    }
+
+    /// How late the probe is that has been due for longest, in seconds.
+    pub(super) fn probe_lag(&self) -> io::Result<f64> {
+        let metrics = get(self.metrics, "/metrics")?;
+        let line = metrics.lines().find_map(|it| it.strip_prefix("nearpoint_probe_lag_seconds "));
+        let lag = line.and_then(|lag| lag.trim().parse().ok());
+        lag.ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Puts another list in place and tells the daemon, and returns how long it took until it was
+    /// published.
+    pub(super) fn reload(&self, list: &str) -> io::Result<Duration> {
+        let before = self.status()?["revision"].clone();
+        let new = self.list.with_extension("new");
+        fs::write(&new, list)?;
+        fs::rename(new, &self.list)?;
+        let began = Instant::now();
+        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+        let pid = pid.ok_or(io::ErrorKind::InvalidData)?;
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP)?;
+        while self.status()?["revision"] == before {
+            if began.elapsed() > RELOADING {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "a list was not put in force"));
+            }
+            sleep(LOOK);
+        }
+        Ok(began.elapsed())
+    }
+
+    fn status(&self) -> io::Result<Value> {
+        Ok(serde_json::from_str(&get(self.admin, "/v1/status")?)?)
+    }
+}
+
+/// The body of an answer that has to be good.
+fn get(at: SocketAddr, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(at)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.take(LONGEST).read_to_string(&mut answer)?;
+    let bad = || {
+        let line = answer.lines().next().unwrap_or_default();
+        io::Error::new(io::ErrorKind::InvalidData, format!("{path} says {line:?}"))
+    };
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(bad)?;
+    match head.starts_with("HTTP/1.1 200 ") {
+        true => Ok(body.to_owned()),
+        false => Err(bad()),
+    }
+}

@@ -1,0 +1,184 @@
+//! What the storm did, side by side.
+
+use super::histogram::Times;
+use super::phase::Seen;
+use crate::cli::StormOptions;
+use crate::report::{Host, PeerReport, Section, Tables};
+use crate::stats::Summary;
+use serde::Serialize;
+use std::fs;
+use std::time::Duration;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    host: Host,
+    settings: Settings,
+    /// Of the machine, over the last minute (proc(5)): at the start and at the end.
+    load_average: [Option<f64>; 2],
+    peers: Vec<PeerReport>,
+    well: Phase,
+    failing: Phase,
+}
+
+#[derive(Debug, Serialize)]
+struct Settings {
+    access_points: u32,
+    failure: String,
+    rounds: u32,
+    duration_seconds: f64,
+    sessions: u32,
+    connects: u32,
+}
+
+/// One condition of the crowd, over all rounds.
+#[derive(Debug, Serialize)]
+struct Phase {
+    seconds: f64,
+    /// Round trips of 64 bytes in sessions that stay; `null` when there was none.
+    round_trips: Option<Figures>,
+    /// Whole sessions: connect, a round trip, and an orderly end.
+    sessions: Option<Figures>,
+    failures: u64,
+    first_failure: Option<String>,
+    /// Processors that the daemon kept busy: its data plane, and all else.
+    worker_cores: f64,
+    other_cores: f64,
+    /// From the signal until a new list was published.
+    reload_seconds: Option<Summary>,
+    reloads: usize,
+    probe_lag_seconds: f64,
+    /// At the end of a phase, at most.
+    access_points_not_up: u64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Figures {
+    per_second: f64,
+    #[serde(flatten)]
+    times: Times,
+}
+
+impl Report {
+    pub(super) fn new(
+        options: &StormOptions,
+        version: &str,
+        load_average: [Option<f64>; 2],
+        [well, failing]: [Seen; 2],
+    ) -> Report {
+        Report {
+            host: Host::read(),
+            settings: Settings {
+                access_points: options.access_points,
+                failure: options.failure.to_string(),
+                rounds: options.rounds.get(),
+                duration_seconds: options.duration.as_secs_f64(),
+                sessions: options.sessions.get(),
+                connects: options.connects.get(),
+            },
+            load_average,
+            peers: vec![PeerReport::measured("nearpoint", version)],
+            well: Phase::new(well),
+            failing: Phase::new(failing),
+        }
+    }
+
+    /// Whether every client was served.
+    pub(super) fn is_without_failure(&self) -> bool {
+        self.well.failures + self.failing.failures == 0
+    }
+}
+
+impl Phase {
+    fn new(seen: Seen) -> Phase {
+        let seconds = seen.lasted.as_secs_f64();
+        let figures = |times: Option<Times>| {
+            times.map(|times| Figures { per_second: times.count as f64 / seconds, times })
+        };
+        let cores = |time: Duration| time.as_secs_f64() / seconds;
+        Phase {
+            seconds,
+            round_trips: figures(seen.clients.round_trips.times()),
+            sessions: figures(seen.clients.sessions.times()),
+            failures: seen.clients.failures,
+            first_failure: seen.clients.first_failure,
+            worker_cores: cores(seen.cpu.workers),
+            other_cores: cores(seen.cpu.all.saturating_sub(seen.cpu.workers)),
+            reloads: seen.operator.reloads.len(),
+            reload_seconds: Summary::of(seen.operator.reloads.iter().map(Duration::as_secs_f64)),
+            probe_lag_seconds: seen.operator.probe_lag,
+            access_points_not_up: seen.operator.down,
+        }
+    }
+}
+
+impl Tables for Report {
+    fn host(&self) -> &Host {
+        &self.host
+    }
+
+    fn peers(&self) -> &[PeerReport] {
+        &self.peers
+    }
+
+    fn sections(&self) -> Vec<Section> {
+        let Settings { access_points, failure, .. } = &self.settings;
+        let load = |average: Option<f64>| average.map_or("?".to_owned(), |it| format!("{it:.2}"));
+        let [begin, end] = self.load_average.map(load);
+        vec![Section {
+            title: format!(
+                "{access_points} access points that fail together ({failure}); load average of the \
+                 machine {begin} at the start, {end} at the end"
+            ),
+            columns: ["", "well", "failing"].map(str::to_owned).into(),
+            rows: self.rows(),
+        }]
+    }
+}
+
+impl Report {
+    fn rows(&self) -> Vec<Vec<String>> {
+        let both = [&self.well, &self.failing];
+        let row = |name: &str, cell: &dyn Fn(&Phase) -> String| {
+            let [well, failing] = both.map(cell);
+            vec![name.to_owned(), well, failing]
+        };
+        let micros = |micros: f64| format!("{micros:.0}");
+        let mut rows = Vec::new();
+        let kinds: [(&str, &dyn Fn(&Phase) -> Option<Figures>); 2] = [
+            ("64 B round trip", &|phase| phase.round_trips),
+            ("connect, echo, close", &|phase| phase.sessions),
+        ];
+        for (kind, figures) in kinds {
+            let cell = |of: &dyn Fn(Figures) -> String, phase: &Phase| {
+                figures(phase).map_or("-".to_owned(), of)
+            };
+            rows.extend([
+                row(&format!("{kind}: a second"), &|it| cell(&|f| micros(f.per_second), it)),
+                row(&format!("{kind}: p50, us"), &|it| cell(&|f| micros(f.times.p50_us), it)),
+                row(&format!("{kind}: p99, us"), &|it| cell(&|f| micros(f.times.p99_us), it)),
+                row(&format!("{kind}: most, us"), &|it| cell(&|f| micros(f.times.max_us), it)),
+            ]);
+        }
+        let seconds = |seconds: f64| format!("{seconds:.3}");
+        rows.extend([
+            row("failed", &|it| it.failures.to_string()),
+            row("cores: data plane", &|it| format!("{:.2}", it.worker_cores)),
+            row("cores: all else", &|it| format!("{:.2}", it.other_cores)),
+            row("list in force after, s (median)", &|it| {
+                it.reload_seconds.map_or("-".to_owned(), |it| seconds(it.median))
+            }),
+            row("list in force after, s (most)", &|it| {
+                it.reload_seconds.map_or("-".to_owned(), |it| seconds(it.max))
+            }),
+            row("probe lag, s (most)", &|it| seconds(it.probe_lag_seconds)),
+            row("access points not up in the end", &|it| it.access_points_not_up.to_string()),
+        ]);
+        rows
+    }
+}
+
+/// How busy the machine has been in the last minute.
+pub(super) fn load_average() -> Option<f64> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
+}
