@@ -198,18 +198,19 @@ impl HealthTracker {
     /// connects that counts as the first failure in a row, so that probes need one less.
     pub fn suspect(&mut self, depth: Depth) -> Option<Transition> {
         match self.health {
-            Health::Up | Health::Suspect => {
+            Health::Unknown | Health::Down => None,
+            Health::Suspect => {
                 self.suspicion = self.suspicion.max(Some(depth));
+                None
+            }
+            Health::Up => {
+                self.suspicion = Some(depth);
                 if depth == Depth::Connect {
                     let failures = &mut self.failures[depth as usize];
-                    *failures = (*failures).max(1);
+                    *failures = failures.saturating_add(1);
                 }
+                self.turn(Health::Suspect)
             }
-            Health::Unknown | Health::Down => return None,
-        }
-        match self.health {
-            Health::Up => self.turn(Health::Suspect),
-            Health::Unknown | Health::Suspect | Health::Down => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the machine knows of a DC, and what its access points make of it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cell::AccessPointCell;
 use super::hedges::{self, HedgeBudget};
@@ -11,6 +11,9 @@ use crate::routing::health::{AdminState, Health};
 use crate::routing::slot::DcSlot;
 use crate::routing::topology::Hedging;
 
+/// Between two times that one access point has all others of its DC probed.
+const ASK_PAUSE: Duration = Duration::from_secs(1);
+
 /// One DC, kept by its number over reloads.
 pub(super) struct DcCell {
     pub(super) admin: AdminState,
@@ -18,6 +21,8 @@ pub(super) struct DcCell {
     /// What the last snapshot said.
     pub(super) published_health: Health,
     hedges: HedgeBudget,
+    /// When all of its access points were last asked because of one.
+    asked_at: Option<Instant>,
 }
 
 impl Default for DcCell {
@@ -29,11 +34,21 @@ impl Default for DcCell {
             slot: Arc::new(slot),
             published_health: Health::Unknown,
             hedges: HedgeBudget::default(),
+            asked_at: None,
         }
     }
 }
 
 impl DcCell {
+    /// One of its access points does not let sessions connect. Whether it is time to ask the others.
+    pub(super) fn asks_all(&mut self, now: Instant) -> bool {
+        let due = self.asked_at.is_none_or(|at| now >= at + ASK_PAUSE);
+        if due {
+            self.asked_at = Some(now);
+        }
+        due
+    }
+
     /// Adds the hedges that the sessions have earned in the time that has `passed`; without hedging
     /// they earn nothing, not even for later.
     pub(super) fn earn_hedges(&mut self, hedging: Option<Hedging>, passed: Duration) {

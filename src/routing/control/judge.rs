@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use super::cell::Turn;
 use super::{
-    Change, ControlState, Effect, HealthChange, ProbeReport, ROUND_TRIP_PAUSE, settings_of,
+    Cause, Change, ControlState, Effect, HealthChange, ProbeReport, ROUND_TRIP_PAUSE, settings_of,
 };
 use crate::routing::failure::Way;
 use crate::routing::health::Health;
-use crate::routing::ids::AccessPointId;
+use crate::routing::ids::{AccessPointId, DcId};
 use crate::routing::isolation::Signs;
 
 impl ControlState {
@@ -91,8 +91,23 @@ impl ControlState {
             false => Some((*id, cell.judge(settings_of(&topology, *id)?, now)?)),
         });
         for (id, turn) in turns.collect::<Vec<_>>() {
+            match turn.cause {
+                Cause::FailedConnects | Cause::Overtaken => self.ask_all(id.dc, now),
+                Cause::Mute | Cause::ProbeAnswered | Cause::ProbeFailed(_) | Cause::Isolated => {}
+            }
             self.hasten(id, now);
             self.change(id, Some(turn), now, effects);
+        }
+    }
+
+    /// Where one access point is gone the whole DC may be: the others are probed at once, too, and not
+    /// each when sessions have found out.
+    fn ask_all(&mut self, dc: DcId, now: Instant) {
+        if self.dcs.get_mut(&dc).is_some_and(|cell| cell.asks_all(now))
+            && let Some(index) = self.effective.find_dc(dc)
+        {
+            let topology = Arc::clone(&self.effective);
+            topology.access_points_of(index).for_each(|(_, it)| self.hasten(it.id, now));
         }
     }
 

@@ -168,11 +168,11 @@ proptest! {
                     None
                 }
                 Seen::Complaint(depth) => {
-                    let usable = tracker.health().is_usable();
-                    if usable && depth == Depth::Connect && !failures.contains(&depth) {
+                    let transition = tracker.suspect(depth);
+                    if transition.is_some() && depth == Depth::Connect {
                         failures.push(depth);
                     }
-                    tracker.suspect(depth)
+                    transition
                 }
                 Seen::Condemned => {
                     let transition = tracker.condemn();

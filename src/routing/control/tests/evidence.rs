@@ -153,6 +153,27 @@ fn a_blackholed_dc_under_traffic_is_out_of_use_within_a_second() {
 }
 
 #[test]
+fn one_access_point_that_sessions_cannot_reach_has_all_of_its_dc_asked() {
+    let mut lab = Lab::new(topology(vec![dc(2, Some(AMSTERDAM), 4), dc(1, Some(MIAMI), 1)]));
+    lab.run(10 * SECOND);
+    lab.break_dc(2, Fault::Refuses);
+    lab.slot(lab.access_points_of(2)[0]).record_failed_connect(prefix(7));
+    lab.event(Event::Evidence);
+    let took = lab.run_until(|lab| lab.dc(2).health == Health::Down);
+    assert!(took <= 700 * MS, "three probes of each, {took:?}");
+    let mut lab = Lab::new(topology(vec![dc(2, Some(AMSTERDAM), 4), dc(1, Some(MIAMI), 1)]));
+    lab.run(10 * SECOND);
+    let before = lab.probes_made;
+    for _ in 0..40 {
+        lab.slot(lab.access_points_of(2)[0]).record_failed_connect(prefix(7));
+        lab.event(Event::Evidence);
+        lab.run(25 * MS);
+    }
+    let made = lab.probes_made - before;
+    assert!(made <= 60, "the others once a second, not at each: {made}");
+}
+
+#[test]
 fn sessions_that_connect_speak_against_a_probe_that_cannot() {
     let mut lab = Lab::new(three_dcs());
     lab.run(10 * SECOND);
