@@ -1,7 +1,8 @@
 //! The `http` probe: asks for a page and looks at the status of the answer, of which it reads the head
 //! and no more.
 //!
-//! One patience holds for all of it, from the dial to the last byte of the head, however slowly they come.
+//! One patience holds for all of it, from the dial to the last byte of the head, however slowly they come,
+//! and a shorter one for the connection: who is not even that far is not asked.
 //! What is read is bounded too. A redirect is an answer like any other. The connection ends with a reset,
 //! so that neither side keeps it.
 
@@ -37,7 +38,12 @@ const LONGEST_HEAD: usize = 16 << 10;
 const MOST_READ: usize = 4 * LONGEST_HEAD;
 
 /// Asks at the access point's `address`.
-pub(super) async fn probe(address: SocketAddr, page: &HttpProbe, patience: Duration) -> Outcome {
+pub(super) async fn probe(
+    address: SocketAddr,
+    page: &HttpProbe,
+    connect_patience: Duration,
+    patience: Duration,
+) -> Outcome {
     let address = SocketAddr::new(address.ip(), page.port.unwrap_or(address.port()));
     // Configuration takes nothing that could not be asked. If it were otherwise, that were our fault.
     let request = request(address, page)
@@ -45,7 +51,8 @@ pub(super) async fn probe(address: SocketAddr, page: &HttpProbe, patience: Durat
     let began = Instant::now();
     let connected = OnceLock::new();
     let work = async {
-        let stream = net::dial(address, None).await.map_err(|error| failure(&error))?;
+        let dialled = within(connect_patience, net::dial(address, None)).await;
+        let stream = dialled.ok_or(ConnectFailure::Timeout)?.map_err(|error| failure(&error))?;
         net::reset_on_close(&stream);
         connected.get_or_init(|| began.elapsed());
         ask(&stream, request).await

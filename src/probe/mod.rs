@@ -33,13 +33,15 @@ pub async fn run(
     loop {
         tokio::select! {
             request = requests.recv() => match request {
-                Some(ProbeRequest { access_point, number, probe, timeout }) => {
+                Some(ProbeRequest { access_point, number, probe, connect_timeout, timeout }) => {
                     let report = OwedReport::new(access_point, number, &reports, &metrics);
                     let address = access_point.address;
                     probes.spawn(report.settle(async move {
                         match probe {
                             Probe::Tcp => tcp::probe(address, timeout).await,
-                            Probe::Http(page) => http::probe(address, &page, timeout).await,
+                            Probe::Http(page) => {
+                                http::probe(address, &page, connect_timeout, timeout).await
+                            }
                         }
                     }));
                 }

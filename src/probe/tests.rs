@@ -30,7 +30,8 @@ async fn probe_once(
     let (reports, mut reported) = mpsc::unbounded_channel();
     let metrics = Arc::new(Metrics::new("edge-1"));
     let access_point = AccessPointId { dc: DcId(2), address };
-    let request = ProbeRequest { access_point, number: 7, probe, timeout };
+    let request =
+        ProbeRequest { access_point, number: 7, probe, connect_timeout: timeout, timeout };
     requests.send(request).expect("the prober listens");
     let prober = run(asked, reports, Arc::clone(&metrics));
     let report = tokio::select! {
@@ -248,7 +249,7 @@ async fn an_answer_is_seen_before_the_runtime_hears_of_it() {
         let _ = stream.read(&mut [0]);
     });
     let page = page();
-    let mut probing = Box::pin(http::probe(address, &page, PATIENT));
+    let mut probing = Box::pin(http::probe(address, &page, PATIENT, PATIENT));
     let began = Instant::now();
     // Between these looks the runtime does not turn.
     let outcome = std::future::poll_fn(|cx| {
@@ -280,7 +281,8 @@ async fn an_answer_that_waited_for_this_process_is_not_held_against_the_access_p
         // Until the prober has ended the connection.
         let _ = stream.read(&mut [0]);
     });
-    let outcome = tokio::spawn(async move { http::probe(address, &page(), PATIENCE).await });
+    let outcome =
+        tokio::spawn(async move { http::probe(address, &page(), PATIENCE, PATIENCE).await });
     while has_asked.try_recv().is_err() {
         tokio::task::yield_now().await;
     }

@@ -113,7 +113,7 @@ impl ControlState {
                 self.on_admin_access_point(id, admin, now, &mut effects);
             }
             Event::Probed(report) => self.on_probed(report, now, &mut effects),
-            Event::Evidence => self.look_at_sessions(now, &mut effects),
+            Event::Evidence => self.look_at_sessions(self.swept_at, now, &mut effects),
             Event::Tick => {}
         }
         if now >= self.swept_at + SWEEP {
@@ -260,10 +260,12 @@ impl ControlState {
             let Some(settings) = settings_of(&self.effective, access_point) else { continue };
             let lived = cell.take_seen(self.effective.connect().timeout, now);
             cell.on_probe_begins();
-            let (probe, timeout) = (settings.probe.clone(), cell.probe_timeout(settings));
-            effects.push(Effect::Probe(ProbeRequest { access_point, number, probe, timeout }));
+            let (connect_timeout, timeout) = cell.probe_timeouts(settings);
+            let probe = settings.probe.clone();
+            let request = ProbeRequest { access_point, number, probe, connect_timeout, timeout };
+            effects.push(Effect::Probe(request));
             if lived {
-                self.on_life_sign(now, effects);
+                self.on_life_sign(self.swept_at, now, effects);
             }
         }
     }

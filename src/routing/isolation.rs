@@ -49,6 +49,8 @@ impl Contact {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Isolation {
     last_answer: Option<Instant>,
+    /// The last answer of a session is known to have come between two looks; this is the first one.
+    silent_since: Option<Instant>,
     /// One that used to answer was tried in vain since the last look.
     asked: bool,
     looked_at: Option<Instant>,
@@ -94,9 +96,16 @@ impl Isolation {
         self.last_answer
     }
 
-    /// Somebody answered. Returns whether that ends the isolation.
-    pub fn on_answer(&mut self, now: Instant) -> bool {
+    /// When anybody may have answered last, at the earliest.
+    #[must_use]
+    pub fn silent_since(&self) -> Option<Instant> {
+        self.silent_since
+    }
+
+    /// Somebody answered, at some time between `since` and now. Returns whether that ends the isolation.
+    pub fn on_answer(&mut self, since: Instant, now: Instant) -> bool {
         self.last_answer = Some(now);
+        self.silent_since = self.silent_since.max(Some(since));
         let ends = std::mem::take(&mut self.isolated);
         if ends {
             self.ended = Some(now);

@@ -37,7 +37,7 @@ impl Storm {
     pub(crate) fn begin_probe(&mut self, request: ProbeRequest) {
         let id = request.access_point;
         self.journal.detail(self.now, || format!("probe {} of {id}", request.number));
-        let deadline = self.now + request.timeout;
+        let deadline = self.now + request.connect_timeout;
         let connect = Duration::ZERO;
         self.probes.insert(id, PendingProbe { request, began: self.now, deadline, connect });
         self.send_probe(id, SYN_TIMEOUT);
@@ -72,6 +72,7 @@ impl Storm {
     fn on_probe_connected(&mut self, id: AccessPointId) {
         let Some(pending) = self.probes.get_mut(&id) else { return };
         pending.connect = self.now - pending.began;
+        pending.deadline = pending.began + pending.request.timeout;
         let connect = pending.connect;
         match pending.request.probe {
             Probe::Tcp => {

@@ -259,12 +259,12 @@ impl AccessPointCell {
         Some(Turn { transition, cause, held_for })
     }
 
-    /// How long its next probe may take. The usual round trip cuts that short only while the access
-    /// point answers: who is silent may have become slower.
-    pub(super) fn probe_timeout(&self, settings: &HealthSettings) -> Duration {
+    /// How long its next probe may take to connect, and in all. What is usual cuts that short only while
+    /// the access point answers: who is silent may have become slower.
+    pub(super) fn probe_timeouts(&self, settings: &HealthSettings) -> (Duration, Duration) {
         match self.health().is_usable() {
-            true => self.measured.probe_timeout(settings),
-            false => settings.timeout,
+            true => self.measured.probe_timeouts(settings),
+            false => (settings.timeout, settings.timeout),
         }
     }
 

@@ -46,6 +46,8 @@ pub struct ProbeRequest {
     pub number: u64,
     /// What to do.
     pub probe: Probe,
+    /// When to call it a failure that there is no connection yet; not longer than `timeout`.
+    pub connect_timeout: Duration,
     /// When to call it a failure.
     pub timeout: Duration,
 }

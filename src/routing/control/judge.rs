@@ -24,17 +24,17 @@ impl ControlState {
         let topology = Arc::clone(&self.effective);
         let Some(settings) = settings_of(&topology, id) else { return };
         let Some(cell) = self.access_points.get_mut(&id) else { return };
-        let mut lived = cell.take_seen(topology.connect().timeout, now);
+        let lived = cell.take_seen(topology.connect().timeout, now);
         match outcome.map_or_else(|failure| failure.way(), |_| Way::Open) {
             Way::Open => {
                 cell.contact.on_answer(now);
-                lived = true;
+                self.on_life_sign(now, now, effects);
             }
             Way::Silent if cell.contact.on_failure(now) => self.isolation.on_failure(),
             Way::Silent | Way::Untried => {}
         }
         if lived {
-            self.on_life_sign(now, effects);
+            self.on_life_sign(self.swept_at, now, effects);
         }
         let in_isolation = self.isolation.covers(started.since);
         let isolated = self.isolation.is_isolated();
@@ -70,16 +70,21 @@ impl ControlState {
         }
     }
 
-    /// Takes what sessions have left in the slots and judges by it. Those that look ill are probed at
-    /// once.
-    pub(super) fn look_at_sessions(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+    /// Takes what sessions have left in the slots, the last ones after `since`, and judges by it. Those
+    /// that look ill are probed at once.
+    pub(super) fn look_at_sessions(
+        &mut self,
+        since: Instant,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
         let topology = Arc::clone(&self.effective);
         let mut lived = false;
         for cell in self.access_points.values_mut() {
             lived |= cell.take_seen(topology.connect().timeout, now);
         }
         if lived {
-            self.on_life_sign(now, effects);
+            self.on_life_sign(since, now, effects);
         }
         let isolated = self.isolation.is_isolated();
         let suspects = self.access_points.iter_mut().filter(|(_, cell)| cell.has_complaints());
@@ -113,11 +118,11 @@ impl ControlState {
 
     /// The regular look at everything that nobody announces.
     pub(super) fn sweep(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let passed = now - self.swept_at;
-        self.swept_at = now;
+        let last = std::mem::replace(&mut self.swept_at, now);
+        let passed = now - last;
         let hedging = self.effective.connect().hedging;
         self.dcs.values_mut().for_each(|cell| cell.earn_hedges(hedging, passed));
-        self.look_at_sessions(now, effects);
+        self.look_at_sessions(last, now, effects);
     }
 
     /// Everybody has fallen silent at once: then it is this edge, and what was concluded since the
@@ -126,12 +131,13 @@ impl ControlState {
         if self.isolation.next_look().is_none_or(|due| now < due) {
             return;
         }
-        let silence = self.isolation.last_answer();
+        let last_answer = self.isolation.last_answer();
         // A session may have had an answer that nobody has announced.
-        self.look_at_sessions(now, effects);
-        if self.isolation.last_answer() != silence {
+        self.look_at_sessions(self.swept_at, now, effects);
+        if self.isolation.last_answer() != last_answer {
             return;
         }
+        let silence = self.isolation.silent_since();
         let topology = Arc::clone(&self.effective);
         let cells = topology.access_points().iter().zip(self.access_points.values());
         let contacts = cells.map(|(it, cell)| (&*topology.dc(it.dc).site, it.id, cell.contact));
@@ -153,9 +159,9 @@ impl ControlState {
         self.publish_soon(now);
     }
 
-    /// Something came back from somebody: the edge is not cut off.
-    pub(super) fn on_life_sign(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        if self.isolation.on_answer(now) {
+    /// Something came back from somebody, at some time between `since` and now: the edge is not cut off.
+    pub(super) fn on_life_sign(&mut self, since: Instant, now: Instant, effects: &mut Vec<Effect>) {
+        if self.isolation.on_answer(since, now) {
             self.access_points.values_mut().for_each(|cell| cell.on_return(now));
             effects.push(Effect::Changed(Change::Isolation { isolated: false }));
             self.publish_soon(now);

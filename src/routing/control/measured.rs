@@ -51,11 +51,16 @@ impl Measured {
         self.excess = ExcessTracker::default();
     }
 
-    /// How long a probe of an access point that answers may take.
-    pub(super) fn probe_timeout(&self, settings: &HealthSettings) -> Duration {
-        let Some(round_trip) = self.round_trip.average() else { return settings.timeout };
-        let usual = round_trip + self.answer_time.average().unwrap_or_default();
-        settings.timeout.min((3 * usual).max(LEAST_PROBE_TIMEOUT))
+    /// How long a probe of an access point that answers may take to connect, and in all.
+    pub(super) fn probe_timeouts(&self, settings: &HealthSettings) -> (Duration, Duration) {
+        let limit = |usual: Duration| settings.timeout.min((3 * usual).max(LEAST_PROBE_TIMEOUT));
+        match self.round_trip.average() {
+            None => (settings.timeout, settings.timeout),
+            Some(round_trip) => {
+                let answer_time = self.answer_time.average().unwrap_or_default();
+                (limit(round_trip), limit(round_trip + answer_time))
+            }
+        }
     }
 
     /// Whether something has moved a step away from what others see, or the round trip has settled

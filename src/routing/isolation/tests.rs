@@ -26,7 +26,7 @@ impl Edge {
 
     fn hear(&mut self, site: usize, now: Instant) -> bool {
         self.contacts[site].iter_mut().for_each(|it| it.on_answer(now));
-        self.isolation.on_answer(now)
+        self.isolation.on_answer(now, now)
     }
 
     fn lose(&mut self, site: usize, n: usize, now: Instant) {
