@@ -142,23 +142,8 @@ impl Report {
             let [well, failing] = both.map(cell);
             vec![name.to_owned(), well, failing]
         };
-        let micros = |micros: f64| format!("{micros:.0}");
-        let mut rows = Vec::new();
-        let kinds: [(&str, &dyn Fn(&Phase) -> Option<Figures>); 2] = [
-            ("64 B round trip", &|phase| phase.round_trips),
-            ("connect, echo, close", &|phase| phase.sessions),
-        ];
-        for (kind, figures) in kinds {
-            let cell = |of: &dyn Fn(Figures) -> String, phase: &Phase| {
-                figures(phase).map_or("-".to_owned(), of)
-            };
-            rows.extend([
-                row(&format!("{kind}: a second"), &|it| cell(&|f| micros(f.per_second), it)),
-                row(&format!("{kind}: p50, us"), &|it| cell(&|f| micros(f.times.p50_us), it)),
-                row(&format!("{kind}: p99, us"), &|it| cell(&|f| micros(f.times.p99_us), it)),
-                row(&format!("{kind}: most, us"), &|it| cell(&|f| micros(f.times.max_us), it)),
-            ]);
-        }
+        let mut rows = figure_rows("64 B round trip", both.map(|phase| phase.round_trips));
+        rows.extend(figure_rows("connect, echo, close", both.map(|phase| phase.sessions)));
         let seconds = |seconds: f64| format!("{seconds:.3}");
         rows.extend([
             row("failed", &|it| it.failures.to_string()),
@@ -175,6 +160,20 @@ impl Report {
         ]);
         rows
     }
+}
+
+fn figure_rows(kind: &str, both: [Option<Figures>; 2]) -> Vec<Vec<String>> {
+    let row = |name: &str, value: fn(Figures) -> f64| {
+        let [well, failing] =
+            both.map(|it| it.map_or("-".to_owned(), |it| format!("{:.0}", value(it))));
+        vec![format!("{kind}: {name}"), well, failing]
+    };
+    vec![
+        row("a second", |it| it.per_second),
+        row("p50, us", |it| it.times.p50_us),
+        row("p99, us", |it| it.times.p99_us),
+        row("most, us", |it| it.times.max_us),
+    ]
 }
 
 /// How busy the machine has been in the last minute.
