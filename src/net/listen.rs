@@ -155,10 +155,14 @@ mod tests {
 
     #[test]
     fn ipv4_and_ipv6_can_share_a_port() {
-        let v6 = bind_group("[::]:0".parse().expect("an address"), &OPTIONS, 1).expect("IPv6");
-        let port = v6[0].local_addr().expect("bound").port();
-        let v4 = SocketAddr::from(([0, 0, 0, 0], port));
-        bind_group(v4, &OPTIONS, 1).expect("IPv4 is free");
+        // Somebody else on the machine may have the port of one family already.
+        let shared = (0..20).any(|_| {
+            let any = "[::]:0".parse().expect("an address");
+            let v6 = bind_group(any, &OPTIONS, 1).expect("IPv6");
+            let port = v6[0].local_addr().expect("bound").port();
+            bind_group(SocketAddr::from(([0, 0, 0, 0], port)), &OPTIONS, 1).is_ok()
+        });
+        assert!(shared);
     }
 
     #[test]
