@@ -254,7 +254,9 @@ impl AccessPointCell {
                 self.on_return(now);
                 self.sessions.clear();
             }
-            (_, Health::Up | Health::Suspect | Health::Unknown) => {}
+            // What sessions reached before they complained does not speak against that.
+            (_, Health::Suspect) => self.reached = None,
+            (_, Health::Up | Health::Unknown) => {}
         }
         Some(Turn { transition, cause, held_for })
     }

@@ -174,6 +174,23 @@ fn one_access_point_that_sessions_cannot_reach_has_all_of_its_dc_asked() {
 }
 
 #[test]
+fn what_sessions_reached_before_they_complained_does_not_speak_against_it() {
+    let mut lab = Lab::new(with_http_probes());
+    lab.run(10 * SECOND);
+    let id = lab.access_points_of(2)[0];
+    while !lab.probes.iter().any(|(_, request)| request.access_point == id) {
+        lab.run(MS);
+    }
+    lab.slot(id).record_connected();
+    lab.event(Event::Evidence);
+    lab.faults.insert(id, Fault::Blackhole);
+    lab.slot(id).record_failed_connect(prefix(7));
+    lab.event(Event::Evidence);
+    let took = lab.run_until(|lab| lab.health(id) == Some(Health::Down));
+    assert!(took <= 400 * MS, "the probe under way and one more, {took:?}");
+}
+
+#[test]
 fn sessions_that_connect_speak_against_a_probe_that_cannot() {
     let mut lab = Lab::new(three_dcs());
     lab.run(10 * SECOND);
