@@ -42,8 +42,12 @@ const COALESCE: Duration = Duration::from_millis(10);
 /// Round trips alone are published no more often than this.
 const ROUND_TRIP_PAUSE: Duration = Duration::from_secs(1);
 
-/// What sessions leave in the slots is looked at so often at least, and hedges are earned.
-const SWEEP: Duration = Duration::from_secs(1);
+/// What sessions leave in the slots is looked at so often at least: it says how exactly the time of their
+/// last answer is known.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Hedges are earned so often.
+const EARN: Duration = Duration::from_secs(1);
 
 /// The state of control.
 pub struct ControlState {
@@ -57,7 +61,8 @@ pub struct ControlState {
     schedule: Schedule,
     retiring: Retiring,
     isolation: Isolation,
-    swept_at: Instant,
+    looked_at: Instant,
+    earned_at: Instant,
     generation: u64,
     warm_by: Instant,
     /// Access points no probe of which has ended yet.
@@ -84,7 +89,8 @@ impl ControlState {
             schedule: Schedule::default(),
             retiring: Retiring::default(),
             isolation: Isolation::default(),
-            swept_at: now,
+            looked_at: now,
+            earned_at: now,
             generation: 0,
             warm_by: now,
             unprobed: 0,
@@ -113,11 +119,14 @@ impl ControlState {
                 self.on_admin_access_point(id, admin, now, &mut effects);
             }
             Event::Probed(report) => self.on_probed(report, now, &mut effects),
-            Event::Evidence => self.look_at_sessions(self.swept_at, now, &mut effects),
+            Event::Evidence => self.look_at_sessions(now, &mut effects),
             Event::Tick => {}
         }
-        if now >= self.swept_at + SWEEP {
-            self.sweep(now, &mut effects);
+        if now >= self.earned_at + EARN {
+            self.earn_hedges(now);
+        }
+        if now >= self.looked_at + LOOK {
+            self.look_at_sessions(now, &mut effects);
         }
         self.look_for_isolation(now, &mut effects);
         if self.retiring.next_deadline().is_some_and(|due| due <= now) {
@@ -142,7 +151,8 @@ impl ControlState {
             warm_by,
             self.retiring.next_deadline(),
             self.isolation.next_look(),
-            Some(self.swept_at + SWEEP),
+            Some(self.earned_at + EARN),
+            Some(self.looked_at + LOOK),
         ];
         due.into_iter().flatten().min()
     }
@@ -265,7 +275,7 @@ impl ControlState {
             let request = ProbeRequest { access_point, number, probe, connect_timeout, timeout };
             effects.push(Effect::Probe(request));
             if lived {
-                self.on_life_sign(self.swept_at, now, effects);
+                self.on_life_sign(self.looked_at, now, effects);
             }
         }
     }

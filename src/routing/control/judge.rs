@@ -34,7 +34,7 @@ impl ControlState {
             Way::Silent | Way::Untried => {}
         }
         if lived {
-            self.on_life_sign(self.swept_at, now, effects);
+            self.on_life_sign(self.looked_at, now, effects);
         }
         let in_isolation = self.isolation.covers(started.since);
         let isolated = self.isolation.is_isolated();
@@ -70,14 +70,10 @@ impl ControlState {
         }
     }
 
-    /// Takes what sessions have left in the slots, the last ones after `since`, and judges by it. Those
-    /// that look ill are probed at once.
-    pub(super) fn look_at_sessions(
-        &mut self,
-        since: Instant,
-        now: Instant,
-        effects: &mut Vec<Effect>,
-    ) {
+    /// Takes what sessions have left in the slots since the last look, and judges by it. Those that look
+    /// ill are probed at once.
+    pub(super) fn look_at_sessions(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let since = std::mem::replace(&mut self.looked_at, now);
         let topology = Arc::clone(&self.effective);
         let mut lived = false;
         for cell in self.access_points.values_mut() {
@@ -116,13 +112,11 @@ impl ControlState {
         }
     }
 
-    /// The regular look at everything that nobody announces.
-    pub(super) fn sweep(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let last = std::mem::replace(&mut self.swept_at, now);
-        let passed = now - last;
+    /// Sessions that began earn their DCs hedges.
+    pub(super) fn earn_hedges(&mut self, now: Instant) {
+        let passed = now - std::mem::replace(&mut self.earned_at, now);
         let hedging = self.effective.connect().hedging;
         self.dcs.values_mut().for_each(|cell| cell.earn_hedges(hedging, passed));
-        self.look_at_sessions(last, now, effects);
     }
 
     /// Everybody has fallen silent at once: then it is this edge, and what was concluded since the
@@ -133,7 +127,7 @@ impl ControlState {
         }
         let last_answer = self.isolation.last_answer();
         // A session may have had an answer that nobody has announced.
-        self.look_at_sessions(self.swept_at, now, effects);
+        self.look_at_sessions(now, effects);
         if self.isolation.last_answer() != last_answer {
             return;
         }

@@ -275,7 +275,7 @@ fn the_cause_of_a_down_is_what_most_complain_of_whatever_came_first() {
     lab.run(10 * SECOND);
     let id = lab.access_points_of(2)[0];
     lab.slot(id).record_mute(prefix(1));
-    lab.state.sweep(lab.now, &mut Vec::new());
+    lab.state.look_at_sessions(lab.now, &mut Vec::new());
     (0..20).for_each(|n| lab.slot(id).record_failed_connect(prefix(n)));
     lab.slot(id).record_mute(prefix(2));
     lab.event(Event::Evidence);
