@@ -1,0 +1,3 @@
+//! The same failures through nearpoint and its peers, in the lab.
+
+mod record;

@@ -1,0 +1,87 @@
+//! What one run through one peer has seen, before anybody judges it.
+//!
+//! Times count from the start of the load. All of them are of one clock: clients, faults and the questions
+//! to the edge are of one process.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// All of it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Recording {
+    /// When the fault began.
+    pub(crate) fault_began: Duration,
+    /// When it was over.
+    pub(crate) fault_ended: Duration,
+    /// When clients stopped to come.
+    pub(crate) load_ended: Duration,
+    /// New sessions, in the order in which they were begun.
+    pub(crate) arrivals: Vec<Arrival>,
+    /// How many sessions were held open throughout.
+    pub(crate) held: usize,
+    /// What those met.
+    pub(crate) interruptions: Vec<Interruption>,
+    /// What was done, and what nearpoint told, in order of time.
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// A client that comes: connects, says something, and waits for an answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Arrival {
+    /// When it connected.
+    pub(crate) began: Duration,
+    /// From there to the end of the wait.
+    pub(crate) took: Duration,
+    /// The DC whose answer came, or why none did.
+    pub(crate) outcome: Result<u16, Failure>,
+}
+
+/// Why there was no answer, as the client sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Failure {
+    /// The edge refused the connection, or could not be reached.
+    Refused,
+    /// The session was reset.
+    Reset,
+    /// It was closed in order, without an answer.
+    Closed,
+    /// Nothing came for as long as a client waits.
+    Silent,
+    /// Something came that no DC of the lab says.
+    WrongAnswer,
+}
+
+/// A session that was held open and answered no more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Interruption {
+    /// The last answer of this session.
+    pub(crate) last_answer: Duration,
+    /// When it had ended for its client: broken, or given up.
+    pub(crate) ended: Duration,
+    pub(crate) why: Failure,
+    /// The DC that it was with.
+    pub(crate) from: u16,
+    /// The first answer in a session that took its place, and whose it was; `None` if there was none to the end.
+    pub(crate) again: Option<(Duration, u16)>,
+}
+
+/// An entry of the timeline.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    pub(crate) at: Duration,
+    pub(crate) whose: Teller,
+    /// One line.
+    pub(crate) text: String,
+    /// A DC that nearpoint took out of use (`false`) or into use again (`true`).
+    pub(crate) dc_in_use: Option<(u16, bool)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Teller {
+    /// The lab did it.
+    Lab,
+    /// nearpoint said it, in its events.
+    Edge,
+}
