@@ -15,6 +15,7 @@ mod compare;
 mod event;
 mod failover;
 mod hold;
+mod http;
 mod idle;
 mod lab;
 mod load;

@@ -47,6 +47,14 @@ impl Process {
         procfs::pss(&procfs::family(self.pid)?)
     }
 
+    /// To it and its workers.
+    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
+        // Once it has been waited for, its number may belong to somebody else.
+        let id = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let id = id.ok_or(io::ErrorKind::NotFound)?;
+        Ok(kill_process_group(id, signal)?)
+    }
+
     /// Kills it and waits until its ports and descriptors are free.
     pub(crate) async fn stop(mut self) {
         self.kill();
@@ -55,12 +63,8 @@ impl Process {
     }
 
     fn kill(&self) {
-        // Once it has been waited for, its number may belong to somebody else.
-        let Some(pid) = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())) else {
-            return;
-        };
         // Fails only for a group that has ended.
-        let _ = kill_process_group(pid, Signal::KILL);
+        let _ = self.signal(Signal::KILL);
     }
 }
 
@@ -104,6 +108,7 @@ pub(crate) enum ProcessError {
     /// Ended before it should have; its own words are on standard error.
     Ended,
     Talk(io::Error),
+    Signal(io::Error),
     Silent(Duration),
     Garbled(serde_json::Error),
     Unexpected(Event),
@@ -114,6 +119,7 @@ impl fmt::Display for ProcessError {
         match self {
             ProcessError::Spawn(_) => f.write_str("a child process cannot be started"),
             ProcessError::Ended => f.write_str("a child process has ended too early"),
+            ProcessError::Signal(_) => f.write_str("a child process cannot be signalled"),
             ProcessError::Talk(_) => f.write_str("cannot talk with a child process"),
             ProcessError::Silent(at_most) => {
                 let at_most = humantime::format_duration(*at_most);
@@ -130,7 +136,9 @@ impl fmt::Display for ProcessError {
 impl Error for ProcessError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            ProcessError::Spawn(source) | ProcessError::Talk(source) => Some(source),
+            ProcessError::Spawn(source) | ProcessError::Talk(source) | ProcessError::Signal(source) => {
+                Some(source)
+            }
             ProcessError::Garbled(source) => Some(source),
             ProcessError::Ended | ProcessError::Silent(_) | ProcessError::Unexpected(_) => None,
         }

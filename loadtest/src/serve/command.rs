@@ -13,7 +13,7 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 /// One line: `WORD ADDR [ARGUMENTS]`, where `all` instead of an address means every access point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
-    /// `refuse|reset|mute|drop|heal ADDR`, `slow ADDR DURATION`.
+    /// `refuse|reset|mute|drop|heal ADDR`, `slow ADDR DURATION`, `status ADDR CODE`.
     Fault(Fault, At),
     /// `cut ADDR`: reset all open sessions.
     Cut(At),
@@ -43,6 +43,11 @@ impl FromStr for Command {
             ["mute", at] => Ok(Command::Fault(Fault::Mute, parse_at(at)?)),
             ["drop", at] => Ok(Command::Fault(Fault::Drop, parse_at(at)?)),
             ["slow", at, by] => Ok(Command::Fault(Fault::Slow(parse_duration(by)?), parse_at(at)?)),
+            ["status", at, code] => {
+                let fault = format!("status:{code}").parse();
+                let fault = fault.map_err(|_| ParseCommandError::Status)?;
+                Ok(Command::Fault(fault, parse_at(at)?))
+            }
             ["cut", at] => Ok(Command::Cut(parse_at(at)?)),
             ["kill", at] => Ok(Command::Kill(parse_at(at)?)),
             ["counts", at] => Ok(Command::Counts(parse_at(at)?)),
@@ -77,6 +82,7 @@ pub(super) enum ParseCommandError {
     Address,
     Duration,
     Number,
+    Status,
 }
 
 impl fmt::Display for ParseCommandError {
@@ -84,11 +90,13 @@ impl fmt::Display for ParseCommandError {
         f.write_str(match self {
             ParseCommandError::Unknown => {
                 "not a command: (heal|refuse|reset|mute|drop|cut|kill|counts) ADDR, \
-                 slow ADDR DURATION, wait ADDR open N [DURATION]; ADDR is IP:PORT or all"
+                 slow ADDR DURATION, status ADDR CODE, \
+                 wait ADDR open N [DURATION]; ADDR is IP:PORT or all"
             }
             ParseCommandError::Address => "the address is not IP:PORT",
             ParseCommandError::Duration => "the duration is not like 200ms",
             ParseCommandError::Number => "the number is not one",
+            ParseCommandError::Status => "the status is not a code like 503",
         })
     }
 }
@@ -111,6 +119,7 @@ mod tests {
             ("drop all", Command::Fault(Fault::Drop, At::Everywhere)),
             ("heal all", Command::Fault(Fault::None, At::Everywhere)),
             ("slow 127.0.0.1:443 200ms", Command::Fault(Fault::Slow(ms(200)), at)),
+            ("status 127.0.0.1:443 503", Command::Fault(Fault::Status(503), at)),
             (" cut  127.0.0.1:443 ", Command::Cut(at)),
             ("kill 127.0.0.1:443", Command::Kill(at)),
             ("counts all", Command::Counts(At::Everywhere)),
@@ -135,6 +144,7 @@ mod tests {
             ("refuse here", ParseCommandError::Address),
             ("wait all open 1", ParseCommandError::Address),
             ("slow all soon", ParseCommandError::Duration),
+            ("status all well", ParseCommandError::Status),
             ("wait 127.0.0.1:443 open many", ParseCommandError::Number),
         ] {
             assert_eq!(line.parse::<Command>(), Err(reason), "{line}");

@@ -2,23 +2,20 @@
 
 use super::StormError;
 use super::network::Network;
+use crate::http::get;
 use crate::peers::{Installed, PeerError, free_ports, launch};
 use crate::process::Process;
 use crate::procfs;
 use serde_json::Value;
 use std::fs;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// For one answer of a side door.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest answer that is read: metrics of tens of thousands of access points.
-const LONGEST: u64 = 64 << 20;
 /// Until a list is in force.
 const RELOADING: Duration = Duration::from_secs(30);
 /// Between looks at what nobody announces.
@@ -144,24 +141,5 @@ impl Doors {
 
     fn status(&self) -> io::Result<Value> {
         Ok(serde_json::from_str(&get(self.admin, "/v1/status")?)?)
-    }
-}
-
-/// The body of an answer that has to be good.
-fn get(at: SocketAddr, path: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect(at)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    stream.take(LONGEST).read_to_string(&mut answer)?;
-    let bad = || {
-        let line = answer.lines().next().unwrap_or_default();
-        io::Error::new(io::ErrorKind::InvalidData, format!("{path} says {line:?}"))
-    };
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(bad)?;
-    match head.starts_with("HTTP/1.1 200 ") {
-        true => Ok(body.to_owned()),
-        false => Err(bad()),
     }
 }

@@ -1,0 +1,125 @@
+//! Clients that stay: each asks something every second in a session of its own, and opens another when
+//! that one is lost.
+
+use super::Recorder;
+use super::arrivals;
+use super::client::Session;
+use crate::failover::record::{Failure, Interruption};
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+/// Between two questions of a client.
+const PACE: Duration = Duration::from_secs(1);
+
+/// How long a client waits for an answer before it takes the session for dead.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Before a client tries again: Telegram's client for Android comes back 50 ms after a reset, and a second after
+/// anything else.
+const AFTER_RESET: Duration = Duration::from_millis(50);
+const AFTER_ANYTHING_ELSE: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Held {
+    stop: watch::Sender<bool>,
+    clients: JoinSet<()>,
+}
+
+impl Held {
+    /// Opens all sessions, one after the other. One that cannot be opened is an error: so far everything is
+    /// well.
+    pub(super) async fn open(
+        target: SocketAddr,
+        count: u32,
+        recorder: &Recorder,
+    ) -> io::Result<Held> {
+        let (stop, stopped) = watch::channel(false);
+        let mut clients = JoinSet::new();
+        for number in 0..count.min(arrivals::FIRST) {
+            let session = Session::open(number, target).await.map_err(|failure| {
+                io::Error::other(format!("session {number} of {count}: {failure:?}"))
+            })?;
+            let client = Client { number, target, recorder: recorder.clone() };
+            let mut stopped = stopped.clone();
+            clients.spawn(async move {
+                tokio::select! {
+                    () = client.stay(session) => {}
+                    // The sender is dropped later than this ends.
+                    _ = stopped.wait_for(|stopped| *stopped) => {}
+                }
+            });
+        }
+        Ok(Held { stop, clients })
+    }
+
+    /// Ends all of them where they are.
+    pub(super) async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.clients.join_next().await.is_some() {}
+    }
+}
+
+struct Client {
+    number: u32,
+    target: SocketAddr,
+    recorder: Recorder,
+}
+
+impl Client {
+    /// Goes on for ever.
+    async fn stay(self, mut session: Session) {
+        let mut pace = interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last_answer = Instant::now();
+        loop {
+            pace.tick().await;
+            match session.ask(PATIENCE).await {
+                Ok(()) => last_answer = Instant::now(),
+                Err(why) => {
+                    let entry = self.interrupted(last_answer, why, session.dc);
+                    session = self.come_back(why).await;
+                    last_answer = Instant::now();
+                    let again = (self.recorder.offset(last_answer), session.dc);
+                    self.recorder.change(|it| it.met.interruptions[entry].again = Some(again));
+                }
+            }
+        }
+    }
+
+    /// Writes it down, and says where.
+    fn interrupted(&self, last_answer: Instant, why: Failure, from: u16) -> usize {
+        let interruption = Interruption {
+            last_answer: self.recorder.offset(last_answer),
+            ended: self.recorder.offset(Instant::now()),
+            why,
+            from,
+            again: None,
+        };
+        let mut entry = 0;
+        self.recorder.change(|notes| {
+            entry = notes.met.interruptions.len();
+            notes.met.interruptions.push(interruption);
+        });
+        entry
+    }
+
+    async fn come_back(&self, mut why: Failure) -> Session {
+        loop {
+            let pause = match why {
+                Failure::Reset => AFTER_RESET,
+                Failure::Refused | Failure::Closed | Failure::Silent | Failure::WrongAnswer => {
+                    AFTER_ANYTHING_ELSE
+                }
+            };
+            sleep(pause).await;
+            match Session::open(self.number, self.target).await {
+                Ok(session) => return session,
+                Err(failure) => why = failure,
+            }
+        }
+    }
+}
