@@ -1,6 +1,7 @@
 //! The data centres: a stub in each of their hosts, as a process that can be killed, stopped and told to
 //! misbehave.
 
+use super::scenario::ServiceFault;
 use crate::event::Event;
 use crate::lab::Lab;
 use crate::lab::layout::{AccessPoint, DC_PORT, Dc, Door};
@@ -8,6 +9,7 @@ use crate::process::{Child, ProcessError};
 use nearpoint::stub::Service;
 use rustix::process::Signal;
 use std::time::Duration;
+use tokio::process::Command;
 
 /// For a stub to start, or to obey.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,10 +20,10 @@ const RIGHT: Service = Service::Http;
 /// What is at their addresses when it is not theirs any more: somebody who talks without end.
 const WRONG: Service = Service::Source { bytes: None };
 
-/// What a stub is told.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What becomes of the process of a DC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    /// The process ends at once, its sessions are reset by its kernel.
+    /// It ends at once; its kernel ends its sessions.
     Kill,
     /// It is started again after [`Order::Kill`], or instead of the wrong one.
     Start,
@@ -31,28 +33,18 @@ pub(super) enum Order {
     Stop,
     /// SIGCONT
     Continue,
-    /// Ports are closed and sessions reset.
-    Refuse,
-    /// Everything is read, nothing answered.
-    Mute,
-    /// Every answer leaves so much later.
-    Delay(Duration),
-    /// Requests of HTTP are answered with this status.
-    Status(u16),
-    /// Serves again after one of the four.
-    Heal,
 }
 
 /// All of them. Dropping it kills them.
 #[derive(Debug)]
 pub(super) struct Dcs<'a> {
     lab: &'a Lab,
-    stubs: Vec<(Dc, Option<Child>)>,
+    stubs: [Option<Child>; 3],
 }
 
 impl<'a> Dcs<'a> {
     pub(super) async fn start(lab: &'a Lab) -> Result<Dcs<'a>, DcError> {
-        let mut dcs = Dcs { lab, stubs: Dc::ALL.into_iter().map(|dc| (dc, None)).collect() };
+        let mut dcs = Dcs { lab, stubs: [None, None, None] };
         for dc in Dc::ALL {
             dcs.carry_out(dc, Order::Start).await?;
         }
@@ -63,9 +55,7 @@ impl<'a> Dcs<'a> {
     pub(super) async fn carry_out(&mut self, dc: Dc, order: Order) -> Result<(), DcError> {
         let failed = |source| DcError { dc, source };
         let lab = self.lab;
-        let stub = self.stubs.iter_mut().find(|(of, _)| *of == dc).map(|(_, stub)| stub);
-        // Every DC has its place from the start on.
-        let stub = stub.ok_or(ProcessError::Ended).map_err(failed)?;
+        let stub = &mut self.stubs[dc.index()];
         match order {
             Order::Kill => stop(stub).await,
             Order::Start => {
@@ -78,24 +68,32 @@ impl<'a> Dcs<'a> {
             }
             Order::Stop => signal(stub, Signal::STOP).map_err(failed)?,
             Order::Continue => signal(stub, Signal::CONT).map_err(failed)?,
-            Order::Refuse => tell(stub, "kill all").await.map_err(failed)?,
-            Order::Mute => tell(stub, "mute all").await.map_err(failed)?,
-            Order::Heal => tell(stub, "heal all").await.map_err(failed)?,
-            Order::Status(code) => tell(stub, &format!("status all {code}")).await.map_err(failed)?,
-            Order::Delay(by) => {
-                let by = humantime::format_duration(by);
-                // A duration with two units would be two words.
-                let by = by.to_string().replace(' ', "");
-                tell(stub, &format!("slow all {by}")).await.map_err(failed)?;
-            }
         }
         Ok(())
+    }
+
+    /// The service at one address goes wrong, or (`None`) is well again.
+    pub(super) async fn ail(
+        &mut self,
+        at: AccessPoint,
+        fault: Option<ServiceFault>,
+    ) -> Result<(), DcError> {
+        let address = at.address();
+        let line = match fault {
+            None => format!("heal {address}"),
+            Some(ServiceFault::Refuse) => format!("kill {address}"),
+            Some(ServiceFault::Mute) => format!("mute {address}"),
+            Some(ServiceFault::Status(code)) => format!("status {address} {code}"),
+            Some(ServiceFault::Delay(by)) => format!("slow {address} {}ms", by.as_millis()),
+        };
+        let told = tell(&mut self.stubs[at.dc.index()], &line).await;
+        told.map_err(|source| DcError { dc: at.dc, source })
     }
 }
 
 async fn serve(lab: &Lab, dc: Dc, service: Service) -> Result<Child, ProcessError> {
     let program = std::env::current_exe().map_err(ProcessError::Spawn)?;
-    let mut command = lab.dc(dc).command(program).map_err(ProcessError::Spawn)?;
+    let mut command = Command::from(lab.dc(dc).command(program));
     command.arg("serve").args(["--dc", &dc.id().to_string()]);
     command.args(["--service", &service.to_string(), "--listen"]);
     let doors = [Door::A, Door::B, Door::V6];

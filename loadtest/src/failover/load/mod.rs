@@ -8,7 +8,7 @@ mod held;
 
 use super::record::{Arrival, Failure, Interruption};
 use crate::lab::layout::CLIENTS_V4;
-use crate::lab::namespace::Namespace;
+use crate::lab::Entrance;
 use arrivals::Arrivals;
 use held::Held;
 use std::error::Error;
@@ -49,7 +49,7 @@ impl Load {
     /// Opens the sessions that are held, and returns when all of them have had an answer and the first
     /// client comes.
     pub(super) async fn start(
-        clients: Arc<Namespace>,
+        clients: Entrance,
         target: SocketAddr,
         shape: Shape,
     ) -> Result<Load, LoadError> {

@@ -1,0 +1,142 @@
+//! The peer at the edge, in its host of the lab.
+
+use super::peers::{Installed, Launch, Setting};
+use super::record::{Mark, Teller};
+use crate::http::get;
+use crate::lab::Lab;
+use crate::lab::layout::AccessPoint;
+use crate::peers::ready::NotReady;
+use crate::peers::{PeerError, last_words};
+use crate::process::{Process, ProcessError};
+use nearpoint::admin::view::{EventView, EventsView};
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, SystemTime};
+use tokio::process::Command;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+/// Between looks at whether a process has ended.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A peer that serves. Dropping it kills it.
+#[derive(Debug)]
+pub(super) struct Edge<'a> {
+    lab: &'a Lab,
+    process: Process,
+    launch: Launch,
+    admin: SocketAddr,
+}
+
+impl<'a> Edge<'a> {
+    /// Returns when it serves.
+    pub(super) async fn start(
+        lab: &'a Lab,
+        installed: &Installed,
+        setting: Setting,
+    ) -> Result<Edge<'a>, PeerError> {
+        let admin = setting.admin;
+        let launch = installed.prepare(setting)?;
+        let log = log(&launch);
+        let output = File::create(&log).map_err(PeerError::Prepare)?;
+        let errors = output.try_clone().map_err(PeerError::Prepare)?;
+        let mut command = Command::from(lab.edge().command(&launch.program));
+        command.args(&launch.args).stdin(Stdio::null()).stdout(output).stderr(errors);
+        let process = Process::spawn(command).map_err(PeerError::Start)?;
+        let mut edge = Edge { lab, process, launch, admin };
+        match edge.until_it_serves().await {
+            Ok(()) => Ok(edge),
+            Err(why) => Err(PeerError::NotReady { why, said: last_words(&log) }),
+        }
+    }
+
+    async fn until_it_serves(&mut self) -> Result<(), NotReady> {
+        let Edge { lab, process, launch, .. } = self;
+        let ended = async {
+            loop {
+                if let Ok(Some(status)) = process.ended() {
+                    return NotReady::Ended(status);
+                }
+                sleep(LOOK).await;
+            }
+        };
+        let readiness = launch.readiness();
+        let ready = inside(lab, move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            Ok(runtime.block_on(crate::peers::ready::wait(|| Ok(None), readiness)))
+        });
+        tokio::select! {
+            ready = ready => ready.unwrap_or_else(|error| Err(NotReady::Unasked(error))),
+            ended = ended => Err(ended),
+        }
+    }
+
+    /// Gives it another list, which is in force soon.
+    pub(super) fn replace(&self, list: &[AccessPoint]) -> io::Result<()> {
+        self.launch.replace(self.process.pid(), list)
+    }
+
+    /// An error if it has ended.
+    pub(super) fn lives(&mut self) -> Result<(), PeerError> {
+        match self.process.ended() {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => Err(PeerError::NotReady {
+                why: NotReady::Ended(status),
+                said: last_words(&log(&self.launch)),
+            }),
+            Err(error) => Err(PeerError::Start(ProcessError::Signal(error))),
+        }
+    }
+
+    /// What nearpoint has told since `began`, by its own clock of day.
+    pub(super) async fn news(&self, began: SystemTime) -> io::Result<Vec<Mark>> {
+        let admin = self.admin;
+        let answer = inside(self.lab, move || get(admin, "/v1/events?limit=4096")).await?;
+        let view: EventsView = serde_json::from_str(&answer)?;
+        let since = |event: &EventView| {
+            let at = humantime::parse_rfc3339(&event.at).ok()?;
+            Some(mark(event, at.duration_since(began).ok()?))
+        };
+        Ok(view.events.iter().filter_map(since).collect())
+    }
+
+    pub(super) async fn stop(self) {
+        self.process.stop().await;
+    }
+}
+
+fn log(launch: &Launch) -> PathBuf {
+    launch.directory.path().join("output.log")
+}
+
+fn mark(event: &EventView, at: Duration) -> Mark {
+    let dc_in_use = match (event.kind.as_str(), event.dc, event.from.as_deref()) {
+        // The first that is heard of a DC is no return.
+        ("dc", Some(dc), Some(from)) if from != "unknown" => match event.to.as_str() {
+            "down" | "unknown" => Some((dc, false)),
+            _ if from == "down" => Some((dc, true)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let isolated = (event.kind == "isolation").then(|| event.to == "isolated");
+    Mark { at, whose: Teller::Edge, text: event.says.clone(), dc_in_use, isolated }
+}
+
+/// Does this on a thread of the edge's host.
+async fn inside<T: Send + 'static>(
+    lab: &Lab,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let entrance = lab.edge().entrance();
+    let (done, result) = oneshot::channel();
+    thread::Builder::new().name("inside".to_owned()).spawn(move || {
+        // Nobody waits for it any more when the run was given up.
+        let _ = done.send(entrance.enter().and_then(|()| work()));
+    })?;
+    result.await.unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
+}

@@ -1,0 +1,113 @@
+//! One run: a lab, a peer at its edge, clients, and a failure.
+
+use super::dcs::{DcError, Dcs};
+use super::edge::Edge;
+use super::load::{Load, LoadError, Shape};
+use super::peers::{Installed, Peer, Setting};
+use super::record::{Mark, Recording, Teller};
+use super::scenario::{Phases, Scenario};
+use super::stage::{Stage, StageError};
+use crate::lab::layout::{self, Dc};
+use crate::lab::{Lab, LabError, Wire, Wires};
+use crate::peers::PeerError;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::{Duration, SystemTime};
+use tokio::time::{Instant, sleep_until};
+
+/// How long the way to a DC is, without a fault: its round trip.
+pub(super) fn round_trip(dc: Dc) -> Duration {
+    Duration::from_millis(match dc {
+        Dc::Dc1 | Dc::Dc2 => 10,
+        Dc::Dc3 => 40,
+    })
+}
+
+/// What each way takes longer, at most.
+pub(super) const JITTER: Duration = Duration::from_millis(1);
+
+/// Runs the scenario through one peer, and returns what clients met.
+pub(super) async fn run(
+    scenario: &Scenario,
+    phases: &Phases,
+    peer: &Installed,
+) -> Result<Recording, RunError> {
+    let wires = Wires::of(|dc| Wire { round_trip: round_trip(dc), jitter: JITTER });
+    let lab = Lab::build(&wires).map_err(RunError::Lab)?;
+    let dcs = Dcs::start(&lab).await.map_err(RunError::Dc)?;
+    let setting = Setting::new(scenario.access_points.clone(), scenario.probe);
+    let setting = Setting { extra: scenario.nearpoint.clone(), ..setting };
+    let edge = Edge::start(&lab, peer, setting).await.map_err(RunError::Peer)?;
+    let shape = Shape { new_per_second: scenario.load.new, held: scenario.load.held };
+    let load = Load::start(lab.clients().entrance(), layout::edge(), shape);
+    let load = load.await.map_err(RunError::Load)?;
+    // Both of now: nearpoint tells its news by the time of day.
+    let (began, midnight) = (load.began, SystemTime::now() - load.began.elapsed());
+
+    let mut stage = Stage { lab: &lab, dcs, edge, on_the_way: Vec::new() };
+    let fault_began = Instant::from_std(began) + phases.before;
+    let mut marks = Vec::new();
+    for step in scenario.schedule(phases) {
+        sleep_until(fault_began + step.at).await;
+        stage.perform(&step).await.map_err(RunError::Stage)?;
+        marks.push(Mark::of_the_lab(began.elapsed(), step.to_string()));
+    }
+    sleep_until(fault_began + phases.fault + phases.after).await;
+    let load_ended = began.elapsed();
+    let met = load.stop().await.map_err(RunError::Load)?;
+    stage.edge.lives().map_err(RunError::Peer)?;
+    if peer.peer == Peer::Nearpoint {
+        let news = stage.edge.news(midnight).await.map_err(RunError::News)?;
+        marks.extend(news.into_iter().filter(|mark| mark.at <= load_ended));
+        marks.sort_by_key(|mark| mark.at);
+    }
+    stage.edge.stop().await;
+    Ok(Recording {
+        fault_began: phases.before,
+        fault_ended: phases.before + phases.fault,
+        load_ended,
+        arrivals: met.arrivals,
+        held: scenario.load.held as usize,
+        interruptions: met.interruptions,
+        marks,
+    })
+}
+
+#[derive(Debug)]
+pub(crate) enum RunError {
+    Lab(LabError),
+    Dc(DcError),
+    /// The peer did not start, or has ended.
+    Peer(PeerError),
+    Load(LoadError),
+    Stage(StageError),
+    /// nearpoint did not tell its events.
+    News(io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Lab(error) => error.fmt(f),
+            RunError::Dc(error) => error.fmt(f),
+            RunError::Peer(error) => error.fmt(f),
+            RunError::Load(error) => error.fmt(f),
+            RunError::Stage(error) => error.fmt(f),
+            RunError::News(_) => f.write_str("nearpoint does not tell its events"),
+        }
+    }
+}
+
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            RunError::Lab(error) => error.source(),
+            RunError::Dc(error) => error.source(),
+            RunError::Peer(error) => error.source(),
+            RunError::Load(error) => error.source(),
+            RunError::Stage(error) => error.source(),
+            RunError::News(source) => Some(source),
+        }
+    }
+}
