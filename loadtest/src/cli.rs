@@ -1,5 +1,7 @@
 //! The command line.
 
+use crate::failover::peers::{Peer as FailoverPeer, Probe};
+use crate::lab::layout;
 use crate::peers::Peer;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nearpoint::stub::Service;
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     /// The crowd is one socket: every address of 127.0.0.0/8 is this machine. Nothing leaves it.
     #[command(after_long_help = STORM_EXAMPLES)]
     Storm(StormOptions),
+    /// The same failures through nearpoint and its peers
+    Failover(FailoverOptions),
     /// Run a stub DC; takes commands on standard input, prints events as lines of JSON
     Serve(ServeOptions),
     /// Hold idle sessions open until standard input ends
@@ -147,6 +151,34 @@ impl fmt::Display for Failure {
             Failure::Refuse => "refuse",
         })
     }
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct FailoverOptions {
+    #[command(subcommand)]
+    pub(crate) command: FailoverCommand,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum FailoverCommand {
+    /// Write the configuration that a peer is given, and print how the peer is started
+    Config(FailoverConfigOptions),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct FailoverConfigOptions {
+    /// For this one; its program need not be here
+    #[arg(long, value_enum)]
+    pub(crate) peer: FailoverPeer,
+    /// How access points are asked whether they are well
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) probe: Probe,
+    /// Into this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Where clients connect
+    #[arg(long, value_name = "ADDR", default_value_t = layout::edge())]
+    pub(crate) listen: SocketAddr,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -1,7 +1,8 @@
 //! Measures nearpoint beside its peers: HAProxy, nginx stream and a direct connection.
 //!
 //! `compare` measures processor time and throughput, `idle` the memory of idle sessions, `storm`
-//! what clients feel while thousands of access points fail, and `serve` runs a stub DC as a process
+//! what clients feel while thousands of access points fail, `failover` puts the same failures to
+//! nearpoint and its peers, and `serve` runs a stub DC as a process
 //! of its own, for these and for any other harness. The README
 //! beside this crate says what the figures mean.
 //!
@@ -68,6 +69,10 @@ async fn run(command: Command) -> ExitCode {
         },
         Command::Storm(options) => match storm::run(&options).await {
             Ok(complete) => complete,
+            Err(error) => return fail(&error),
+        },
+        Command::Failover(options) => match failover::run(&options) {
+            Ok(()) => true,
             Err(error) => return fail(&error),
         },
         Command::Serve(options) => match serve::run(&options).await {

@@ -7,15 +7,17 @@ mod error;
 mod haproxy;
 mod nearpoint;
 mod nginx;
-mod ready;
+pub(crate) mod program;
+pub(crate) mod ready;
 
 pub(crate) use error::PeerError;
+pub(crate) use nginx::stream_module;
 
 use crate::process::Process;
 use clap::ValueEnum;
 use haproxy::Splice;
+use ready::Readiness;
 use rustix::process::{Resource, getrlimit};
-use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -52,14 +54,14 @@ impl Peer {
     /// Finds the program and asks for its version. `nearpoint` is where to look for that one.
     pub(crate) async fn find(self, nearpoint: Option<&Path>) -> Result<Installed, PeerError> {
         let (program, flag) = match self {
-            Peer::Nearpoint => (nearpoint::find(nearpoint)?, "--version"),
-            Peer::Haproxy | Peer::HaproxySplice => (in_path("haproxy")?, "-v"),
-            Peer::Nginx => (in_path("nginx")?, "-v"),
+            Peer::Nearpoint => (program::nearpoint(nearpoint)?, "--version"),
+            Peer::Haproxy | Peer::HaproxySplice => (program::in_path("haproxy")?, "-v"),
+            Peer::Nginx => (program::in_path("nginx")?, "-v"),
             Peer::Direct => {
                 return Ok(Installed { peer: self, program: None, version: "no proxy".to_owned() });
             }
         };
-        let version = version(&program, flag).await?;
+        let version = program::version(&program, flag).await?;
         Ok(Installed { peer: self, program: Some(program), version })
     }
 }
@@ -97,7 +99,7 @@ impl Installed {
         let directory = TempDir::with_prefix("loadtest-").map_err(PeerError::Prepare)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let [listen, admin] = free_ports().map_err(PeerError::Prepare)?;
-        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let descriptors = descriptors();
         let plan = Plan { listen, admin, backend, cores, descriptors };
         let command = match self.peer {
             Peer::Haproxy => haproxy::command(program, directory.path(), &plan, Splice::Auto),
@@ -128,7 +130,8 @@ pub(crate) async fn launch(
     let errors = output.try_clone().map_err(PeerError::Prepare)?;
     command.stdin(Stdio::null()).stdout(output).stderr(errors);
     let mut process = Process::spawn(command).map_err(PeerError::Start)?;
-    match ready::wait(&mut process, listen, ready_at).await {
+    let readiness = Readiness { listener: listen, ask: ready_at.map(|admin| (admin, "/readyz")) };
+    match ready::wait(|| process.ended(), readiness).await {
         Ok(()) => Ok(process),
         Err(why) => Err(PeerError::NotReady { why, said: last_words(&log) }),
     }
@@ -166,27 +169,9 @@ impl Running {
     }
 }
 
-/// Daemons often live where only root's PATH leads.
-const SYSTEM_DIRECTORIES: [&str; 2] = ["/usr/local/sbin", "/usr/sbin"];
-
-fn in_path(name: &str) -> Result<PathBuf, PeerError> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .chain(SYSTEM_DIRECTORIES.map(PathBuf::from))
-        .map(|directory| directory.join(name))
-        .find(|program| program.is_file())
-        .ok_or_else(|| PeerError::Missing { what: format!("{name} is not installed") })
-}
-
-/// The first line it prints, to standard output or, as nginx does, to standard error.
-async fn version(program: &Path, flag: &str) -> Result<String, PeerError> {
-    let mut command = Command::new(program);
-    command.arg(flag).stdin(Stdio::null()).kill_on_drop(true);
-    let output = command.output().await.map_err(PeerError::Version)?;
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text);
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
-    Ok(line.unwrap_or("version unknown").to_owned())
+/// Descriptors that a proxy may have: it inherits this limit.
+pub(crate) fn descriptors() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// Below the range from which Linux takes the source ports of connections, so that none of those
@@ -243,11 +228,5 @@ mod tests {
         all.sort();
         assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "{all:?}");
         assert!(all.iter().all(|address| PORTS.contains(&address.port())), "{all:?}");
-    }
-
-    #[test]
-    fn a_program_that_is_nowhere_is_missing() {
-        let error = in_path("no-such-program-anywhere").unwrap_err();
-        assert!(matches!(error, PeerError::Missing { .. }));
     }
 }

@@ -19,12 +19,16 @@ const MAX_CONNECTIONS: u64 = 200_000;
 
 pub(super) fn command(program: &Path, directory: &Path, plan: &Plan) -> io::Result<Command> {
     let file = directory.join("nginx.conf");
-    let module = MODULES.into_iter().find(|module| Path::new(module).exists());
-    fs::write(&file, config(plan, directory, module))?;
+    fs::write(&file, config(plan, directory, stream_module()))?;
     let mut command = Command::new(program);
     // The error log on the command line keeps it from opening the system's own.
     command.arg("-p").arg(directory).arg("-e").arg("stderr").arg("-c").arg(file);
     Ok(command)
+}
+
+/// The module to load, where it is a file.
+pub(crate) fn stream_module() -> Option<&'static str> {
+    MODULES.into_iter().find(|module| Path::new(module).exists())
 }
 
 /// `reuseport` spreads the connections over the workers, as nearpoint does.

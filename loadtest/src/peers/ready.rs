@@ -1,6 +1,5 @@
 //! Waiting until a proxy serves.
 
-use crate::process::Process;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -15,21 +14,29 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A proxy gives no sign of its own that all of them share, so it is asked this often.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Returns when `listener` accepts and, where there is an `admin` address, `/readyz` there is 200.
-pub(super) async fn wait(
-    process: &mut Process,
-    listener: SocketAddr,
-    admin: Option<SocketAddr>,
+/// What a proxy that serves shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Readiness {
+    /// Accepts here.
+    pub(crate) listener: SocketAddr,
+    /// Answers 200 to a question for this path here.
+    pub(crate) ask: Option<(SocketAddr, &'static str)>,
+}
+
+/// Returns when all of it is shown. `ended` tells the exit status of the proxy, if there is one.
+pub(crate) async fn wait(
+    mut ended: impl FnMut() -> io::Result<Option<ExitStatus>>,
+    readiness: Readiness,
 ) -> Result<(), NotReady> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let missing = match timeout(PATIENCE, look(listener, admin)).await {
+        let missing = match timeout(PATIENCE, look(readiness)).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(missing)) => missing,
             Err(_) => Missing::Answer,
         };
         // Looked at after the question, so that a program that ends at once is not called mute.
-        if let Ok(Some(status)) = process.ended() {
+        if let Ok(Some(status)) = ended() {
             return Err(NotReady::Ended(status));
         }
         if Instant::now() > deadline {
@@ -39,22 +46,21 @@ pub(super) async fn wait(
     }
 }
 
-async fn look(listener: SocketAddr, admin: Option<SocketAddr>) -> Result<(), Missing> {
-    if let Some(admin) = admin {
-        match readiness(admin).await {
+async fn look(Readiness { listener, ask }: Readiness) -> Result<(), Missing> {
+    if let Some((admin, path)) = ask {
+        match status_line(admin, path).await {
             Ok(status) if status.starts_with("HTTP/1.1 200 ") => {}
-            Ok(status) => return Err(Missing::Readiness(status)),
+            Ok(status) => return Err(Missing::Readiness(path, status)),
             Err(_) => return Err(Missing::Admin),
         }
     }
     TcpStream::connect(listener).await.map(drop).map_err(|_| Missing::Listener)
 }
 
-/// The status line of `/readyz`.
-async fn readiness(admin: SocketAddr) -> io::Result<String> {
+async fn status_line(admin: SocketAddr, path: &str) -> io::Result<String> {
     const LONGEST: u64 = 4096;
     let mut stream = TcpStream::connect(admin).await?;
-    let request = format!("GET /readyz HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.take(LONGEST).read_to_end(&mut answer).await?;
@@ -74,7 +80,8 @@ pub(crate) enum NotReady {
 pub(crate) enum Missing {
     Listener,
     Admin,
-    Readiness(String),
+    /// The path that was asked for, and the status line.
+    Readiness(&'static str, String),
     Answer,
 }
 
@@ -89,7 +96,7 @@ impl fmt::Display for NotReady {
         match missing {
             Missing::Listener => f.write_str("its listener refuses"),
             Missing::Admin => f.write_str("its admin address does not answer"),
-            Missing::Readiness(status) => write!(f, "/readyz says {status:?}"),
+            Missing::Readiness(path, status) => write!(f, "{path} says {status:?}"),
             Missing::Answer => f.write_str("it accepts, but does not answer"),
         }
     }

@@ -1,0 +1,144 @@
+//! nearpoint as it is shipped: where DCs and clients are, and how to probe, is all it is told.
+
+use super::File;
+use super::setting::{Probe, Setting};
+use crate::lab::layout::{AccessPoint, CLIENTS_V4, CLIENTS_V6, Dc, Site};
+use serde_yaml::{Mapping, Value};
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::Path;
+
+const CONFIG: &str = "nearpoint.yaml";
+const LIST: &str = "dc_options.yaml";
+
+pub(super) fn args(directory: &Path) -> Vec<OsString> {
+    vec!["run".into(), directory.join(CONFIG).into()]
+}
+
+/// # Errors
+///
+/// `setting.extra` is not a map of YAML.
+pub(super) fn files(setting: &Setting) -> Result<Vec<File>, serde_yaml::Error> {
+    Ok(vec![File { name: CONFIG, text: config(setting)? }, list(&setting.access_points)])
+}
+
+/// The list is a file of its own. SIGHUP has it read at once; without, its change is noticed.
+pub(super) fn list(access_points: &[AccessPoint]) -> File {
+    let mut text = String::new();
+    for access_point in access_points {
+        let (id, address) = (access_point.dc.id(), access_point.address());
+        let (ip, port) = (address.ip(), address.port());
+        let _ = writeln!(text, "- {{id: {id}, ip_address: \"{ip}\", port: {port}}}");
+    }
+    // A list of none is written as one.
+    if text.is_empty() {
+        text.push_str("[]\n");
+    }
+    File { name: LIST, text }
+}
+
+fn config(setting: &Setting) -> Result<String, serde_yaml::Error> {
+    let Setting { listen, admin, metrics, cores, .. } = setting;
+    let mut dcs = String::new();
+    for dc in Dc::ALL {
+        let (site, location) = place(dc.site());
+        let id = dc.id();
+        let _ = writeln!(dcs, "- {{id: {id}, name: {dc}, site: {site}, location: {location}}}");
+    }
+    let probe = match setting.probe {
+        Probe::Tcp => "tcp",
+        Probe::Http => "{http: {path: /, expect: 200}}",
+    };
+    let (_, clients) = place(Site::Ams);
+    // Everything else is default: nothing here is tuned for the lab.
+    let text = format!(
+        "edge: {{name: failover, workers: {cores}}}\n\
+         dc_options: {LIST}\n\
+         dcs:\n{dcs}\
+         listeners: [{{name: clients, bind: [\"{listen}\"], route: nearest}}]\n\
+         geoip: {{overrides: {{\"{CLIENTS_V4}\": {clients}, \"{CLIENTS_V6}\": {clients}}}}}\n\
+         health: {{probe: {probe}}}\n\
+         admin: {{bind: \"{admin}\"}}\n\
+         metrics: {{bind: \"{metrics}\"}}\n"
+    );
+    let mut config: Mapping = serde_yaml::from_str(&text)?;
+    let extra: Option<Mapping> = serde_yaml::from_str(&setting.extra)?;
+    merge(&mut config, extra.unwrap_or_default());
+    serde_yaml::to_string(&config)
+}
+
+/// Name and coordinates.
+fn place(site: Site) -> (&'static str, &'static str) {
+    match site {
+        Site::Ams => ("ams", "{lat: 52.37, lon: 4.90}"),
+        Site::Sin => ("sin", "{lat: 1.35, lon: 103.82}"),
+    }
+}
+
+/// Maps are merged key by key; of everything else there is only the new.
+fn merge(into: &mut Mapping, new: Mapping) {
+    for (key, new) in new {
+        match (into.get_mut(&key), new) {
+            (Some(Value::Mapping(old)), Value::Mapping(new)) => merge(old, new),
+            (Some(old), new) => *old = new,
+            (None, new) => {
+                into.insert(key, new);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::layout::Door;
+
+    fn read(setting: &Setting) -> Value {
+        serde_yaml::from_str(&config(setting).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn config_says_where_dcs_and_clients_are_and_how_to_probe() {
+        let config = read(&Setting::example(Probe::Http));
+        let sites: Vec<_> =
+            config["dcs"].as_sequence().unwrap().iter().map(|dc| &dc["site"]).collect();
+        assert_eq!(sites, ["ams", "ams", "sin"]);
+        assert_eq!(config["dcs"][0]["location"], config["dcs"][1]["location"]);
+        for clients in [CLIENTS_V4, CLIENTS_V6] {
+            assert_eq!(config["geoip"]["overrides"][clients], config["dcs"][0]["location"]);
+        }
+        assert_eq!(config["listeners"][0]["bind"][0], "198.19.0.2:8443");
+        assert_eq!(config["health"]["probe"]["http"]["expect"], 200);
+        assert_eq!(read(&Setting::example(Probe::Tcp))["health"]["probe"], "tcp");
+    }
+
+    #[test]
+    fn what_a_scenario_adds_is_merged_into_maps_and_replaces_the_rest() {
+        let extra = "health: {fall: 7}\non_down: {sessions: keep}\nadmin: {bind: none}\n";
+        let setting = Setting { extra: extra.to_owned(), ..Setting::example(Probe::Tcp) };
+        let config = read(&setting);
+        assert_eq!(config["health"]["fall"], 7);
+        assert_eq!(config["health"]["probe"], "tcp", "the rest of a map stays");
+        assert_eq!(config["on_down"]["sessions"], "keep");
+        assert_eq!(config["admin"]["bind"], "none");
+    }
+
+    #[test]
+    fn what_a_scenario_adds_has_to_be_a_map() {
+        for extra in ["[1, 2]", "word", "{a: "] {
+            let setting = Setting { extra: extra.to_owned(), ..Setting::example(Probe::Tcp) };
+            assert!(files(&setting).is_err(), "{extra}");
+        }
+    }
+
+    #[test]
+    fn list_has_a_line_for_each_access_point() {
+        let at = |dc, door| AccessPoint { dc, door };
+        assert_eq!(
+            list(&[at(Dc::Dc1, Door::A), at(Dc::Dc3, Door::V6)]).text,
+            "- {id: 1, ip_address: \"198.19.1.10\", port: 4430}\n\
+             - {id: 3, ip_address: \"2001:2:0:3::10\", port: 4430}\n"
+        );
+        assert_eq!(list(&[]).text, "[]\n");
+    }
+}
