@@ -1,3 +1,10 @@
 //! The same failures through nearpoint and its peers, in the lab.
 
+mod outcome;
+mod phase;
+mod plot;
 mod record;
+mod report;
+mod scenario;
+mod time;
+mod verdict;
