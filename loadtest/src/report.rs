@@ -173,23 +173,34 @@ pub(crate) fn emit(report: &impl Tables, options: &OutputOptions) -> Result<(), 
 }
 
 fn text(report: &impl Tables, style: TableStyle, heading: &str) -> String {
-    let Host { cores, kernel } = report.host();
-    let mut text = format!("{cores} cores, Linux {kernel}\n");
-    for PeerReport { name, version, failure } in report.peers() {
-        let version = version.as_deref().unwrap_or("version unknown");
-        let failure = failure.as_ref().map(|why| format!("; NOT MEASURED: {why}"));
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "- {name}: {version}{}", failure.unwrap_or_default());
-    }
+    let mut text = machine(report.host(), report.peers());
     for section in report.sections() {
-        let mut table = Table::new();
-        table.load_style(style).set_header(section.columns).add_rows(section.rows);
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        let _ = write!(text, "\n{heading}{}\n\n{table}\n", section.title);
+        let title = section.title.clone();
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n{heading}{title}\n\n{}\n", table(section, style));
     }
     text
+}
+
+/// The machine and the peers: lines of a list.
+pub(crate) fn machine(Host { cores, kernel }: &Host, peers: &[PeerReport]) -> String {
+    let mut text = format!("{cores} cores, Linux {kernel}\n");
+    for PeerReport { name, version, failure } in peers {
+        let version = version.as_deref().unwrap_or("version unknown");
+        let failure = failure.as_ref().map(|why| format!("; NOT MEASURED: {why}"));
+        let _ = writeln!(text, "- {name}: {version}{}", failure.unwrap_or_default());
+    }
+    text
+}
+
+/// The table of a section, without its title.
+pub(crate) fn table(section: Section, style: TableStyle) -> Table {
+    let mut table = Table::new();
+    table.load_style(style).set_header(section.columns).add_rows(section.rows);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
 /// An error with what caused it, on one line.

@@ -1,8 +1,15 @@
 //! The same failures through nearpoint and its peers, in the lab.
 
 mod config;
+mod outcome;
 pub(crate) mod peers;
+mod phase;
+mod plot;
 mod record;
+mod report;
+mod scenario;
+mod time;
+mod verdict;
 
 use crate::cli::{FailoverCommand, FailoverOptions};
 use crate::peers::PeerError;

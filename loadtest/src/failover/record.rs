@@ -4,6 +4,7 @@
 //! to the edge are of one process.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::time::Duration;
 
 /// All of it.
@@ -37,7 +38,9 @@ pub(crate) struct Arrival {
 }
 
 /// Why there was no answer, as the client sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Failure {
     /// The edge refused the connection, or could not be reached.
@@ -50,6 +53,18 @@ pub(crate) enum Failure {
     Silent,
     /// Something came that no DC of the lab says.
     WrongAnswer,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Failure::Refused => "refused",
+            Failure::Reset => "reset",
+            Failure::Closed => "closed",
+            Failure::Silent => "silent",
+            Failure::WrongAnswer => "wrong answer",
+        })
+    }
 }
 
 /// A session that was held open and answered no more.
@@ -75,6 +90,8 @@ pub(crate) struct Mark {
     pub(crate) text: String,
     /// A DC that nearpoint took out of use (`false`) or into use again (`true`).
     pub(crate) dc_in_use: Option<(u16, bool)>,
+    /// nearpoint found that the edge is cut off (`true`) or that it is not any more (`false`).
+    pub(crate) isolated: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,45 @@
+//! What those met who held a session open.
+
+use crate::failover::record::{Interruption, Recording};
+use crate::failover::time::Time;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Sessions that were held open throughout, and those that took their place.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Held {
+    pub(crate) sessions: usize,
+    /// Interruptions; a session that took the place of another may be interrupted as well.
+    pub(crate) interrupted: usize,
+    pub(crate) interrupted_by_dc: BTreeMap<u16, usize>,
+    /// Of these, how many went on with another DC.
+    pub(crate) moved: usize,
+    /// How many did not go on to the end of the run.
+    pub(crate) never_back: usize,
+    /// From the last answer of a session to the first one in its successor; of those that went on.
+    pub(crate) median_outage: Option<Time>,
+    pub(crate) longest_outage: Option<Time>,
+}
+
+impl Held {
+    pub(super) fn of(recording: &Recording) -> Held {
+        let mut held = Held { sessions: recording.held, ..Held::default() };
+        let mut outages: Vec<Duration> = Vec::new();
+        for Interruption { last_answer, from, again, .. } in &recording.interruptions {
+            held.interrupted += 1;
+            *held.interrupted_by_dc.entry(*from).or_default() += 1;
+            match again {
+                Some((at, dc)) => {
+                    held.moved += usize::from(dc != from);
+                    outages.push(at.saturating_sub(*last_answer));
+                }
+                None => held.never_back += 1,
+            }
+        }
+        outages.sort_unstable();
+        held.median_outage = super::percentile(&outages, 0, 50);
+        held.longest_outage = outages.last().copied().map(Time);
+        held
+    }
+}

@@ -1,0 +1,129 @@
+//! All figures of a scenario, as tables.
+
+use super::summary::{back_to_normal, longest_outage};
+use super::{Report, Run, ScenarioReport};
+use crate::failover::outcome::{Outcome, Sessions};
+use crate::failover::phase::Phase;
+use crate::failover::time::Time;
+use crate::report::{Section, machine, table};
+use comfy_table::presets;
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
+
+impl Report {
+    /// For a terminal.
+    pub(super) fn text(&self) -> String {
+        let mut text = machine(&self.host, &self.peers);
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}", self.circumstances.sentence());
+        let mut show = |section: Section| {
+            let title = section.title.clone();
+            let table = table(section, presets::UTF8_BORDERS_ONLY);
+            let _ = write!(text, "\n{title}\n\n{table}\n");
+        };
+        show(self.summary(str::to_owned));
+        for scenario in &self.scenarios {
+            for section in scenario.sections() {
+                show(section);
+            }
+        }
+        for scenario in &self.scenarios {
+            for (kind, verdicts) in [("outcome", &scenario.outcomes), ("bar", &scenario.bars)] {
+                for verdict in verdicts.iter().filter(|verdict| !verdict.holds) {
+                    let _ = writeln!(text, "{}: {kind} missed: {verdict}", scenario.name);
+                }
+            }
+        }
+        text
+    }
+}
+
+impl ScenarioReport {
+    /// New sessions, then what became of those that were held.
+    pub(super) fn sections(&self) -> [Section; 2] {
+        let phases = |run: &Run| {
+            let row = |(phase, sessions): (Phase, &Sessions)| {
+                let name = if phase == Phase::Before { run.peer.clone() } else { String::new() };
+                let mut row = vec![name, phase.to_string()];
+                row.extend(cells(sessions));
+                row
+            };
+            run.outcome.new.each().map(row)
+        };
+        let new = Section {
+            title: format!("{}: new sessions, {} a second", self.title, self.new_sessions_a_second),
+            columns: columns(
+                "peer, phase, tried, failed, how, caught, p50, p99, max, answered by",
+            ),
+            rows: self.runs.iter().flat_map(phases).collect(),
+        };
+        let whole = |run: &Run| {
+            let mut row = vec![run.peer.clone()];
+            row.extend(whole(&run.outcome));
+            row
+        };
+        let rest = Section {
+            title: format!("{}: recovery, and {} held sessions", self.title, self.held_sessions),
+            columns: columns(
+                "peer, back to normal, out of use, answers again, used again, interrupted, moved, \
+                 median outage, longest outage",
+            ),
+            rows: self.runs.iter().map(whole).collect(),
+        };
+        [new, rest]
+    }
+}
+
+fn columns(names: &str) -> Vec<String> {
+    names.split(", ").map(str::to_owned).collect()
+}
+
+fn cells(sessions: &Sessions) -> [String; 8] {
+    let time = |time: Option<Time>| match time {
+        Some(time) => time.to_string(),
+        None if sessions.failed > 0 => "failed".to_owned(),
+        None => "-".to_owned(),
+    };
+    let answered_by = sessions.share_by_dc.iter();
+    let answered_by: Vec<String> =
+        answered_by.map(|(dc, share)| format!("dc{dc} {:.0}%", share * 100.0)).collect();
+    [
+        sessions.tried.to_string(),
+        sessions.failed.to_string(),
+        counted(&sessions.failed_how),
+        sessions.caught.to_string(),
+        time(sessions.p50),
+        time(sessions.p99),
+        sessions.max.map_or("-".to_owned(), |max| max.to_string()),
+        or_none(answered_by.join(", ")),
+    ]
+}
+
+fn whole(outcome: &Outcome) -> [String; 8] {
+    let news = &outcome.news;
+    let told = |time: Option<Time>| match time {
+        Some(time) => time.to_string(),
+        None if news.out_of_use.is_empty() => "-".to_owned(),
+        None => "never".to_owned(),
+    };
+    let held = &outcome.held;
+    [
+        back_to_normal(outcome).text,
+        news.all_out_of_use().map_or("-".to_owned(), |time| time.to_string()),
+        outcome.answers_again.map_or("never".to_owned(), |time| time.to_string()),
+        told(news.all_used_again()),
+        format!("{} of {}", held.interrupted, held.sessions),
+        held.moved.to_string(),
+        held.median_outage.map_or("-".to_owned(), |time| time.to_string()),
+        longest_outage(outcome).text,
+    ]
+}
+
+fn counted<T: Display>(counts: &BTreeMap<T, usize>) -> String {
+    let counts = counts.iter().map(|(what, count)| format!("{count} {what}"));
+    or_none(counts.collect::<Vec<_>>().join(", "))
+}
+
+fn or_none(text: String) -> String {
+    if text.is_empty() { "-".to_owned() } else { text }
+}

@@ -1,0 +1,103 @@
+//! When the lab does what.
+
+use super::fault::{Fault, What};
+use super::{Phases, Scenario};
+use std::time::Duration;
+
+/// Something that the lab does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Step<'a> {
+    /// Since the begin of the phase `fault`; at its end at the latest.
+    pub(crate) at: Duration,
+    /// Which of `faults`: two of them may be alike, at the same place, and overlap.
+    pub(crate) fault: usize,
+    pub(crate) what: &'a What,
+    pub(crate) act: Act,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Act {
+    /// All is well again.
+    End,
+    Begin,
+    /// Of a wrong service: it comes to the address of the one that was killed.
+    Usurp,
+}
+
+impl Scenario {
+    /// What the lab does in a run of these phases, in the order in which it does it; of what is to be
+    /// done at the same time, ends come first. Faults begin and end as they were declared, and a
+    /// list that was replaced stays.
+    pub(crate) fn schedule(&self, phases: &Phases) -> Vec<Step<'_>> {
+        let scale = Scale { long: self.long.fault, run: phases.fault };
+        let mut steps: Vec<Step> = (0..)
+            .zip(&self.faults)
+            .flat_map(|(number, fault)| {
+                acts(fault, &scale).into_iter().map(move |(at, act)| Step {
+                    at,
+                    fault: number,
+                    what: &fault.what,
+                    act,
+                })
+            })
+            .collect();
+        steps.sort_by_key(|step| (step.at, step.act, step.fault));
+        steps
+    }
+
+    /// When something breaks, since the begin of the phase `fault`: what is under way at that moment
+    /// nobody can save.
+    pub(crate) fn strikes(&self, phases: &Phases) -> Vec<Duration> {
+        let steps = self.schedule(phases).into_iter();
+        steps
+            .filter(|step| match step.what {
+                What::Replace(_) => false,
+                What::Path(..)
+                | What::Slow { .. }
+                | What::Process(..)
+                | What::Service(..)
+                | What::WrongService { .. } => step.act == Act::Begin,
+            })
+            .map(|step| step.at)
+            .collect()
+    }
+}
+
+/// Times are written for the long run. In a shorter one all of them are shorter by as much as the
+/// phase is.
+struct Scale {
+    long: Duration,
+    run: Duration,
+}
+
+impl Scale {
+    fn of(&self, at: Duration) -> Duration {
+        if at >= self.long {
+            return self.run;
+        }
+        at.mul_f64(self.run.as_secs_f64() / self.long.as_secs_f64()).min(self.run)
+    }
+}
+
+fn acts(fault: &Fault, scale: &Scale) -> Vec<(Duration, Act)> {
+    let (from, until) = (fault.times.from, fault.times.until);
+    match &fault.what {
+        What::Replace(_) => vec![(scale.of(from), Act::Begin)],
+        What::WrongService { back, .. } => vec![
+            (scale.of(from), Act::Begin),
+            (scale.of(*back), Act::Usurp),
+            (scale.of(until), Act::End),
+        ],
+        What::Path(..) | What::Slow { .. } | What::Process(..) | What::Service(..) => {
+            let every = fault.times.every.unwrap_or(until - from);
+            let mut acts = Vec::new();
+            let mut on = from;
+            while on < until {
+                let off = (on + every).min(until);
+                acts.extend([(scale.of(on), Act::Begin), (scale.of(off), Act::End)]);
+                on = off + every;
+            }
+            acts
+        }
+    }
+}
