@@ -38,7 +38,13 @@ pub(crate) enum Command {
     /// The crowd is one socket: every address of 127.0.0.0/8 is this machine. Nothing leaves it.
     #[command(after_long_help = STORM_EXAMPLES)]
     Storm(StormOptions),
-    /// The same failures through nearpoint and its peers
+    /// The same failures through nearpoint and its peers, in a simulated internet
+    ///
+    /// Builds a small network of hosts in network namespaces: clients, a router, the edge, and three DCs
+    /// behind lines with a delay. New clients come all the time, others hold their sessions open; then
+    /// something fails, and is well again. How long clients waited for their answer, and who got none,
+    /// is told side by side. Needs root, `ip` and `nft`; nothing leaves the namespaces.
+    #[command(after_long_help = FAILOVER_EXAMPLES)]
     Failover(FailoverOptions),
     /// Run a stub DC; takes commands on standard input, prints events as lines of JSON
     Serve(ServeOptions),
@@ -153,14 +159,42 @@ impl fmt::Display for Failure {
     }
 }
 
+const FAILOVER_EXAMPLES: &str = "\
+Examples:
+  loadtest failover --peers nearpoint --scenarios killed,blackholed
+  loadtest failover --scenarios my-own.yaml --out my-own.md
+  loadtest failover --out loadtest/results/failover.md    everything; takes half an hour
+
+The exit code is 1 if nearpoint did not do what a scenario expects, or a peer could not be run.";
+
 #[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct FailoverOptions {
     #[command(subcommand)]
-    pub(crate) command: FailoverCommand,
+    pub(crate) command: Option<FailoverCommand>,
+    /// Peers to run scenarios through, in this order
+    #[arg(long, value_delimiter = ',', default_value = "nearpoint,haproxy,nginx,envoy")]
+    pub(crate) peers: Vec<FailoverPeer>,
+    /// Scenarios, by their names (`loadtest failover list`), or files of YAML [default: all there are]
+    #[arg(long, value_delimiter = ',', value_name = "NAME|FILE")]
+    pub(crate) scenarios: Vec<PathBuf>,
+    /// Run the short versions, which continuous integration runs
+    #[arg(long)]
+    pub(crate) short: bool,
+    /// The nearpoint binary [default: the one beside this program]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) nearpoint: Option<PathBuf>,
+    /// The Envoy binary [default: the one in PATH]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) envoy: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
 }
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum FailoverCommand {
+    /// List the scenarios
+    List,
     /// Write the configuration that a peer is given, and print how the peer is started
     Config(FailoverConfigOptions),
 }

@@ -71,8 +71,8 @@ async fn run(command: Command) -> ExitCode {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },
-        Command::Failover(options) => match failover::run(&options) {
-            Ok(()) => true,
+        Command::Failover(options) => match failover::run(&options).await {
+            Ok(complete) => complete,
             Err(error) => return fail(&error),
         },
         Command::Serve(options) => match serve::run(&options).await {

@@ -98,6 +98,15 @@ pub(crate) struct PeerReport {
 }
 
 impl PeerReport {
+    /// With `failure` where something was missing.
+    pub(crate) fn new(
+        name: &'static str,
+        version: Option<String>,
+        failure: Option<String>,
+    ) -> PeerReport {
+        PeerReport { name, version, failure }
+    }
+
     /// One that did all that was asked of it.
     pub(crate) fn measured(name: &'static str, version: &str) -> PeerReport {
         PeerReport { name, version: Some(version.to_owned()), failure: None }
@@ -119,6 +128,13 @@ impl Host {
             kernel: kernel.trim().to_owned(),
         }
     }
+}
+
+/// Processes that wanted a processor, on average over the last minute (proc(5)). `None` where it cannot be
+/// read.
+pub(crate) fn load_average() -> Option<f64> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
 }
 
 /// The value that proxies are compared with: the best of those that are not nearpoint.

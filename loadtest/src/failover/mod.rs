@@ -1,21 +1,214 @@
-//! The same failures through nearpoint and its peers, in the lab.
+//! `loadtest failover`: the same failures through nearpoint and its peers, in the lab.
+//!
+//! A [`scenario`] declares what fails; a run of it through one peer has a [lab](crate::lab) of its own and
+//! leaves a [recording](record), which is judged afterwards: figures, expectations, a table, a picture.
 
 mod config;
+mod dcs;
+mod edge;
+mod load;
 mod outcome;
 pub(crate) mod peers;
 mod phase;
 mod plot;
+mod progress;
 mod record;
 mod report;
+mod run;
 mod scenario;
+mod stage;
 mod time;
 mod verdict;
 
 use crate::cli::{FailoverCommand, FailoverOptions};
+use crate::lab;
 use crate::peers::PeerError;
+use crate::report::{PeerReport, ReportError, load_average, with_sources};
+use peers::{Installed, Peer, Places};
+use plot::PlotError;
+use progress::Progress;
+use record::Recording;
+use report::{Circumstances, Report, ScenarioReport};
+use scenario::{Scenario, ScenarioError};
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-pub(crate) fn run(options: &FailoverOptions) -> Result<(), PeerError> {
+/// Where scenarios are that are called by their names: in the sources that this was built from.
+const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/scenarios");
+
+/// Whether every peer ran through every scenario, and nearpoint did all that was asked of it.
+pub(crate) async fn run(options: &FailoverOptions) -> Result<bool, FailoverError> {
     match &options.command {
-        FailoverCommand::Config(options) => config::write(options),
+        Some(FailoverCommand::Config(options)) => config::write(options)?,
+        Some(FailoverCommand::List) => list()?,
+        None => return compare(options).await,
+    }
+    Ok(true)
+}
+
+fn list() -> Result<(), FailoverError> {
+    for Scenario { name, title, .. } in Scenario::read_all(Path::new(SCENARIOS))? {
+        println!("{name:<16}  {title}");
+    }
+    Ok(())
+}
+
+async fn compare(options: &FailoverOptions) -> Result<bool, FailoverError> {
+    let scenarios = scenarios(&options.scenarios)?;
+    if let Some(missing) = lab::missing_privilege() {
+        return Err(FailoverError::NoLab(missing));
+    }
+    let (when, load_before) = (SystemTime::now(), load_average());
+    let mut company = Company::find(options).await;
+    let phases = |it: &Scenario| if options.short { it.short } else { it.long };
+    let mut progress = Progress::new(scenarios.iter().map(|it| phases(it).total()), company.present());
+    let mut reports = Vec::new();
+    for scenario in &scenarios {
+        let phases = phases(scenario);
+        let mut runs: Vec<(&str, Recording)> = Vec::new();
+        for member in &mut company.0 {
+            let Some(installed) = &member.installed else { continue };
+            progress.begin(&scenario.name, member.peer.name());
+            match run::run(scenario, &phases, installed).await {
+                Ok(recording) => runs.push((member.peer.name(), recording)),
+                Err(error) => member.fail(&scenario.name, &error),
+            }
+            progress.end(phases.total());
+        }
+        let report = ScenarioReport::new(scenario, phases, &runs).map_err(FailoverError::Plot)?;
+        report.print_verdict();
+        reports.push(report);
+    }
+    let circumstances = Circumstances {
+        command: command(),
+        when,
+        load_average: [load_before, load_average()],
+    };
+    let complete = company.0.iter().all(|member| member.failure.is_none());
+    let report = Report::new(circumstances, company.report(), reports);
+    report.emit(&options.output).map_err(FailoverError::Report)?;
+    Ok(complete && report.broken().next().is_none())
+}
+
+/// Those of these names, or files; all if there are none.
+fn scenarios(named: &[PathBuf]) -> Result<Vec<Scenario>, ScenarioError> {
+    if named.is_empty() {
+        return Scenario::read_all(Path::new(SCENARIOS));
+    }
+    let read = |name: &PathBuf| match name.extension() {
+        Some(_) => Scenario::read(name),
+        None => Scenario::read(&Path::new(SCENARIOS).join(name).with_extension("yaml")),
+    };
+    named.iter().map(read).collect()
+}
+
+/// As it was typed, without the place of this program.
+fn command() -> String {
+    let words = std::env::args().skip(1);
+    std::iter::once("loadtest".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// The peers that were asked for, and what became of them.
+struct Company(Vec<Member>);
+
+struct Member {
+    peer: Peer,
+    installed: Option<Installed>,
+    /// The first thing that kept it from being measured.
+    failure: Option<String>,
+}
+
+impl Company {
+    async fn find(options: &FailoverOptions) -> Company {
+        let places = Places {
+            nearpoint: options.nearpoint.as_deref(),
+            envoy: options.envoy.as_deref(),
+        };
+        let mut members: Vec<Member> = Vec::new();
+        for &peer in &options.peers {
+            if members.iter().any(|member| member.peer == peer) {
+                continue;
+            }
+            let mut member = Member { peer, installed: None, failure: None };
+            match peer.find(places).await {
+                Ok(installed) => member.installed = Some(installed),
+                Err(error) => {
+                    let reason = with_sources(&error);
+                    eprintln!("{}: {reason}", peer.name());
+                    member.failure = Some(reason);
+                }
+            }
+            members.push(member);
+        }
+        Company(members)
+    }
+
+    /// How many can be started.
+    fn present(&self) -> usize {
+        self.0.iter().filter(|member| member.installed.is_some()).count()
+    }
+
+    fn report(&self) -> Vec<PeerReport> {
+        let report = |Member { peer, installed, failure }: &Member| {
+            let version = installed.as_ref().map(|installed| installed.version.clone());
+            PeerReport::new(peer.name(), version, failure.clone())
+        };
+        self.0.iter().map(report).collect()
+    }
+}
+
+impl Member {
+    fn fail(&mut self, scenario: &str, error: &dyn Error) {
+        let reason = format!("{scenario}: {}", with_sources(error));
+        eprintln!("{}: {reason}", self.peer.name());
+        self.failure.get_or_insert(reason);
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum FailoverError {
+    Scenario(ScenarioError),
+    /// Why this machine can have no lab.
+    NoLab(String),
+    Config(PeerError),
+    Plot(PlotError),
+    Report(ReportError),
+}
+
+impl From<ScenarioError> for FailoverError {
+    fn from(error: ScenarioError) -> FailoverError {
+        FailoverError::Scenario(error)
+    }
+}
+
+impl From<PeerError> for FailoverError {
+    fn from(error: PeerError) -> FailoverError {
+        FailoverError::Config(error)
+    }
+}
+
+impl fmt::Display for FailoverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FailoverError::Scenario(error) => error.fmt(f),
+            FailoverError::NoLab(why) => write!(f, "there can be no lab here: {why}"),
+            FailoverError::Config(error) => error.fmt(f),
+            FailoverError::Plot(_) => f.write_str("a picture cannot be drawn"),
+            FailoverError::Report(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for FailoverError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            FailoverError::Scenario(error) => error.source(),
+            FailoverError::Config(error) => error.source(),
+            FailoverError::Plot(source) => Some(source.as_ref()),
+            FailoverError::Report(error) => error.source(),
+            FailoverError::NoLab(_) => None,
+        }
     }
 }

@@ -94,6 +94,12 @@ pub(crate) struct Mark {
     pub(crate) isolated: Option<bool>,
 }
 
+impl Mark {
+    pub(crate) fn of_the_lab(at: Duration, text: String) -> Mark {
+        Mark { at, whose: Teller::Lab, text, dc_in_use: None, isolated: None }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Teller {

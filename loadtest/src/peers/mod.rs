@@ -194,7 +194,7 @@ pub(crate) fn free_ports<const COUNT: usize>() -> io::Result<[SocketAddr; COUNT]
 }
 
 /// The end of what the proxy printed, for an error message.
-fn last_words(log: &Path) -> String {
+pub(crate) fn last_words(log: &Path) -> String {
     const LINES: usize = 5;
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);

@@ -74,6 +74,8 @@ pub(crate) enum NotReady {
     Ended(ExitStatus),
     /// It runs, but something was missing until the end.
     Late(Missing),
+    /// It could not be asked.
+    Unasked(io::Error),
 }
 
 #[derive(Debug)]
@@ -90,6 +92,7 @@ impl fmt::Display for NotReady {
         let missing = match self {
             NotReady::Ended(status) => return write!(f, "it ended before it served ({status})"),
             NotReady::Late(missing) => missing,
+            NotReady::Unasked(error) => return write!(f, "it cannot be asked: {error}"),
         };
         let waited = humantime::format_duration(PATIENCE);
         write!(f, "it does not serve after {waited}: ")?;

@@ -176,8 +176,3 @@ fn figure_rows(kind: &str, both: [Option<Figures>; 2]) -> Vec<Vec<String>> {
     ]
 }
 
-/// How busy the machine has been in the last minute.
-pub(super) fn load_average() -> Option<f64> {
-    let text = fs::read_to_string("/proc/loadavg").ok()?;
-    text.split_whitespace().next()?.parse().ok()
-}

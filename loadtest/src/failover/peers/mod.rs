@@ -13,7 +13,7 @@ mod setting;
 pub(crate) use setting::{Probe, Setting, everywhere};
 
 use crate::lab::layout::AccessPoint;
-use crate::peers::ready::{self, NotReady, Readiness};
+use crate::peers::ready::Readiness;
 use crate::peers::{PeerError, program};
 use clap::ValueEnum;
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,7 +21,6 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{self, Path, PathBuf};
-use std::process::ExitStatus;
 use tempfile::TempDir;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
@@ -119,18 +118,14 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
-    /// Returns when it serves. To be called in the network namespace in which it was started; `ended`
-    /// tells its exit status, if there is one.
-    pub(crate) async fn ready(
-        &self,
-        ended: impl FnMut() -> io::Result<Option<ExitStatus>>,
-    ) -> Result<(), NotReady> {
+    /// What it shows when it serves, to whoever is in its host.
+    pub(crate) fn readiness(&self) -> Readiness {
         let ask = match self.peer {
             Peer::Nearpoint => Some((self.setting.admin, "/readyz")),
             Peer::Envoy => Some((self.setting.admin, "/ready")),
             Peer::Haproxy | Peer::Nginx => None,
         };
-        ready::wait(ended, Readiness { listener: self.setting.listen, ask }).await
+        Readiness { listener: self.setting.listen, ask }
     }
 
     /// Gives it another list: puts the files in place and tells the process, as its operator would.
