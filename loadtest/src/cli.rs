@@ -1,7 +1,7 @@
 //! The command line.
 
-use crate::failover::peers::{Peer as FailoverPeer, Probe};
-use crate::lab::layout;
+use crate::failover::FailoverOptions;
+use crate::lab::{InsideOptions, LabOptions};
 use crate::peers::Peer;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nearpoint::stub::Service;
@@ -44,10 +44,18 @@ pub(crate) enum Command {
     /// behind lines with a delay. New clients come all the time, others hold their sessions open; then
     /// something fails, and is well again. How long clients waited for their answer, and who got none,
     /// is told side by side. Needs root, `ip` and `nft`; nothing leaves the namespaces.
-    #[command(after_long_help = FAILOVER_EXAMPLES)]
+    #[command(after_long_help = crate::failover::EXAMPLES)]
     Failover(FailoverOptions),
     /// Run a stub DC; takes commands on standard input, prints events as lines of JSON
     Serve(ServeOptions),
+    /// A small internet on this machine: clients, an edge, three DCs, delays and faults between them
+    ///
+    /// Made of network namespaces, which need root, iproute2 and nftables. Nothing leaves it.
+    /// Without what it needs, the exit code is 77.
+    Lab(LabOptions),
+    /// Become a program inside a namespace of the lab, and die with the lab
+    #[command(hide = true)]
+    Inside(InsideOptions),
     /// Hold idle sessions open until standard input ends
     #[command(hide = true)]
     Hold(HoldOptions),
@@ -157,62 +165,6 @@ impl fmt::Display for Failure {
             Failure::Refuse => "refuse",
         })
     }
-}
-
-const FAILOVER_EXAMPLES: &str = "\
-Examples:
-  loadtest failover --peers nearpoint --scenarios killed,blackholed
-  loadtest failover --scenarios my-own.yaml --out my-own.md
-  loadtest failover --out loadtest/results/failover.md    everything; takes half an hour
-
-The exit code is 1 if nearpoint did not do what a scenario expects, or a peer could not be run.";
-
-#[derive(Args, Clone, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct FailoverOptions {
-    #[command(subcommand)]
-    pub(crate) command: Option<FailoverCommand>,
-    /// Peers to run scenarios through, in this order
-    #[arg(long, value_delimiter = ',', default_value = "nearpoint,haproxy,nginx,envoy")]
-    pub(crate) peers: Vec<FailoverPeer>,
-    /// Scenarios, by their names (`loadtest failover list`), or files of YAML [default: all there are]
-    #[arg(long, value_delimiter = ',', value_name = "NAME|FILE")]
-    pub(crate) scenarios: Vec<PathBuf>,
-    /// Run the short versions, which continuous integration runs
-    #[arg(long)]
-    pub(crate) short: bool,
-    /// The nearpoint binary [default: the one beside this program]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) nearpoint: Option<PathBuf>,
-    /// The Envoy binary [default: the one in PATH]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) envoy: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) output: OutputOptions,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum FailoverCommand {
-    /// List the scenarios
-    List,
-    /// Write the configuration that a peer is given, and print how the peer is started
-    Config(FailoverConfigOptions),
-}
-
-#[derive(Args, Clone, Debug)]
-pub(crate) struct FailoverConfigOptions {
-    /// For this one; its program need not be here
-    #[arg(long, value_enum)]
-    pub(crate) peer: FailoverPeer,
-    /// How access points are asked whether they are well
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) probe: Probe,
-    /// Into this directory
-    #[arg(long, value_name = "DIR")]
-    pub(crate) dir: PathBuf,
-    /// Where clients connect
-    #[arg(long, value_name = "ADDR", default_value_t = layout::edge())]
-    pub(crate) listen: SocketAddr,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -1,7 +1,7 @@
 //! `loadtest failover config`: what a peer is given, for whoever wants to look or to check.
 
+use super::options::FailoverConfigOptions;
 use super::peers::{Setting, everywhere};
-use crate::cli::FailoverConfigOptions;
 use crate::peers::PeerError;
 use std::path;
 

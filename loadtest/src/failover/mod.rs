@@ -7,6 +7,7 @@ mod config;
 mod dcs;
 mod edge;
 mod load;
+mod options;
 mod outcome;
 pub(crate) mod peers;
 mod phase;
@@ -20,10 +21,12 @@ mod stage;
 mod time;
 mod verdict;
 
-use crate::cli::{FailoverCommand, FailoverOptions};
+pub(crate) use options::{EXAMPLES, FailoverOptions};
+
 use crate::lab;
 use crate::peers::PeerError;
 use crate::report::{PeerReport, ReportError, load_average, with_sources};
+use options::FailoverCommand;
 use peers::{Installed, Peer, Places};
 use plot::PlotError;
 use progress::Progress;
@@ -78,7 +81,6 @@ async fn compare(options: &FailoverOptions) -> Result<bool, FailoverError> {
             progress.end(phases.total());
         }
         let report = ScenarioReport::new(scenario, phases, &runs).map_err(FailoverError::Plot)?;
-        report.print_verdict();
         reports.push(report);
     }
     let circumstances = Circumstances {

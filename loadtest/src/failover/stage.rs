@@ -3,9 +3,10 @@
 use super::dcs::{DcError, Dcs, Order};
 use super::edge::Edge;
 use super::run::{JITTER, round_trip};
-use super::scenario::{Act, ProcessFault, Step, What};
+use super::scenario::{Act, Direction, Family, PathFault, Place, ProcessFault, Share, Step, What};
 use crate::lab::layout::Dc;
-use crate::lab::{Lab, LabError, PathFault};
+use crate::lab::paths::{self, Where};
+use crate::lab::{Lab, LabError};
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -17,14 +18,14 @@ pub(super) struct Stage<'a> {
     pub(super) dcs: Dcs<'a>,
     pub(super) edge: Edge<'a>,
     /// Faults of the path that are there, each with its number in the scenario.
-    pub(super) on_the_way: Vec<(usize, PathFault)>,
+    pub(super) on_the_way: Vec<(usize, paths::PathFault)>,
 }
 
 impl Stage<'_> {
     /// Returns when it has had its effect, except for a list, which the peer has only been told of.
     pub(super) async fn perform(&mut self, step: &Step<'_>) -> Result<(), StageError> {
         match step.what {
-            What::Path(fault) => self.set_path(step, *fault)?,
+            What::Path(fault, place) => self.set_path(step, *fault, *place)?,
             What::Slow { factor, dcs } => {
                 let factor = if step.act == Act::Begin { *factor } else { 1.0 };
                 for &dc in dcs {
@@ -60,12 +61,13 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn set_path(&mut self, step: &Step<'_>, fault: PathFault) -> Result<(), StageError> {
+    fn set_path(&mut self, step: &Step<'_>, fault: PathFault, at: Place) -> Result<(), StageError> {
         self.on_the_way.retain(|(number, _)| *number != step.fault);
         if step.act == Act::Begin {
-            self.on_the_way.push((step.fault, fault));
+            let faults = places(at).into_iter().map(|place| path_fault(fault, place));
+            self.on_the_way.extend(faults.map(|fault| (step.fault, fault)));
         }
-        let faults: Vec<PathFault> = self.on_the_way.iter().map(|(_, fault)| *fault).collect();
+        let faults: Vec<_> = self.on_the_way.iter().map(|(_, fault)| *fault).collect();
         self.lab.paths().set(&faults).map_err(StageError::Path)
     }
 
@@ -75,6 +77,35 @@ impl Stage<'_> {
         }
         Ok(())
     }
+}
+
+fn places(place: Place) -> Vec<Where> {
+    match place {
+        Place::AccessPoint(access_point) => vec![Where::AccessPoint(access_point)],
+        Place::Dc(dc) => vec![Where::Dc(dc)],
+        Place::Family(dc, Family::Ipv6) => vec![Where::V6(dc)],
+        Place::Family(..) => place.access_points().into_iter().map(Where::AccessPoint).collect(),
+        Place::Site(site) => site.dcs().map(Where::Dc).collect(),
+        Place::All => vec![Where::AllDcs],
+        Place::Uplink => vec![Where::Uplink],
+    }
+}
+
+fn path_fault(fault: PathFault, place: Where) -> paths::PathFault {
+    use paths::What;
+    let share = |share: Share| paths::Share::new(share.value()).unwrap_or(paths::Share::ALL);
+    let what = match fault {
+        PathFault::Blackhole => What::Blackhole,
+        PathFault::OneWay(Direction::ToDc) => What::OneWay(paths::Direction::To),
+        PathFault::OneWay(Direction::FromDc) => What::OneWay(paths::Direction::From),
+        PathFault::Loss(part) => What::Loss(share(part)),
+        PathFault::Reset(part) => What::Reset(share(part)),
+        PathFault::Unreachable => What::Unreachable,
+        PathFault::Police { packets_per_second } => {
+            What::Police(std::num::NonZeroU32::new(packets_per_second).unwrap())
+        }
+    };
+    paths::PathFault { place, what }
 }
 
 /// Something did not go wrong as it should.

@@ -3,6 +3,8 @@
 use crate::lab::layout::{self, AccessPoint, Dc, Door, Site};
 use crate::peers::descriptors;
 use clap::ValueEnum;
+use serde::Deserialize;
+use serde_yaml::Mapping;
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// What a configuration is made of.
@@ -16,15 +18,16 @@ pub(crate) struct Setting {
     pub(crate) metrics: SocketAddr,
     pub(crate) access_points: Vec<AccessPoint>,
     pub(crate) probe: Probe,
-    /// YAML that is merged into nearpoint's configuration; empty for none.
-    pub(crate) extra: String,
+    /// Merged into nearpoint's configuration.
+    pub(crate) extra: Mapping,
     pub(crate) cores: usize,
     /// Descriptors that a process may have.
     pub(crate) descriptors: u64,
 }
 
 /// How access points are asked whether they are well. nginx does not ask.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Probe {
     /// By a connect.
     #[default]
@@ -69,7 +72,7 @@ impl Setting {
             metrics: local(9901),
             access_points,
             probe,
-            extra: String::new(),
+            extra: Mapping::new(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             descriptors: descriptors(),
         }

@@ -17,6 +17,7 @@ pub(crate) use fault::{
 };
 pub(crate) use schedule::{Act, Step};
 
+use super::peers::Probe;
 use crate::lab::layout::{AccessPoint, Dc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -70,14 +71,6 @@ pub(crate) struct Load {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ClientFamily {
     V4,
-}
-
-/// How peers look after the DCs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Probe {
-    Tcp,
-    Http,
 }
 
 impl Scenario {

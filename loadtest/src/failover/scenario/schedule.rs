@@ -2,6 +2,7 @@
 
 use super::fault::{Fault, What};
 use super::{Phases, Scenario};
+use std::fmt;
 use std::time::Duration;
 
 /// Something that the lab does.
@@ -22,6 +23,17 @@ pub(crate) enum Act {
     Begin,
     /// Of a wrong service: it comes to the address of the one that was killed.
     Usurp,
+}
+
+/// As `blackhole dc1` and `end of blackhole dc1`.
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.act {
+            Act::Begin => write!(f, "{}", self.what),
+            Act::End => write!(f, "end of {}", self.what),
+            Act::Usurp => write!(f, "{} comes up", self.what),
+        }
+    }
 }
 
 impl Scenario {
