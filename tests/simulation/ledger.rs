@@ -96,6 +96,11 @@ impl Record {
         last.is_some_and(|at| self.answered.is_none_or(|answered| *at + LATE >= answered))
     }
 
+    /// Until when it was to be held, the last time it became Down.
+    pub(crate) fn held_until(&self) -> Option<Instant> {
+        self.down.map(|(at, held_for)| at + held_for)
+    }
+
     /// Takes note of a change.
     fn turn(&mut self, change: &HealthChange, now: Instant) {
         let HealthChange { transition, cause, held_for, .. } = change;

@@ -182,7 +182,7 @@ impl Machine {
             publishing::round_trips_alone_wait(before, &snapshot, pause);
         }
         self.ledger.on_snapshot(&snapshot, now);
-        health::health_agrees(&snapshot, &self.ledger);
+        health::health_agrees(&snapshot, &self.ledger, now);
         health::intents_agree(&snapshot, &self.ledger);
         health::dcs_agree(&snapshot, &self.ledger);
         assert_eq!(snapshot.isolated, self.isolated, "isolation as told and published");
@@ -220,6 +220,7 @@ impl Machine {
         health::changes_form_a_chain(change, &before, unsure);
         health::down_is_earned(change, &before, settings, now);
         health::recovery_is_earned(change, &before, settings, now);
+        health::hold_downs_double_at_most(change, &before, settings);
         health::relapses_are_held_down(change, &before, settings, now);
     }
 }

@@ -18,7 +18,7 @@ use crate::rules::dials::{self, HedgeCount};
 use crate::storm::{Happening, Storm};
 
 /// A session that has sent a byte and got none for so long is mute.
-const FIRST_BYTE: Duration = Duration::from_secs(1);
+pub(crate) const FIRST_BYTE: Duration = Duration::from_secs(1);
 
 /// Sessions of the simulation are short: what is of interest of them is their beginning.
 const LONGEST: Duration = Duration::from_secs(5);

@@ -177,7 +177,7 @@ async fn status_dcs_and_explain_tell_the_same_story() {
     let dcs: DcsView = lab.get("/v1/dcs").await.json();
     let explain: ExplainView = lab.get("/v1/explain?ip=203.0.113.7").await.json();
     assert!(status.ready);
-    assert_eq!(status.dcs[1].standing, Standing::Drain);
+    assert_eq!(status.dcs[1].stands.standing, Standing::Drain);
     assert_eq!(dcs.dcs[1].admin, "drain");
     assert_eq!(dcs.dcs[1].access_points[0].round_trip_ms, Some(12.0));
     assert_eq!(explain.dcs[0].exclusion.as_deref(), Some("drain"));

@@ -23,7 +23,7 @@ pub use explain::{
 };
 pub use held::HeldDownView;
 pub use sites::SiteStatusView;
-pub use standing::{DcStatusView, Standing};
+pub use standing::{DcStatusView, Standing, StandingView};
 pub use status::{DatabaseView, ListenerView, ReloadView, StatusView};
 
 /// The body of every error.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::standing::{DcStatusView, Standing};
+use super::standing::{DcStatusView, Standing, StandingView};
 use crate::routing::Snapshot;
 
 /// One line of status about a site.
@@ -15,17 +15,8 @@ pub struct SiteStatusView {
     /// Its DCs, by number.
     pub dcs: Vec<u16>,
     /// What its DCs make of it: what they all do, or else `degraded` while one of them serves.
-    pub standing: Standing,
-    /// The same in a sentence.
-    pub says: String,
-    /// Access points for ordinary sessions that can be used.
-    pub access_points_up: usize,
-    /// Access points for ordinary sessions.
-    pub access_points: usize,
-    /// Sessions connected to its DCs now.
-    pub sessions_active: u32,
-    /// The best measured round trip among its DCs.
-    pub round_trip_ms: Option<f64>,
+    #[serde(flatten)]
+    pub stands: StandingView,
 }
 
 impl SiteStatusView {
@@ -39,20 +30,22 @@ impl SiteStatusView {
     }
 
     fn new(name: &str, dcs: &[&DcStatusView]) -> Self {
-        let standing = standing(dcs.iter().map(|dc| dc.standing));
-        let (up, all) = dcs
-            .iter()
-            .fold((0, 0), |(up, all), dc| (up + dc.access_points_up, all + dc.access_points));
-        let round_trips = dcs.iter().filter_map(|dc| dc.round_trip_ms);
+        let members = dcs.iter().map(|dc| &dc.stands);
+        let standing = standing(members.clone().map(|it| it.standing));
+        let up = members.clone().map(|it| it.access_points_up).sum();
+        let all = members.clone().map(|it| it.access_points).sum();
+        let round_trips = members.clone().filter_map(|it| it.round_trip_ms);
         Self {
             name: name.to_owned(),
             dcs: dcs.iter().map(|dc| dc.id).collect(),
-            standing,
-            says: says(standing, dcs, (up, all)),
-            access_points_up: up,
-            access_points: all,
-            sessions_active: dcs.iter().map(|dc| dc.sessions_active).sum(),
-            round_trip_ms: round_trips.min_by(f64::total_cmp),
+            stands: StandingView {
+                standing,
+                says: says(standing, dcs, (up, all)),
+                access_points_up: up,
+                access_points: all,
+                sessions_active: members.map(|it| it.sessions_active).sum(),
+                round_trip_ms: round_trips.min_by(f64::total_cmp),
+            },
         }
     }
 }
@@ -94,8 +87,9 @@ fn says(standing: Standing, dcs: &[&DcStatusView], (up, all): (usize, usize)) ->
         return format!("nobody knows while this edge is cut off; last seen with {counted}");
     }
     // A site of one DC is as that DC, of which the line above tells.
-    let others = dcs.iter().filter(|dc| dcs.len() > 1 && dc.standing != Standing::Serving);
-    let others = others.map(|dc| format!("DC {} {}", dc.id, dc.standing.as_str()));
+    let others = dcs.iter().map(|dc| (dc.id, dc.stands.standing));
+    let others = others.filter(|(_, it)| dcs.len() > 1 && *it != Standing::Serving);
+    let others = others.map(|(id, it)| format!("DC {id} {}", it.as_str()));
     [counted].into_iter().chain(others).collect::<Vec<_>>().join("; ")
 }
 
@@ -122,7 +116,7 @@ mod tests {
 
     fn x(snapshot: &Snapshot) -> (Standing, String) {
         let site = sites(snapshot).into_iter().find(|site| site.name == "x").expect("the site");
-        (site.standing, site.says)
+        (site.stands.standing, site.stands.says)
     }
 
     #[test]
@@ -132,10 +126,23 @@ mod tests {
         snapshot.dcs[1].slot.session_opened();
         let sites = sites(&snapshot);
         assert_eq!(sites.len(), 2);
-        let told = sites.iter().map(|site| (site.name.as_str(), &*site.dcs, site.round_trip_ms));
+        let told =
+            sites.iter().map(|site| (site.name.as_str(), &*site.dcs, site.stands.round_trip_ms));
         assert!(told.eq([("sin-1", &[5][..], Some(36.0)), ("x", &[1, 2][..], Some(12.0))]));
-        assert_eq!((sites[1].sessions_active, sites[1].access_points), (2, 4));
+        let StandingView { sessions_active, access_points, .. } = sites[1].stands;
+        assert_eq!((sessions_active, access_points), (2, 4));
         assert_eq!(x(&snapshot), (Standing::Serving, "all access points up".to_owned()));
+    }
+
+    #[test]
+    fn a_line_of_status_is_one_flat_object() {
+        let site = serde_json::to_value(&sites(&shared())[1]).expect("JSON");
+        let says = "all access points up";
+        let expected = serde_json::json!({
+            "name": "x", "dcs": [1, 2], "standing": "serving", "says": says,
+            "access_points_up": 4, "access_points": 4, "sessions_active": 0, "round_trip_ms": 12.0,
+        });
+        assert_eq!(site, expected);
     }
 
     #[test]

@@ -54,14 +54,10 @@ impl Standing {
     }
 }
 
-/// One line of status about a DC.
+/// What a DC, or all DCs of a site together, do now and have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DcStatusView {
-    /// Its number.
-    pub id: u16,
-    /// Its name.
-    pub name: String,
-    /// What it does for its clients.
+pub struct StandingView {
+    /// What it does for its clients; a site of which something serves is no worse than `degraded`.
     pub standing: Standing,
     /// The same in a sentence.
     pub says: String,
@@ -73,6 +69,18 @@ pub struct DcStatusView {
     pub sessions_active: u32,
     /// The best measured round trip among its usable access points.
     pub round_trip_ms: Option<f64>,
+}
+
+/// One line of status about a DC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DcStatusView {
+    /// Its number.
+    pub id: u16,
+    /// Its name.
+    pub name: String,
+    /// What it does now and has.
+    #[serde(flatten)]
+    pub stands: StandingView,
     /// Access points for ordinary sessions that keep changing, and stay down for a while.
     pub held_down: Vec<HeldDownView>,
 }
@@ -119,15 +127,17 @@ impl DcStatusView {
         Self {
             id: dc.id.0,
             name: dc.name.to_string(),
-            standing,
-            says: match held::says(&held_down) {
-                None => says,
-                Some(held) => format!("{says}; {held}"),
+            stands: StandingView {
+                standing,
+                says: match held::says(&held_down) {
+                    None => says,
+                    Some(held) => format!("{says}; {held}"),
+                },
+                access_points_up: up,
+                access_points: all,
+                sessions_active: state.slot.active(),
+                round_trip_ms: state.round_trip.and_then(|it| rounded(Millis::from(it).0)),
             },
-            access_points_up: up,
-            access_points: all,
-            sessions_active: state.slot.active(),
-            round_trip_ms: state.round_trip.and_then(|it| rounded(Millis::from(it).0)),
             held_down,
         }
     }
@@ -244,8 +254,8 @@ mod tests {
     fn amsterdam(snapshot: &Snapshot) -> (Standing, String) {
         let view =
             DcStatusView::all(snapshot, Instant::now()).into_iter().find(|view| view.id == 2);
-        let view = view.expect("Amsterdam");
-        (view.standing, view.says)
+        let StandingView { standing, says, .. } = view.expect("Amsterdam").stands;
+        (standing, says)
     }
 
     #[test]
@@ -276,9 +286,9 @@ mod tests {
         assert_eq!(amsterdam.held_down, [held]);
         let says = "no access point up; its clients go to other DCs; 10.0.2.1:443 held down for \
                     another 24s, keeps changing";
-        assert_eq!(amsterdam.says, says);
+        assert_eq!(amsterdam.stands.says, says);
         snapshot.access_points[3].held_until = Some(now + 7 * second);
-        let says = all(&snapshot).says;
+        let says = all(&snapshot).stands.says;
         assert!(says.ends_with("; 2 held down for up to another 24s, keep changing"), "{says}");
         for held in 2..4 {
             snapshot.access_points[held].held_until = Some(now);

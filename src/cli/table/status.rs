@@ -6,7 +6,7 @@ use comfy_table::Cell;
 
 use super::{Look, NOTHING, millis, number, plural, table, text, word};
 use crate::admin::view::{
-    DatabaseView, DcStatusView, ListenerView, ReloadView, SiteStatusView, StatusView,
+    DatabaseView, DcStatusView, ListenerView, ReloadView, SiteStatusView, StandingView, StatusView,
 };
 
 /// The daemon on one screen: whether it is ready, its DCs and their sites, its listeners.
@@ -35,15 +35,7 @@ fn headline(view: &StatusView) -> String {
 fn dcs(dcs: &[DcStatusView], look: Look) -> String {
     let mut table = table(look, &["DC", "NAME", "STATE", "UP", "SESSIONS", "ROUND TRIP", ""]);
     for dc in dcs {
-        table.add_row(vec![
-            number(dc.id),
-            Cell::new(&dc.name),
-            word(dc.standing.as_str()),
-            number(format!("{}/{}", dc.access_points_up, dc.access_points)),
-            number(dc.sessions_active),
-            millis(dc.round_trip_ms),
-            Cell::new(&dc.says),
-        ]);
+        table.add_row([number(dc.id), Cell::new(&dc.name)].into_iter().chain(standing(&dc.stands)));
     }
     text(&table)
 }
@@ -51,17 +43,22 @@ fn dcs(dcs: &[DcStatusView], look: Look) -> String {
 fn sites(sites: &[SiteStatusView], look: Look) -> String {
     let mut table = table(look, &["SITE", "DCS", "STATE", "UP", "SESSIONS", "ROUND TRIP", ""]);
     for site in sites {
-        table.add_row(vec![
-            Cell::new(&site.name),
-            Cell::new(site.dcs.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")),
-            word(site.standing.as_str()),
-            number(format!("{}/{}", site.access_points_up, site.access_points)),
-            number(site.sessions_active),
-            millis(site.round_trip_ms),
-            Cell::new(&site.says),
-        ]);
+        let dcs = site.dcs.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+        let named = [Cell::new(&site.name), Cell::new(dcs)];
+        table.add_row(named.into_iter().chain(standing(&site.stands)));
     }
     text(&table)
+}
+
+/// What follows the name of a DC or a site.
+fn standing(it: &StandingView) -> [Cell; 5] {
+    [
+        word(it.standing.as_str()),
+        number(format!("{}/{}", it.access_points_up, it.access_points)),
+        number(it.sessions_active),
+        millis(it.round_trip_ms),
+        Cell::new(&it.says),
+    ]
 }
 
 fn listeners(listeners: &[ListenerView], look: Look) -> String {
@@ -152,35 +149,32 @@ mod tests {
     use super::*;
     use crate::admin::view::Standing;
 
-    fn dc(id: u16, name: &str, standing: Standing, says: &str) -> DcStatusView {
-        DcStatusView {
-            id,
-            name: name.into(),
+    fn stands(access_points: usize, standing: Standing, says: &str) -> StandingView {
+        StandingView {
             standing,
             says: says.into(),
             access_points_up: 2,
-            access_points: 2,
+            access_points,
             sessions_active: 1204,
             round_trip_ms: Some(12.3),
-            held_down: Vec::new(),
         }
     }
 
+    fn dc(id: u16, name: &str, standing: Standing, says: &str) -> DcStatusView {
+        let stands = stands(2, standing, says);
+        DcStatusView { id, name: name.into(), stands, held_down: Vec::new() }
+    }
+
     fn site(name: &str, dcs: &[u16], standing: Standing, says: &str) -> SiteStatusView {
-        SiteStatusView {
-            name: name.into(),
-            dcs: dcs.into(),
-            standing,
-            says: says.into(),
-            access_points_up: 2,
-            access_points: 4,
-            sessions_active: 1204,
-            round_trip_ms: Some(12.3),
-        }
+        SiteStatusView { name: name.into(), dcs: dcs.into(), stands: stands(4, standing, says) }
     }
 
     #[test]
     fn an_operator_reads_the_daemon_on_one_screen() {
+        let says = "no access point up; its clients go to other DCs";
+        let mut lost = dc(2, "ams", Standing::Down, says);
+        (lost.stands.access_points_up, lost.stands.sessions_active) = (0, 0);
+        lost.stands.round_trip_ms = None;
         let view = StatusView {
             version: "0.1.0".into(),
             edge: "edge-1".into(),
@@ -202,20 +196,7 @@ mod tests {
                 dcs: None,
                 remembers: Some(41),
             }],
-            dcs: vec![
-                dc(1, "mia", Standing::Serving, "all access points up"),
-                DcStatusView {
-                    access_points_up: 0,
-                    sessions_active: 0,
-                    round_trip_ms: None,
-                    ..dc(
-                        2,
-                        "ams",
-                        Standing::Down,
-                        "no access point up; its clients go to other DCs",
-                    )
-                },
-            ],
+            dcs: vec![dc(1, "mia", Standing::Serving, "all access points up"), lost],
             sites: vec![site(
                 "east",
                 &[1, 2],

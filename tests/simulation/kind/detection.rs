@@ -7,10 +7,14 @@ use nearpoint::routing::{DcId, Health};
 
 use crate::clients::{Manner, Stream};
 use crate::fault::{Ailment, Fault, Scope};
-use crate::sessions::Outcome;
+use crate::sessions::{FIRST_BYTE, Outcome};
 use crate::storm::Storm;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// So long after the end of a fault the machine has heard all that sessions have to say of it: those
+/// that began last are found mute, and soon after that is looked at.
+const LAST_WORD: Duration = FIRST_BYTE.saturating_add(Duration::from_millis(100));
 
 impl Storm {
     /// Without traffic a blackhole is found in 3.5 s.
@@ -111,24 +115,28 @@ impl Storm {
     }
 
     /// A DC that is well again is in use after what is left of its hold-down, `rise` fast probes and
-    /// one interval.
+    /// one interval. Sessions that began before are mute for a while yet and may begin another
+    /// hold-down, which is the one that counts then.
     fn comes_back(&mut self, dc: DcId) {
-        let snapshot = &self.machine.snapshot;
-        let index = snapshot.topology.find_dc(dc).expect("a DC of the snapshot");
-        let settings = &snapshot.topology.dc(index).health;
-        let members = snapshot.topology.access_points_of(index);
-        let held = members.filter_map(|(member, _)| snapshot.access_point(member).held_until).max();
-        let hold = held.map_or(Duration::ZERO, |until| until.saturating_duration_since(self.now));
-        // A probe that is on its way when the DC comes back fails still.
-        let interval = settings.down_interval.max(settings.timeout) + settings.timeout;
-        let most =
-            hold + interval.mul_f64(1.1) + settings.rise * settings.fast_interval.mul_f64(1.1);
-        let took = self.run_until(most, |storm| {
+        let well_since = self.now;
+        self.run(LAST_WORD);
+        let topology = &self.machine.snapshot.topology;
+        let index = topology.find_dc(dc).expect("a DC of the snapshot");
+        let settings = &topology.dc(index).health;
+        let members = topology.access_points_of(index);
+        let members = members.filter_map(|(_, it)| self.machine.ledger.access_point(it.id));
+        let held = members.filter_map(|record| record.held_until()).max();
+        let free = held.map_or(well_since, |until| until.max(well_since));
+        // A probe that is on its way when the DC comes back fails still: the interval is that to the
+        // next one, from start to start.
+        let interval = settings.down_interval.mul_f64(1.1).max(settings.timeout);
+        let due = free + interval + settings.rise * settings.fast_interval.mul_f64(1.1);
+        let took = self.run_until(due.saturating_duration_since(self.now), |storm| {
             let members = storm.healths();
             let mut members = members.iter().filter(|(id, _)| id.dc == dc);
             members.all(|(_, health)| *health == Health::Up)
         });
-        assert!(took.is_some(), "DC {dc} is well for {most:?} and not in use");
+        assert!(took.is_some(), "DC {dc} is well for {:?} and not in use", due - well_since);
     }
 
     /// Sessions that began since then: none was refused, for each had another candidate.

@@ -76,11 +76,28 @@ pub(crate) fn recovery_is_earned(
         before.successes,
         settings.rise
     );
-    let held = before.down.filter(|(at, held_for)| now < *at + *held_for);
-    assert!(held.is_none(), "{id} is Up while it is held down: {held:?}");
+    let held = before.held_until().filter(|until| now < *until);
+    let left = held.map(|until| until - now);
+    assert!(left.is_none(), "{id} is Up while it is held down, for {left:?} more");
 }
 
-/// Who falls again within a minute of its recovery is held down, longer each time.
+/// Who is Down is held for no longer than the first hold-down, doubled for each recovery before.
+pub(crate) fn hold_downs_double_at_most(
+    change: &HealthChange,
+    before: &Record,
+    settings: &HealthSettings,
+) {
+    let recoveries = u32::try_from(before.recoveries.len()).unwrap_or(u32::MAX);
+    let most = settings.hold_down.first.saturating_mul(2u32.saturating_pow(recoveries));
+    assert!(
+        change.held_for <= most.min(settings.hold_down.max),
+        "{} is held for {:?} after {recoveries} recoveries, {most:?} at most",
+        change.access_point,
+        change.held_for
+    );
+}
+
+/// Who falls again within a minute of its recovery is held down.
 pub(crate) fn relapses_are_held_down(
     change: &HealthChange,
     before: &Record,
@@ -90,9 +107,8 @@ pub(crate) fn relapses_are_held_down(
     let Some((up, true)) = before.up else { return };
     let relapses = change.transition.to == Health::Down && now - up < QUICK;
     if relapses && change.cause != Cause::Isolated {
-        let least = settings.hold_down.first;
         assert!(
-            change.held_for >= least && change.held_for <= settings.hold_down.max,
+            change.held_for >= settings.hold_down.first,
             "{} fell {:?} after it recovered, and is held for {:?}",
             change.access_point,
             now - up,
@@ -102,11 +118,15 @@ pub(crate) fn relapses_are_held_down(
 }
 
 /// What is told is what is published, of every access point.
-pub(crate) fn health_agrees(snapshot: &Snapshot, ledger: &Ledger) {
+pub(crate) fn health_agrees(snapshot: &Snapshot, ledger: &Ledger, now: Instant) {
     let topology = &snapshot.topology;
     for (access_point, state) in topology.access_points().iter().zip(&snapshot.access_points) {
-        let told = ledger.access_point(access_point.id).map(|record| record.health);
-        assert_eq!(told, Some(state.health), "{} as it was told and published", access_point.id);
+        let told = ledger.access_point(access_point.id).map(|record| {
+            let held_until = record.held_until().filter(|until| now < *until);
+            (record.health, held_until.filter(|_| record.health == Health::Down))
+        });
+        let published = Some((state.health, state.held_until));
+        assert_eq!(told, published, "{} as it was told and published", access_point.id);
     }
 }
 
