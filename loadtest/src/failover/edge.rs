@@ -95,7 +95,7 @@ impl<'a> Edge<'a> {
     /// What nearpoint has told since `began`, by its own clock of day.
     pub(super) async fn news(&self, began: SystemTime) -> io::Result<Vec<Mark>> {
         let admin = self.admin;
-        let answer = inside(self.lab, move || get(admin, "/v1/events?limit=4096")).await?;
+        let answer = inside(self.lab, move || get(admin, "/v1/events?limit=1000")).await?;
         let view: EventsView = serde_json::from_str(&answer)?;
         let since = |event: &EventView| {
             let at = humantime::parse_rfc3339(&event.at).ok()?;
