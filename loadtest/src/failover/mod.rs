@@ -8,3 +8,6 @@ mod report;
 mod scenario;
 mod time;
 mod verdict;
+
+#[cfg(test)]
+mod example;

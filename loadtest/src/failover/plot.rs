@@ -207,6 +207,10 @@ impl Picture<'_> {
             })
             .draw()
             .map_err(told)?;
+        let (left, height) = chart.backend_coord(&(self.from(), BAND));
+        let (x, y) = axes.get_base_pixel();
+        let band = text(12, RED, HPos::Right, VPos::Center);
+        axes.draw_text("failed", &band, (left - x - 9, height - y)).map_err(told)?;
         self.dots(&mut chart, panel.recording)?;
         self.crosses(&mut chart, panel.recording)?;
         self.marks(&mut chart, panel.recording)
@@ -241,19 +245,24 @@ impl Picture<'_> {
         Ok(())
     }
 
-    /// One dot for all sessions in a square of so many pixels that the same DC answered.
+    /// One dot for all sessions in a square of so many pixels. Where several DCs answered, their colours
+    /// take turns from one square to the next, so that none hides another.
     fn bins(&self, answered: &[(f64, f64, u16)], pixels: f64) -> Vec<(f64, f64, u16)> {
         let across = (self.to() - self.from()) / f64::from(WIDTH - LEFT - RIGHT) * pixels;
         let up = (TOP / SHORTEST).ln() / f64::from(PANEL - CAPTION) * pixels;
-        let bins: BTreeSet<(i64, i64, u16)> = answered
-            .iter()
-            .map(|(at, wait, dc)| {
-                ((at / across).floor() as i64, (wait.ln() / up).floor() as i64, *dc)
-            })
-            .collect();
+        let mut bins: BTreeMap<(i64, i64), BTreeSet<u16>> = BTreeMap::new();
+        for (at, wait, dc) in answered {
+            let bin = ((at / across).floor() as i64, (wait.ln() / up).floor() as i64);
+            bins.entry(bin).or_default().insert(*dc);
+        }
         let middle = |bin: i64| bin as f64 + 0.5;
-        let place = |(x, y, dc)| (middle(x) * across, (middle(y) * up).exp(), dc);
-        bins.into_iter().map(place).collect()
+        bins.into_iter()
+            .filter_map(|((x, y), dcs)| {
+                let turn = x.rem_euclid(dcs.len() as i64) as usize;
+                let dc = dcs.into_iter().nth(turn)?;
+                Some((middle(x) * across, (middle(y) * up).exp(), dc))
+            })
+            .collect()
     }
 
     /// Those that failed: in a band above the longest wait, at the time at which they began.

@@ -18,7 +18,7 @@ pub(crate) use fault::{
 pub(crate) use schedule::{Act, Step};
 
 use crate::lab::layout::{AccessPoint, Dc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub(crate) struct Scenario {
 }
 
 /// How long each phase is.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Phases {
     pub(crate) before: Duration,
     pub(crate) fault: Duration,
