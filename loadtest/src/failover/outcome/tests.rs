@@ -1,3 +1,4 @@
+use super::news::Change;
 use super::*;
 use crate::failover::example::{
     answered, dc_in_use, dc1_gone, failed, interrupted, isolated, ms, quiet,
@@ -7,8 +8,12 @@ use crate::failover::record::{Interruption, Mark};
 const DC1: u16 = 1;
 const DC2: u16 = 2;
 
+fn broken(from: u64, to: u64) -> Broken {
+    Broken { from: ms(from), to: ms(to) }
+}
+
 fn done() -> Done {
-    Done { strikes: vec![Duration::ZERO], faulty: BTreeSet::from([Dc::Dc1]) }
+    Done { broken: vec![broken(0, 10_000)], faulty: BTreeSet::from([Dc::Dc1]) }
 }
 
 fn outcome(recording: &Recording) -> Outcome {
@@ -84,9 +89,13 @@ fn every_blow_of_a_flapping_fault_catches_somebody() {
         arrivals: [5_010, 7_000, 10_990].map(|at| failed(ms(at), ms(20), Failure::Reset)).into(),
         ..quiet()
     };
-    let done = Done { strikes: vec![ms(0), ms(6_000)], ..done() };
+    let done = Done { broken: vec![broken(0, 3_000), broken(6_000, 9_000)], ..done() };
     let during = Outcome::of(&recording, &done).new.fault;
     assert_eq!((during.caught, during.failed), (2, 1));
+    // One that has waited all the while was lost before.
+    let arrivals = vec![failed(ms(9_000), ms(5_000), Failure::Silent)];
+    let during = Outcome::of(&Recording { arrivals, ..quiet() }, &done).new.fault;
+    assert_eq!((during.caught, during.failed), (0, 1));
 }
 
 #[test]
@@ -146,14 +155,22 @@ fn back_to_normal_is_the_last_disturbed_session_of_the_fault() {
 
 #[test]
 fn a_dc_answers_again_with_the_first_session_that_began_after_the_fault() {
+    let before = answered(ms(1_000), ms(20), DC1);
     let outcome = with_arrivals([
+        before.clone(),
         answered(ms(14_999), ms(20), DC1),
         answered(ms(15_010), ms(20), DC2),
         answered(ms(17_000), ms(20), DC1),
         answered(ms(17_500), ms(20), DC1),
     ]);
     assert_eq!(outcome.answers_again, Some(time(2_000)));
-    assert_eq!(with_arrivals([answered(ms(16_000), ms(20), DC2)]).answers_again, None);
+    let never = with_arrivals([before.clone(), answered(ms(16_000), ms(20), DC2)]);
+    assert_eq!(never.answers_again, None);
+    // DC 3 is out as well, and nobody misses it.
+    let arrivals = vec![before, answered(ms(16_000), ms(20), DC1)];
+    let recording = Recording { arrivals, ..quiet() };
+    let both = Done { faulty: BTreeSet::from([Dc::Dc1, Dc::Dc3]), ..done() };
+    assert_eq!(Outcome::of(&recording, &both).answers_again, Some(time(1_000)));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use super::*;
-use crate::failover::example::{dc1_gone, dc_in_use, ms};
+use crate::failover::example::{dc_in_use, dc1_gone, ms};
+use crate::failover::scenario::schedule::Broken;
 use roxmltree::{Document, Node};
 
 const PHASES: Phases = Phases { before: ms(5_000), fault: ms(10_000), after: ms(10_000) };
@@ -9,7 +10,7 @@ fn drawn(panels: Vec<Panel>) -> String {
         title: "DC 1 is blackholed & <gone>",
         fault: "blackhole dc1",
         phases: PHASES,
-        strikes: &[Duration::ZERO],
+        broken: &[Broken { from: ms(0), to: ms(10_000) }],
         panels,
     };
     draw(&picture).unwrap()
@@ -59,8 +60,7 @@ fn failed_sessions_are_red_crosses_and_caught_ones_are_not() {
     let crosses = |recording: &Recording| {
         let svg = drawn(vec![Panel { peer: "nearpoint", recording }]);
         let svg = Document::parse(&svg).unwrap();
-        colored(&svg, "line", "stroke", RED).len()
-            + colored(&svg, "polyline", "stroke", RED).len()
+        colored(&svg, "line", "stroke", RED).len() + colored(&svg, "polyline", "stroke", RED).len()
     };
     // Two strokes of the legend; then two for each cross.
     assert_eq!(crosses(&well), 2);
@@ -98,17 +98,4 @@ fn nothing_recorded_is_a_picture_all_the_same() {
     let nothing = Recording::default();
     assert!(drawn(Vec::new()).contains("</svg>"));
     assert!(drawn(vec![Panel { peer: "nginx", recording: &nothing }]).contains("nginx"));
-}
-
-#[test]
-fn zz_write() {
-    let fast = dc1_gone(ms(600), Some(ms(200)));
-    let slow = dc1_gone(ms(6_000), Some(ms(1_000)));
-    let bad = dc1_gone(ms(10_000), None);
-    let svg = drawn(vec![
-        Panel { peer: "nearpoint", recording: &fast },
-        Panel { peer: "haproxy", recording: &slow },
-        Panel { peer: "nginx", recording: &bad },
-    ]);
-    std::fs::write("/tmp/scn/a.svg", svg).unwrap();
 }

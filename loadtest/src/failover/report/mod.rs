@@ -135,7 +135,7 @@ impl ScenarioReport {
         phases: Phases,
         runs: &[(&str, Recording)],
     ) -> Result<ScenarioReport, PlotError> {
-        let done = Done { strikes: scenario.strikes(&phases), faulty: scenario.faulty() };
+        let done = Done { broken: scenario.broken(&phases), faulty: scenario.faulty() };
         let faults: Vec<String> =
             scenario.faults.iter().map(|fault| fault.what.to_string()).collect();
         let panels = runs.iter().map(|(peer, recording)| Panel { peer, recording }).collect();
@@ -143,7 +143,7 @@ impl ScenarioReport {
             title: &scenario.title,
             fault: &faults.join(", "),
             phases,
-            strikes: &done.strikes,
+            broken: &done.broken,
             panels,
         })?;
         let of = |(peer, recording): &(&str, Recording)| Run {

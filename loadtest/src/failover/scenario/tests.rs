@@ -1,3 +1,6 @@
+use super::expect::Bound;
+use super::fault::{Place, What};
+use super::schedule::{Act, Broken};
 use super::*;
 use crate::failover::example::ms;
 use crate::failover::phase::ByPhase;
@@ -73,11 +76,35 @@ fn the_example_of_the_readme_is_a_scenario_and_its_table_has_every_key() {
     assert_eq!(example.faulty(), BTreeSet::from([Dc::Dc2]));
     assert_eq!(example.faults.len(), 1);
     for key in [
-        "title", "stands_for", "phases", "short", "load", "probe", "access_points", "nearpoint",
-        "faults", "what", "where", "from", "for", "every", "expect", "failed", "out_of_use",
-        "used_again", "served_by", "held_interrupted", "held_interrupted_from", "isolated",
-        "bars", "p99_at_first", "p99_during", "back_to_normal_within", "out_of_use_within",
-        "used_again_within", "held_outage",
+        "title",
+        "stands_for",
+        "phases",
+        "short",
+        "load",
+        "probe",
+        "access_points",
+        "nearpoint",
+        "faults",
+        "what",
+        "where",
+        "from",
+        "for",
+        "every",
+        "expect",
+        "failed",
+        "out_of_use",
+        "used_again",
+        "served_by",
+        "held_interrupted",
+        "held_interrupted_from",
+        "isolated",
+        "bars",
+        "p99_at_first",
+        "p99_during",
+        "back_to_normal_within",
+        "out_of_use_within",
+        "used_again_within",
+        "held_outage",
     ] {
         assert!(README.contains(&format!("`{key}`")), "the README does not explain {key}");
     }
@@ -164,7 +191,9 @@ fn what_flaps_is_on_and_off_in_turn_and_off_in_the_end() {
     // Half as long a phase, everything twice as fast.
     let short = [(500, 0, on), (2_000, 0, off), (3_500, 0, on), (4_500, 0, off)];
     assert_eq!(acts(&flapping, &flapping.short), short);
-    assert_eq!(flapping.strikes(&flapping.long), [ms(1_000), ms(7_000)]);
+    let broken = |from, to| Broken { from: ms(from), to: ms(to) };
+    let long = [broken(1_000, 4_000), broken(7_000, 9_000)];
+    assert_eq!(flapping.broken(&flapping.long), long);
     let whole = scenario("  - {what: refuse, where: dc1, every: 5s}");
     assert_eq!(acts(&whole, &whole.long), [(0, 0, on), (5_000, 0, off)]);
 }
@@ -185,6 +214,9 @@ fn faults_overlap_and_ends_come_before_begins() {
         (10_000, 2, Act::End),
     ];
     assert_eq!(acts(&overlapping, &overlapping.long), expected);
+    let broken = overlapping.broken(&overlapping.long).into_iter();
+    let broken: Vec<_> = broken.map(|it| (it.from.as_secs(), it.to.as_secs())).collect();
+    assert_eq!(broken, [(0, 6), (2, 8), (6, 10)]);
 }
 
 #[test]
@@ -195,7 +227,8 @@ fn a_list_is_replaced_once_and_is_no_blow() {
     );
     let expected = [(0, 0, Act::Begin), (4_000, 1, Act::Begin), (10_000, 0, Act::End)];
     assert_eq!(acts(&replaced, &replaced.long), expected);
-    assert_eq!(replaced.strikes(&replaced.long), [ms(0)]);
+    let broken = [Broken { from: ms(0), to: ms(10_000) }];
+    assert_eq!(replaced.broken(&replaced.long), broken);
     assert_eq!(replaced.faulty(), BTreeSet::from([Dc::Dc1]));
 }
 
@@ -215,10 +248,7 @@ fn expectations_and_bars_are_read() {
     let scenario = parse(&with("  - {what: kill, where: dc1}", more)).unwrap();
     let Expect { failed, out_of_use, held_interrupted, served_by, isolated, .. } = scenario.expect;
     let share = Bound::Share("2%".parse().unwrap());
-    assert_eq!(
-        failed,
-        ByPhase { before: Some(Bound::Count(0)), fault: Some(share), after: None }
-    );
+    assert_eq!(failed, ByPhase { before: Some(Bound::Count(0)), fault: Some(share), after: None });
     assert_eq!(out_of_use, Some(BTreeSet::new()));
     assert_eq!(held_interrupted, Some(Bound::Count(3)));
     assert_eq!(served_by.fault, Some(BTreeSet::from([Dc::Dc2])));

@@ -3,10 +3,14 @@ use crate::failover::example::{dc_in_use, dc1_gone, isolated, ms};
 use crate::failover::outcome::Done;
 use crate::failover::phase::ByPhase;
 use crate::failover::record::{Failure, Recording};
-use crate::failover::scenario::Bound;
+use crate::failover::scenario::expect::Bound;
+use crate::failover::scenario::schedule::Broken;
 
 fn outcome(recording: &Recording) -> Outcome {
-    let done = Done { strikes: vec![Duration::ZERO], faulty: BTreeSet::from([Dc::Dc1]) };
+    let done = Done {
+        broken: vec![Broken { from: ms(0), to: ms(10_000) }],
+        faulty: BTreeSet::from([Dc::Dc1]),
+    };
     Outcome::of(recording, &done)
 }
 
@@ -38,7 +42,10 @@ fn failures_are_bounded_phase_by_phase() {
     assert!(verdict(during(Bound::Count(0)), nothing).holds);
     let broken = verdict(during(Bound::Count(0)), one_fails);
     assert!(!broken.holds);
-    assert_eq!(broken.to_string(), "new sessions that fail, fault: 0: 1 of 1000");
+    assert_eq!(
+        broken.to_string(),
+        "new sessions that fail in the phase fault: 0 (seen: 1 of 1000)"
+    );
     assert!(verdict(during(Bound::Count(1)), one_fails).holds);
     assert!(verdict(during(Bound::Share("0.1%".parse().unwrap())), one_fails).holds);
     assert!(!verdict(during(Bound::Share("0.09%".parse().unwrap())), one_fails).holds);
@@ -138,11 +145,11 @@ fn bars_are_met_or_missed_with_figures() {
     let told_of = |recording: &Recording| told(&asked, recording);
     let well = told_of(&dc1_gone(ms(600), Some(ms(200))));
     let expected = [
-        (true, "p99 of the first 5 s of the fault <= 330 ms: 283 ms"),
-        (false, "back to normal <= 500 ms: 580 ms"),
-        (true, "out of use <= 1.00 s: 600 ms"),
-        (true, "used again <= 3.00 s: 2.50 s"),
-        (false, "longest outage of a held session <= 900 ms: 950 ms"),
+        (true, "p99 of the first 5 s of the fault <= 330 ms (seen: 283 ms)"),
+        (false, "back to normal <= 500 ms (seen: 580 ms)"),
+        (true, "out of use <= 1.00 s (seen: 600 ms)"),
+        (true, "used again <= 3.00 s (seen: 2.50 s)"),
+        (false, "longest outage of a held session <= 900 ms (seen: 950 ms)"),
     ]
     .map(|(met, text)| (met, text.to_owned()));
     assert_eq!(well, expected);
@@ -153,7 +160,7 @@ fn bars_are_met_or_missed_with_figures() {
         .into_iter()
         .map(|(met, text)| {
             assert!(!met, "{text}");
-            text.split_once(": ").unwrap().1.to_owned()
+            text.split_once("seen: ").unwrap().1.trim_end_matches(')').to_owned()
         })
         .collect();
     assert_eq!(seen, ["failed", "not within the fault", "never", "never", "never back"]);
