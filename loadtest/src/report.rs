@@ -121,6 +121,12 @@ impl Host {
     }
 }
 
+/// How busy the machine has been in the last minute.
+pub(crate) fn load_average() -> Option<f64> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
 /// The value that proxies are compared with: the best of those that are not nearpoint.
 pub(crate) fn best_of_others(
     values: &[(Peer, f64)],

@@ -6,7 +6,6 @@ use crate::cli::StormOptions;
 use crate::report::{Host, PeerReport, Section, Tables};
 use crate::stats::Summary;
 use serde::Serialize;
-use std::fs;
 use std::time::Duration;
 
 #[derive(Debug, Serialize)]
@@ -174,10 +173,4 @@ fn figure_rows(kind: &str, both: [Option<Figures>; 2]) -> Vec<Vec<String>> {
         row("p99, us", |it| it.times.p99_us),
         row("most, us", |it| it.times.max_us),
     ]
-}
-
-/// How busy the machine has been in the last minute.
-pub(super) fn load_average() -> Option<f64> {
-    let text = fs::read_to_string("/proc/loadavg").ok()?;
-    text.split_whitespace().next()?.parse().ok()
 }
