@@ -130,8 +130,7 @@ impl Host {
     }
 }
 
-/// Processes that wanted a processor, on average over the last minute (proc(5)). `None` where it cannot be
-/// read.
+/// How busy the machine has been in the last minute.
 pub(crate) fn load_average() -> Option<f64> {
     let text = fs::read_to_string("/proc/loadavg").ok()?;
     text.split_whitespace().next()?.parse().ok()

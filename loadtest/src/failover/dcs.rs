@@ -1,7 +1,7 @@
 //! The data centres: a stub in each of their hosts, as a process that can be killed, stopped and told to
 //! misbehave.
 
-use super::scenario::ServiceFault;
+use super::scenario::fault::ServiceFault;
 use crate::event::Event;
 use crate::lab::Lab;
 use crate::lab::layout::{AccessPoint, DC_PORT, Dc, Door};

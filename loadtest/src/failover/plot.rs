@@ -7,6 +7,7 @@
 use super::outcome::is_caught;
 use super::record::{Recording, Teller};
 use super::scenario::Phases;
+use super::scenario::schedule::Broken;
 use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
@@ -21,8 +22,8 @@ pub(crate) struct Picture<'a> {
     /// What happens, beside the word "fault".
     pub(crate) fault: &'a str,
     pub(crate) phases: Phases,
-    /// When things broke, since the begin of the fault.
-    pub(crate) strikes: &'a [Duration],
+    /// When something was broken, since the begin of the fault.
+    pub(crate) broken: &'a [Broken],
     pub(crate) panels: Vec<Panel<'a>>,
 }
 
@@ -49,8 +50,8 @@ const RIGHT: u32 = 22;
 const SHORTEST: f64 = 1.0;
 const LONGEST: f64 = 10_000.0;
 /// Above the longest wait is the band of those who wait for ever.
-const TOP: f64 = 50_000.0;
-const BAND: f64 = 22_000.0;
+const TOP: f64 = 90_000.0;
+const BAND: f64 = 34_000.0;
 
 /// Dots of a panel. What is drawn nearer than a bin is one dot.
 const MOST_DOTS: usize = 1_500;
@@ -58,16 +59,17 @@ const MOST_DOTS: usize = 1_500;
 const INK: RGBColor = RGBColor(0x24, 0x29, 0x2f);
 const FAINT: RGBColor = RGBColor(0x6e, 0x77, 0x81);
 const GRID: RGBColor = RGBColor(0xe4, 0xe7, 0xeb);
-const SHADE: RGBColor = RGBColor(0xfb, 0xee, 0xe6);
+/// Of the phase `fault`, and of the times in which something is broken.
+const PHASE: RGBColor = RGBColor(0xfd, 0xf8, 0xf4);
+const SHADE: RGBColor = RGBColor(0xfb, 0xea, 0xe0);
 const RED: RGBColor = RGBColor(0xc8, 0x1e, 0x1e);
 /// Of DCs 1, 2 and 3; distinct for colour-blind eyes as well (Okabe and Ito).
 const OF_DC: [RGBColor; 3] =
     [RGBColor(0x00, 0x72, 0xb2), RGBColor(0x00, 0x9e, 0x73), RGBColor(0xd9, 0x8e, 0x04)];
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Waits = plotters::coord::combinators::WithKeyPoints<
-    plotters::coord::combinators::LogCoord<f64>,
->;
+type Waits =
+    plotters::coord::combinators::WithKeyPoints<plotters::coord::combinators::LogCoord<f64>>;
 type Axes = Cartesian2d<RangedCoordf64, Waits>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Axes>;
 
@@ -131,13 +133,22 @@ impl Picture<'_> {
         x += 66;
         area.draw(&Cross::new((x, 46), 4, FAINT.stroke_width(1))).map_err(told)?;
         area.draw_text("under way when it broke", &legend, (x + 10, 46)).map_err(told)?;
-        let end = self.pixel(self.phases.fault.as_secs_f64());
         let fault = text(13, RED, HPos::Left, VPos::Bottom);
         let label = format!("fault: {}", self.fault);
-        let shade = Rectangle::new([(self.pixel(0.0), 58), (end, HEADER as i32)], SHADE.filled());
-        area.draw(&shade).map_err(told)?;
+        self.shade(area, 58, HEADER)?;
         area.draw_text(&label, &fault, (self.pixel(0.0) + 5, 74)).map_err(told)?;
         Ok(())
+    }
+
+    /// Colours the background of what is broken.
+    fn shade(&self, area: &Area, top: u32, bottom: u32) -> Result<(), PlotError> {
+        let fill = |from: Duration, to: Duration, color: RGBColor| {
+            let [from, to] = [from, to].map(|at| self.pixel(at.as_secs_f64()));
+            let corners = [(from, top as i32), (to, bottom as i32)];
+            area.draw(&Rectangle::new(corners, color.filled())).map_err(told)
+        };
+        fill(Duration::ZERO, self.phases.fault, PHASE)?;
+        self.broken.iter().try_for_each(|broken| fill(broken.from, broken.to, SHADE))
     }
 
     fn footer(&self, area: &Area) -> Result<(), PlotError> {
@@ -168,11 +179,7 @@ impl Picture<'_> {
 
     fn panel(&self, area: &Area, panel: &Panel) -> Result<(), PlotError> {
         let (caption, axes) = area.split_vertically(CAPTION);
-        let shaded = |top, bottom| {
-            let end = self.pixel(self.phases.fault.as_secs_f64());
-            Rectangle::new([(self.pixel(0.0), top), (end, bottom)], SHADE.filled())
-        };
-        caption.draw(&shaded(0, CAPTION as i32)).map_err(told)?;
+        self.shade(area, 0, PANEL)?;
         let name = ("sans-serif", 15).into_font().style(FontStyle::Bold).color(&INK);
         let name = name.pos(Pos::new(HPos::Left, VPos::Bottom));
         caption.draw_text(panel.peer, &name, (LEFT as i32, CAPTION as i32 - 4)).map_err(told)?;
@@ -189,8 +196,6 @@ impl Picture<'_> {
                 waits.with_key_points(vec![1.0, 10.0, 100.0, 1_000.0, LONGEST]),
             )
             .map_err(told)?;
-        let fault = [(0.0, SHORTEST), (self.phases.fault.as_secs_f64(), TOP)];
-        chart.draw_series([Rectangle::new(fault, SHADE.filled())]).map_err(told)?;
         let ticks = self.seconds().into_iter();
         let ticks = ticks.map(|at| PathElement::new([(at, SHORTEST), (at, TOP)], GRID));
         chart.draw_series(ticks).map_err(told)?;
@@ -207,6 +212,10 @@ impl Picture<'_> {
             })
             .draw()
             .map_err(told)?;
+        let (left, height) = chart.backend_coord(&(self.from(), BAND));
+        let (x, y) = axes.get_base_pixel();
+        let band = text(12, RED, HPos::Right, VPos::Center);
+        axes.draw_text("failed", &band, (left - x - 9, height - y)).map_err(told)?;
         self.dots(&mut chart, panel.recording)?;
         self.crosses(&mut chart, panel.recording)?;
         self.marks(&mut chart, panel.recording)
@@ -215,7 +224,7 @@ impl Picture<'_> {
     fn summary(&self, panel: &Panel) -> String {
         let Recording { arrivals, fault_began, .. } = panel.recording;
         let failed = arrivals.iter().filter(|it| it.outcome.is_err());
-        let failed = failed.filter(|it| !is_caught(it, *fault_began, self.strikes)).count();
+        let failed = failed.filter(|it| !is_caught(it, *fault_began, self.broken)).count();
         format!("{failed} of {} sessions failed", arrivals.len())
     }
 
@@ -241,19 +250,25 @@ impl Picture<'_> {
         Ok(())
     }
 
-    /// One dot for all sessions in a square of so many pixels that the same DC answered.
+    /// One dot for all sessions in a square of so many pixels. Where several DCs answered, their colours
+    /// take turns, some squares each, so that none hides another.
     fn bins(&self, answered: &[(f64, f64, u16)], pixels: f64) -> Vec<(f64, f64, u16)> {
+        const RUN: i64 = 3;
         let across = (self.to() - self.from()) / f64::from(WIDTH - LEFT - RIGHT) * pixels;
         let up = (TOP / SHORTEST).ln() / f64::from(PANEL - CAPTION) * pixels;
-        let bins: BTreeSet<(i64, i64, u16)> = answered
-            .iter()
-            .map(|(at, wait, dc)| {
-                ((at / across).floor() as i64, (wait.ln() / up).floor() as i64, *dc)
-            })
-            .collect();
+        let mut bins: BTreeMap<(i64, i64), BTreeSet<u16>> = BTreeMap::new();
+        for (at, wait, dc) in answered {
+            let bin = ((at / across).floor() as i64, (wait.ln() / up).floor() as i64);
+            bins.entry(bin).or_default().insert(*dc);
+        }
         let middle = |bin: i64| bin as f64 + 0.5;
-        let place = |(x, y, dc)| (middle(x) * across, (middle(y) * up).exp(), dc);
-        bins.into_iter().map(place).collect()
+        bins.into_iter()
+            .filter_map(|((x, y), dcs)| {
+                let turn = (x / RUN).rem_euclid(dcs.len() as i64) as usize;
+                let dc = dcs.into_iter().nth(turn)?;
+                Some((middle(x) * across, (middle(y) * up).exp(), dc))
+            })
+            .collect()
     }
 
     /// Those that failed: in a band above the longest wait, at the time at which they began.
@@ -265,7 +280,7 @@ impl Picture<'_> {
         for arrival in recording.arrivals.iter().filter(|arrival| arrival.outcome.is_err()) {
             let at = since(arrival.began, recording.fault_began);
             if (self.from()..self.to()).contains(&at) {
-                let caught = is_caught(arrival, recording.fault_began, self.strikes);
+                let caught = is_caught(arrival, recording.fault_began, self.broken);
                 *bins.entry((at / across).floor() as i64).or_insert(true) &= caught;
             }
         }
@@ -295,7 +310,11 @@ impl Picture<'_> {
             let (x, y) = chart.backend_coord(&(at, height));
             let (left, top) = chart.plotting_area().get_base_pixel();
             let (x, y) = (x + aside - left, y - top);
-            chart.plotting_area().strip_coord_spec().draw_text(&said, &style, (x, y)).map_err(told)?;
+            chart
+                .plotting_area()
+                .strip_coord_spec()
+                .draw_text(&said, &style, (x, y))
+                .map_err(told)?;
         }
         Ok(())
     }

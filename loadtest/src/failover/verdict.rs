@@ -4,7 +4,7 @@
 //! by how much, and no test fails for it.
 
 use super::outcome::{BackToNormal, Outcome};
-use super::scenario::{Bars, Expect};
+use super::scenario::expect::{Bars, Expect};
 use super::time::Time;
 use crate::lab::layout::Dc;
 use serde::Serialize;
@@ -23,7 +23,7 @@ pub(crate) struct Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Verdict { asked, seen, .. } = self;
-        write!(f, "{asked}: {seen}")
+        write!(f, "{asked} (seen: {seen})")
     }
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn outcomes(expect: &Expect, outcome: &Outcome) -> Vec<Verdict> {
         let Some(bound) = bound else { continue };
         let sessions = &outcome.new[phase];
         verdict(
-            format!("new sessions that fail, {phase}: {bound}"),
+            format!("new sessions that fail in the phase {phase}: {bound}"),
             // Nothing has failed where nothing was tried, and nothing was shown either.
             sessions.tried > 0 && bound.allows(sessions.failed, sessions.tried - sessions.caught),
             format!("{} of {}", sessions.failed, sessions.tried),
@@ -56,7 +56,7 @@ pub(crate) fn outcomes(expect: &Expect, outcome: &Outcome) -> Vec<Verdict> {
         let Some(dcs) = dcs else { continue };
         let served: BTreeSet<u16> = outcome.new[phase].settled_by_dc.keys().copied().collect();
         verdict(
-            format!("served by no other than {}, {phase}", named(&ids(dcs))),
+            format!("served by no other than {} in the phase {phase}", named(&ids(dcs))),
             served.is_subset(&ids(dcs)),
             named(&served),
         );
@@ -102,11 +102,7 @@ pub(crate) fn outcomes(expect: &Expect, outcome: &Outcome) -> Vec<Verdict> {
     if let Some(asked) = isolated {
         let seen = news.isolated.map_or("no".to_owned(), |after| format!("after {after}"));
         let asked_for = if *asked { "the edge says" } else { "the edge does not say" };
-        verdict(
-            format!("{asked_for} that it is cut off"),
-            news.isolated.is_some() == *asked,
-            seen,
-        );
+        verdict(format!("{asked_for} that it is cut off"), news.isolated.is_some() == *asked, seen);
     }
     verdicts
 }

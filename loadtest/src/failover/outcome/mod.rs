@@ -1,7 +1,7 @@
 //! From a recording to figures.
 //!
-//! **Caught.** A session that was under way when something broke cannot be saved by a layer-4 proxy:
-//! its bytes went to a DC that is gone. Such sessions are counted as *caught*, for every peer alike, and are
+//! **Caught.** A session that was under way when something broke, for no longer than sessions take, cannot
+//! be saved by a layer-4 proxy: its bytes went to a DC that is gone. Such sessions are counted as *caught*, for every peer alike, and are
 //! neither failed nor part of the times. All others are the proxy's business.
 //!
 //! **Times** are from the connect to the first byte of the answer. A session that failed waited for ever:
@@ -12,10 +12,11 @@ mod held;
 mod news;
 
 pub(crate) use held::Held;
-pub(crate) use news::{Change, News};
+pub(crate) use news::News;
 
 use super::phase::{ByPhase, Phase};
 use super::record::{Arrival, Failure, Recording};
+use super::scenario::schedule::Broken;
 use super::time::Time;
 use crate::lab::layout::Dc;
 use serde::Serialize;
@@ -30,7 +31,8 @@ pub(crate) struct Outcome {
     pub(crate) at_first: Sessions,
     pub(crate) back_to_normal: BackToNormal,
     /// From the end of the fault to the begin of the first session that a DC answered to which the
-    /// fault happened; the latest of these DCs. `None` if one of them answered none.
+    /// fault happened; the latest of those of them that had clients before it. `None` if one of them
+    /// answered none, or none had any.
     pub(crate) answers_again: Option<Time>,
     pub(crate) held: Held,
     /// By nearpoint's own word; nothing from other peers.
@@ -72,8 +74,8 @@ pub(crate) enum BackToNormal {
 /// What the lab did in the run that was recorded.
 #[derive(Clone, Debug)]
 pub(crate) struct Done {
-    /// When things broke, since the begin of the fault (`Scenario::strikes`).
-    pub(crate) strikes: Vec<Duration>,
+    /// What was broken, and when (`Scenario::broken`).
+    pub(crate) broken: Vec<Broken>,
     /// The DCs that it happened to.
     pub(crate) faulty: BTreeSet<Dc>,
 }
@@ -115,12 +117,14 @@ impl Outcome {
 }
 
 /// Whether an arrival was under way when something broke. Only those that failed are asked.
-pub(crate) fn is_caught(arrival: &Arrival, fault_began: Duration, strikes: &[Duration]) -> bool {
+pub(crate) fn is_caught(arrival: &Arrival, fault_began: Duration, broken: &[Broken]) -> bool {
     let ended = arrival.began + arrival.took;
     arrival.outcome.is_err()
-        && strikes.iter().any(|strike| {
-            let struck = fault_began + *strike;
-            arrival.began <= struck + BREAKING && ended >= struck
+        && broken.iter().any(|broken| {
+            let struck = fault_began + broken.from;
+            // One that had waited for longer had failed already, and not because of this.
+            let fresh = arrival.began + DISTURBED >= struck;
+            fresh && arrival.began <= struck + BREAKING && ended >= struck
         })
 }
 
@@ -153,7 +157,7 @@ impl Run<'_> {
     }
 
     fn is_caught(&self, arrival: &Arrival) -> bool {
-        is_caught(arrival, self.recording.fault_began, &self.done.strikes)
+        is_caught(arrival, self.recording.fault_began, &self.done.broken)
     }
 
     fn sessions(&self, span: Span) -> Sessions {
@@ -182,8 +186,7 @@ impl Run<'_> {
         sessions.p99 = percentile(&answered, sessions.failed, 99);
         sessions.max = answered.last().copied().map(Time);
         let share = |count| count as f64 / answered.len() as f64;
-        sessions.share_by_dc =
-            by_dc.into_iter().map(|(dc, count)| (dc, share(count))).collect();
+        sessions.share_by_dc = by_dc.into_iter().map(|(dc, count)| (dc, share(count))).collect();
         sessions
     }
 
@@ -207,7 +210,9 @@ impl Run<'_> {
             let begun = self.arrivals(self.span(Phase::After)).filter(answered);
             begun.map(|arrival| Time(arrival.began - self.recording.fault_ended)).min()
         };
-        let times: Option<Vec<Time>> = self.done.faulty.iter().map(after).collect();
+        let before = self.sessions(self.span(Phase::Before)).share_by_dc;
+        let had_clients = self.done.faulty.iter().filter(|dc| before.contains_key(&dc.id()));
+        let times: Option<Vec<Time>> = had_clients.map(after).collect();
         times?.into_iter().max()
     }
 }

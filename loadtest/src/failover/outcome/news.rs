@@ -3,7 +3,6 @@
 use crate::failover::record::{Mark, Recording};
 use crate::failover::time::Time;
 use serde::Serialize;
-use std::time::Duration;
 
 /// By nearpoint's own word.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -69,15 +68,4 @@ impl News {
             self.out_of_use.iter().map(|change| change.used_again).collect();
         times?.into_iter().max()
     }
-
-    /// Whether nearpoint said anything at all.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.out_of_use.is_empty() && self.out_of_use_before.is_empty() && self.isolated.is_none()
-    }
-}
-
-/// Since the begin of the fault, as `+0.62 s` or `-1.00 s`.
-pub(crate) fn offset(at: Duration, fault_began: Duration) -> String {
-    let seconds = at.as_secs_f64() - fault_began.as_secs_f64();
-    format!("{seconds:+.2} s")
 }

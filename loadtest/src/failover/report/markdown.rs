@@ -32,7 +32,7 @@ impl Report {
     pub(super) fn markdown(&self, folder: &str) -> String {
         let mut page = String::from("# The same failures through every peer\n\n");
         page.push_str(&machine(&self.host, &self.peers));
-        let summary = table(self.summary(|best| format!("**{best}**")), presets::ASCII_MARKDOWN);
+        let summary = self.summary(presets::ASCII_MARKDOWN, |best| format!("**{best}**"));
         // Writing to a string cannot fail.
         let _ = write!(
             page,

@@ -9,9 +9,11 @@ mod summary;
 mod tables;
 
 use super::outcome::{Done, Outcome};
+use super::phase::ByPhase;
 use super::plot::{Panel, Picture, PlotError, draw};
 use super::record::{Mark, Recording};
 use super::scenario::{Phases, Scenario};
+use super::time::Time;
 use super::verdict::{self, Verdict};
 use crate::cli::OutputOptions;
 use crate::report::{Host, PeerReport, ReportError};
@@ -51,7 +53,8 @@ pub(crate) struct ScenarioReport {
     title: String,
     stands_for: String,
     faults: Vec<String>,
-    phases: Phases,
+    /// In seconds.
+    phases: ByPhase<Time>,
     new_sessions_a_second: u32,
     held_sessions: u32,
     runs: Vec<Run>,
@@ -132,7 +135,7 @@ impl ScenarioReport {
         phases: Phases,
         runs: &[(&str, Recording)],
     ) -> Result<ScenarioReport, PlotError> {
-        let done = Done { strikes: scenario.strikes(&phases), faulty: scenario.faulty() };
+        let done = Done { broken: scenario.broken(&phases), faulty: scenario.faulty() };
         let faults: Vec<String> =
             scenario.faults.iter().map(|fault| fault.what.to_string()).collect();
         let panels = runs.iter().map(|(peer, recording)| Panel { peer, recording }).collect();
@@ -140,7 +143,7 @@ impl ScenarioReport {
             title: &scenario.title,
             fault: &faults.join(", "),
             phases,
-            strikes: &done.strikes,
+            broken: &done.broken,
             panels,
         })?;
         let of = |(peer, recording): &(&str, Recording)| Run {
@@ -155,7 +158,11 @@ impl ScenarioReport {
             title: scenario.title.clone(),
             stands_for: scenario.stands_for.clone(),
             faults,
-            phases,
+            phases: ByPhase {
+                before: Time(phases.before),
+                fault: Time(phases.fault),
+                after: Time(phases.after),
+            },
             new_sessions_a_second: scenario.load.new,
             held_sessions: scenario.load.held,
             outcomes: ours.map_or(Vec::new(), |it| verdict::outcomes(&scenario.expect, it)),

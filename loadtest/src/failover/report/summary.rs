@@ -3,7 +3,8 @@
 use super::{NEARPOINT, Report, Run, ScenarioReport};
 use crate::failover::outcome::{BackToNormal, Outcome};
 use crate::failover::phase::Phase;
-use crate::report::Section;
+use crate::report::{Section, table};
+use comfy_table::{CellAlignment, Table, TableStyle};
 
 /// A figure of which less is better.
 #[derive(Clone, Copy, Debug)]
@@ -29,14 +30,22 @@ const FIGURES: [Figure; 4] = [
 
 impl Report {
     /// `best` marks the best figures of a scenario.
-    pub(super) fn summary(&self, best: fn(&str) -> String) -> Section {
+    pub(super) fn summary(&self, style: TableStyle, best: fn(&str) -> String) -> Table {
         let names = FIGURES.map(|figure| figure.name);
         let columns = ["scenario", "peer"].into_iter().chain(names).chain(["remark"]);
-        Section {
+        let section = Section {
             title: "Summary".to_owned(),
             columns: columns.map(str::to_owned).collect(),
             rows: self.scenarios.iter().flat_map(|scenario| scenario.rows(best)).collect(),
+        };
+        let mut table = table(section, style);
+        // What is not a number.
+        for column in [1, 2 + FIGURES.len()] {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Left);
+            }
         }
+        table
     }
 }
 

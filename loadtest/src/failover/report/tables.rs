@@ -16,12 +16,13 @@ impl Report {
         let mut text = machine(&self.host, &self.peers);
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}", self.circumstances.sentence());
+        let summary = self.summary(presets::UTF8_BORDERS_ONLY, str::to_owned);
+        let _ = write!(text, "\nSummary\n\n{summary}\n");
         let mut show = |section: Section| {
             let title = section.title.clone();
             let table = table(section, presets::UTF8_BORDERS_ONLY);
             let _ = write!(text, "\n{title}\n\n{table}\n");
         };
-        show(self.summary(str::to_owned));
         for scenario in &self.scenarios {
             for section in scenario.sections() {
                 show(section);
@@ -52,9 +53,7 @@ impl ScenarioReport {
         };
         let new = Section {
             title: format!("{}: new sessions, {} a second", self.title, self.new_sessions_a_second),
-            columns: columns(
-                "peer, phase, tried, failed, how, caught, p50, p99, max, answered by",
-            ),
+            columns: columns("peer, phase, tried, failed, how, caught, p50, p99, max, answered by"),
             rows: self.runs.iter().flat_map(phases).collect(),
         };
         let whole = |run: &Run| {

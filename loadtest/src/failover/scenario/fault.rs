@@ -121,6 +121,18 @@ impl What {
             What::Replace(_) => BTreeSet::new(),
         }
     }
+
+    /// Whether all is well again when it ends.
+    pub(super) fn is_undone(&self) -> bool {
+        match self {
+            What::Replace(_) => false,
+            What::Path(..)
+            | What::Slow { .. }
+            | What::Process(..)
+            | What::Service(..)
+            | What::WrongService { .. } => true,
+        }
+    }
 }
 
 impl Place {

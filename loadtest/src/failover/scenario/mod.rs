@@ -3,23 +3,19 @@
 //! Each is a file, `loadtest/lab/scenarios/NAME.yaml`; the README of the lab explains its keys. What is
 //! read here is valid as a whole: places exist, faults end with their phase, keys fit their fault.
 
-mod error;
-mod expect;
-mod fault;
+pub(crate) mod error;
+pub(crate) mod expect;
+pub(crate) mod fault;
 mod raw;
-mod schedule;
+pub(crate) mod schedule;
 mod text;
-
-pub(crate) use error::{Problem, ScenarioError};
-pub(crate) use expect::{Bars, Bound, Expect};
-pub(crate) use fault::{
-    Direction, Family, Fault, PathFault, Place, ProcessFault, ServiceFault, Share, What,
-};
-pub(crate) use schedule::{Act, Step};
 
 use super::peers::Probe;
 use crate::lab::layout::{AccessPoint, Dc};
-use serde::{Deserialize, Serialize};
+use error::ScenarioError;
+use expect::{Bars, Expect};
+use fault::Fault;
+use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,7 +46,7 @@ pub(crate) struct Scenario {
 }
 
 /// How long each phase is.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Phases {
     pub(crate) before: Duration,
     pub(crate) fault: Duration,

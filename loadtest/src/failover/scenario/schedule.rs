@@ -2,6 +2,7 @@
 
 use super::fault::{Fault, What};
 use super::{Phases, Scenario};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -14,6 +15,13 @@ pub(crate) struct Step<'a> {
     pub(crate) fault: usize,
     pub(crate) what: &'a What,
     pub(crate) act: Act,
+}
+
+/// A time in which something is broken. What is under way at its begin nobody can save.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Broken {
+    pub(crate) from: Duration,
+    pub(crate) to: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,21 +65,26 @@ impl Scenario {
         steps
     }
 
-    /// When something breaks, since the begin of the phase `fault`: what is under way at that moment
-    /// nobody can save.
-    pub(crate) fn strikes(&self, phases: &Phases) -> Vec<Duration> {
-        let steps = self.schedule(phases).into_iter();
-        steps
-            .filter(|step| match step.what {
-                What::Replace(_) => false,
-                What::Path(..)
-                | What::Slow { .. }
-                | What::Process(..)
-                | What::Service(..)
-                | What::WrongService { .. } => step.act == Act::Begin,
-            })
-            .map(|step| step.at)
-            .collect()
+    /// From when to when something is broken, since the begin of the phase `fault`, by begin.
+    pub(crate) fn broken(&self, phases: &Phases) -> Vec<Broken> {
+        let mut broken: Vec<Broken> = Vec::new();
+        // Which of them is the last of each fault.
+        let mut last: BTreeMap<usize, usize> = BTreeMap::new();
+        for Step { at, fault, what, act } in self.schedule(phases) {
+            match act {
+                Act::Begin if what.is_undone() => {
+                    last.insert(fault, broken.len());
+                    broken.push(Broken { from: at, to: phases.fault });
+                }
+                Act::End => {
+                    if let Some(&number) = last.get(&fault) {
+                        broken[number].to = at;
+                    }
+                }
+                Act::Begin | Act::Usurp => {}
+            }
+        }
+        broken
     }
 }
 

@@ -1,7 +1,7 @@
 //! Values that are written as text, and are read where they stand, so that errors name their place.
 
-use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::str::FromStr;

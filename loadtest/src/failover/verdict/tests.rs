@@ -1,0 +1,167 @@
+use super::*;
+use crate::failover::example::{dc_in_use, dc1_gone, isolated, ms};
+use crate::failover::outcome::Done;
+use crate::failover::phase::ByPhase;
+use crate::failover::record::{Failure, Recording};
+use crate::failover::scenario::expect::Bound;
+use crate::failover::scenario::schedule::Broken;
+
+fn outcome(recording: &Recording) -> Outcome {
+    let done = Done {
+        broken: vec![Broken { from: ms(0), to: ms(10_000) }],
+        faulty: BTreeSet::from([Dc::Dc1]),
+    };
+    Outcome::of(recording, &done)
+}
+
+/// The only verdict of an expectation about DC 1 being gone, after something else has happened.
+fn verdict(expect: Expect, happen: impl FnOnce(&mut Recording)) -> Verdict {
+    let mut recording = dc1_gone(ms(600), Some(ms(200)));
+    happen(&mut recording);
+    let mut verdicts = outcomes(&expect, &outcome(&recording));
+    let verdict = verdicts.pop().unwrap();
+    assert!(verdicts.is_empty(), "{verdicts:?}");
+    verdict
+}
+
+fn nothing(_: &mut Recording) {}
+
+fn dcs(dcs: impl IntoIterator<Item = Dc>) -> Option<BTreeSet<Dc>> {
+    Some(dcs.into_iter().collect())
+}
+
+#[test]
+fn failures_are_bounded_phase_by_phase() {
+    let during = |bound| Expect {
+        failed: ByPhase { fault: Some(bound), ..ByPhase::default() },
+        ..Expect::default()
+    };
+    let one_fails = |recording: &mut Recording| {
+        recording.arrivals[900].outcome = Err(Failure::Reset);
+    };
+    assert!(verdict(during(Bound::Count(0)), nothing).holds);
+    let broken = verdict(during(Bound::Count(0)), one_fails);
+    assert!(!broken.holds);
+    assert_eq!(
+        broken.to_string(),
+        "new sessions that fail in the phase fault: 0 (seen: 1 of 1000)"
+    );
+    assert!(verdict(during(Bound::Count(1)), one_fails).holds);
+    assert!(verdict(during(Bound::Share("0.1%".parse().unwrap())), one_fails).holds);
+    assert!(!verdict(during(Bound::Share("0.09%".parse().unwrap())), one_fails).holds);
+    // In another phase it is another question.
+    let before = Expect {
+        failed: ByPhase { before: Some(Bound::Count(0)), ..ByPhase::default() },
+        ..Expect::default()
+    };
+    assert!(verdict(before, one_fails).holds);
+}
+
+#[test]
+fn nobody_failed_where_nobody_came_proves_nothing() {
+    let expect = Expect {
+        failed: ByPhase { after: Some(Bound::Count(0)), ..ByPhase::default() },
+        ..Expect::default()
+    };
+    assert!(!verdict(expect, |recording| recording.arrivals.clear()).holds);
+}
+
+#[test]
+fn exactly_the_dcs_that_are_named_go_out_of_use() {
+    let expect = |list: Option<BTreeSet<Dc>>| Expect { out_of_use: list, ..Expect::default() };
+    let one = || expect(dcs([Dc::Dc1]));
+    assert!(verdict(one(), nothing).holds);
+    assert!(!verdict(expect(dcs([])), nothing).holds);
+    assert!(!verdict(expect(dcs([Dc::Dc1, Dc::Dc2])), nothing).holds);
+    // Another one, at any time.
+    for at in [1_000, 8_000, 20_000] {
+        let other = |recording: &mut Recording| {
+            recording.marks.insert(0, dc_in_use(ms(at), 3, false));
+        };
+        assert!(!verdict(one(), other).holds, "{at}");
+    }
+    assert!(verdict(expect(dcs([])), |recording| recording.marks.clear()).holds);
+}
+
+#[test]
+fn all_are_used_again_or_none() {
+    let expect = |asked| Expect { used_again: Some(asked), ..Expect::default() };
+    let not_again = |recording: &mut Recording| {
+        recording.marks.pop();
+    };
+    assert!(verdict(expect(true), nothing).holds);
+    assert!(!verdict(expect(false), nothing).holds);
+    assert!(!verdict(expect(true), not_again).holds);
+    assert!(verdict(expect(false), not_again).holds);
+}
+
+#[test]
+fn no_other_dc_serves_a_phase() {
+    let during = |list| Expect {
+        served_by: ByPhase { fault: list, ..ByPhase::default() },
+        ..Expect::default()
+    };
+    assert!(verdict(during(dcs([Dc::Dc2, Dc::Dc3])), nothing).holds);
+    let broken = verdict(during(dcs([Dc::Dc3])), nothing);
+    assert!(!broken.holds);
+    assert_eq!(broken.seen, "dc2, dc3");
+}
+
+#[test]
+fn held_sessions_are_interrupted_within_bounds_and_with_the_faulty_dc() {
+    let within =
+        |bound| Expect { held_interrupted: Some(Bound::Count(bound)), ..Expect::default() };
+    assert!(verdict(within(20), nothing).holds);
+    assert!(!verdict(within(19), nothing).holds);
+    let from = |list| Expect { held_interrupted_from: list, ..Expect::default() };
+    assert!(verdict(from(dcs([Dc::Dc1, Dc::Dc2])), nothing).holds);
+    assert!(!verdict(from(dcs([Dc::Dc2])), nothing).holds);
+}
+
+#[test]
+fn the_edge_is_cut_off_or_it_is_not() {
+    let expect = |asked| Expect { isolated: Some(asked), ..Expect::default() };
+    let cut = |recording: &mut Recording| recording.marks.push(isolated(ms(9_000), true));
+    assert!(verdict(expect(false), nothing).holds);
+    assert!(!verdict(expect(true), nothing).holds);
+    assert!(verdict(expect(true), cut).holds);
+    assert!(!verdict(expect(false), cut).holds);
+}
+
+#[test]
+fn bars_are_met_or_missed_with_figures() {
+    let told = |asked: &Bars, recording: &Recording| -> Vec<(bool, String)> {
+        let verdicts = bars(asked, &outcome(recording)).into_iter();
+        verdicts.map(|verdict| (verdict.holds, verdict.to_string())).collect()
+    };
+    let asked = Bars {
+        p99_at_first: Some(ms(330)),
+        back_to_normal_within: Some(ms(500)),
+        out_of_use_within: Some(ms(1_000)),
+        used_again_within: Some(ms(3_000)),
+        held_outage: Some(ms(900)),
+        p99_during: None,
+    };
+    let told_of = |recording: &Recording| told(&asked, recording);
+    let well = told_of(&dc1_gone(ms(600), Some(ms(200))));
+    let expected = [
+        (true, "p99 of the first 5 s of the fault <= 330 ms (seen: 283 ms)"),
+        (false, "back to normal <= 500 ms (seen: 580 ms)"),
+        (true, "out of use <= 1.00 s (seen: 600 ms)"),
+        (true, "used again <= 3.00 s (seen: 2.50 s)"),
+        (false, "longest outage of a held session <= 900 ms (seen: 950 ms)"),
+    ]
+    .map(|(met, text)| (met, text.to_owned()));
+    assert_eq!(well, expected);
+    let mut badly = dc1_gone(ms(10_000), None);
+    badly.marks.clear();
+    badly.interruptions[0].again = None;
+    let seen: Vec<String> = told_of(&badly)
+        .into_iter()
+        .map(|(met, text)| {
+            assert!(!met, "{text}");
+            text.split_once("seen: ").unwrap().1.trim_end_matches(')').to_owned()
+        })
+        .collect();
+    assert_eq!(seen, ["failed", "not within the fault", "never", "never", "never back"]);
+}
