@@ -12,6 +12,6 @@ pub(super) fn write(options: &FailoverConfigOptions) -> Result<(), PeerError> {
     let setting = Setting { listen: *listen, ..Setting::new(everywhere(), *probe) };
     let args = peer.configure(&directory, &setting)?;
     let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
-    println!("{} {}", peer.name(), words.join(" "));
+    println!("{} {}", peer.program(), words.join(" "));
     Ok(())
 }

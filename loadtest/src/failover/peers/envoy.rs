@@ -2,7 +2,8 @@
 
 use super::File;
 use super::setting::{
-    ATTEMPTS, CONNECT_TIMEOUT, FALL, FAST_INTERVAL, IDLE, INTERVAL, Probe, RISE, Setting, word,
+    ATTEMPTS, CONNECT_TIMEOUT, ERRORS, FALL, FAST_INTERVAL, IDLE, INTERVAL, Probe, RISE, Setting,
+    word,
 };
 use crate::lab::layout::AccessPoint;
 use std::ffi::OsString;
@@ -135,11 +136,11 @@ static_resources:
       # Each check is a connect, as that of a client is.
       reuse_connection: false
       {check}
-    # Connects of clients count too: 5 in a row that fail, as by default, take an access point out of
-    # use; a good check brings it back.
+    # Connects of clients count too: so many in a row that fail take an access point out of use; a
+    # good check brings it back.
     outlier_detection:
       split_external_local_origin_errors: true
-      consecutive_local_origin_failure: 5
+      consecutive_local_origin_failure: {ERRORS}
       enforcing_consecutive_local_origin_failure: 100
       # Not who is worse than the others: that is for many, and there are few.
       enforcing_local_origin_success_rate: 0

@@ -1,9 +1,14 @@
-//! HAProxy in TCP mode, with everything it has against failing servers.
+//! HAProxy in TCP mode, with everything it has against failing servers, in two ways that an operator
+//! would choose from.
+//!
+//! No single way is its best: `on-marked-down shutdown-sessions` ends every session of a server that
+//! is down at once, and with them those of clients who are still waiting for its connect and would
+//! have been sent elsewhere.
 
 use super::File;
 use super::setting::{
-    ATTEMPTS, CONNECT_TIMEOUT, FALL, FAST_INTERVAL, IDLE, INTERVAL, Probe, RISE, Setting, is_near,
-    word,
+    ATTEMPTS, CONNECT_TIMEOUT, ERRORS, FALL, FAST_INTERVAL, IDLE, INTERVAL, Probe, RISE, Setting,
+    is_near, word,
 };
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -16,6 +21,15 @@ const CONFIG: &str = "haproxy.cfg";
 const SOCKET: &str = "haproxy.sock";
 const STATE: &str = "haproxy.state";
 
+/// What ends the sessions of a server that is down.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ending {
+    /// HAProxy, when it is marked down.
+    Shutdown,
+    /// Nothing but TCP, when the path is dead: clients who are waiting for a connect are sent on.
+    Keepalive,
+}
+
 /// For the answer of the socket.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -24,24 +38,24 @@ pub(super) fn args(directory: &Path) -> Vec<OsString> {
     vec!["-W".into(), "-db".into(), "-f".into(), directory.join(CONFIG).into()]
 }
 
-pub(super) fn files(directory: &Path, setting: &Setting) -> Vec<File> {
+pub(super) fn files(directory: &Path, setting: &Setting, ending: Ending) -> Vec<File> {
     // No states, in the version of the format that is read.
     let none = File { name: STATE, text: "1\n".to_owned() };
-    vec![config(directory, setting), none]
+    vec![config(directory, setting, ending), none]
 }
 
 /// The list is part of the configuration. States are asked for, so that a new worker does not take
 /// for well what the old one knows to be down.
-pub(super) fn list(directory: &Path, setting: &Setting) -> io::Result<Vec<File>> {
+pub(super) fn list(directory: &Path, setting: &Setting, ending: Ending) -> io::Result<Vec<File>> {
     let mut socket = UnixStream::connect(directory.join(SOCKET))?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.write_all(b"show servers state\n")?;
     let mut states = String::new();
     socket.read_to_string(&mut states)?;
-    Ok(vec![config(directory, setting), File { name: STATE, text: states }])
+    Ok(vec![config(directory, setting, ending), File { name: STATE, text: states }])
 }
 
-fn config(directory: &Path, setting: &Setting) -> File {
+fn config(directory: &Path, setting: &Setting, ending: Ending) -> File {
     let Setting { listen, cores, .. } = setting;
     let directory = directory.display();
     let sessions = setting.sessions();
@@ -56,6 +70,23 @@ fn config(directory: &Path, setting: &Setting) -> File {
         // Without a word about it a check is a connect.
         Probe::Tcp => "",
         Probe::Http => "    option httpchk GET /\n    http-check expect status 200\n",
+    };
+    let ending = match ending {
+        Ending::Shutdown => {
+            "    # Whoever is with a server that is down may connect again at once.
+    default-server on-marked-down shutdown-sessions
+"
+        }
+        Ending::Keepalive => {
+            "    # Not on-marked-down shutdown-sessions, which would end those that wait for a connect too.
+    # A path that is dead ends its sessions after 4 s.
+    option srvtcpka
+    srvtcpka-idle 1s
+    srvtcpka-intvl 1s
+    srvtcpka-cnt 3
+    default-server tcp-ut 4s
+"
+        }
     };
     let text = format!(
         "# Started with -W: SIGUSR2 to the master reads this file into a new worker, and the old one
@@ -87,12 +118,10 @@ listen edge
 {check}    # No timeout check: a check may take inter in all. It is repeated sooner while the state is
     # about to change.
     default-server check inter {INTERVAL}s fastinter {FAST_INTERVAL}ms fall {FALL} rise {RISE}
-    # Connects of clients count too. error-limit as by default, 10 in a row: a path that loses
-    # packets is not cut off, one that is dead has so many soon. The strongest reaction to them.
-    default-server observe layer4 on-error mark-down
-    # Whoever is with a server that is down may connect again at once.
-    default-server on-marked-down shutdown-sessions
-{servers}"
+    # Connects of clients count too, with the strongest reaction, which does not wait for a check. A
+    # path that loses packets seldom loses {ERRORS} connects in a row; one that is dead soon has.
+    default-server observe layer4 error-limit {ERRORS} on-error mark-down
+{ending}{servers}"
     );
     File { name: CONFIG, text }
 }
@@ -103,7 +132,7 @@ mod tests {
     use crate::lab::layout::Dc;
 
     fn text(setting: &Setting) -> String {
-        config(Path::new("/run/lab"), setting).text
+        config(Path::new("/run/lab"), setting, Ending::Shutdown).text
     }
 
     #[test]
@@ -128,6 +157,17 @@ mod tests {
     #[test]
     fn probes_of_http_are_asked_for() {
         assert!(text(&Setting::example(Probe::Http)).contains("    option httpchk GET /\n"));
+    }
+
+    #[test]
+    fn sessions_are_ended_in_one_way_or_the_other() {
+        let setting = Setting::example(Probe::Tcp);
+        let [shutdown, keepalive] = [Ending::Shutdown, Ending::Keepalive]
+            .map(|ending| config(Path::new("/run/lab"), &setting, ending).text);
+        let lines =
+            ["default-server on-marked-down", "option srvtcpka", "default-server tcp-ut 4s"];
+        assert_eq!(lines.map(|line| shutdown.contains(line)), [true, false, false]);
+        assert_eq!(lines.map(|line| keepalive.contains(line)), [false, true, true]);
     }
 
     #[test]

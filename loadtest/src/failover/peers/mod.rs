@@ -16,6 +16,7 @@ use crate::lab::layout::AccessPoint;
 use crate::peers::ready::Readiness;
 use crate::peers::{PeerError, program};
 use clap::ValueEnum;
+use haproxy::Ending;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
 use std::fs;
@@ -26,7 +27,10 @@ use tempfile::TempDir;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 pub(crate) enum Peer {
     Nearpoint,
+    /// HAProxy that ends the sessions of a server when it is marked down.
     Haproxy,
+    /// HAProxy that leaves that to TCP, and so sends on whoever waits for a connect.
+    HaproxyKeepalive,
     Nginx,
     Envoy,
 }
@@ -43,6 +47,17 @@ impl Peer {
         match self {
             Peer::Nearpoint => "nearpoint",
             Peer::Haproxy => "haproxy",
+            Peer::HaproxyKeepalive => "haproxy-keepalive",
+            Peer::Nginx => "nginx",
+            Peer::Envoy => "envoy",
+        }
+    }
+
+    /// The name of its program.
+    pub(crate) fn program(self) -> &'static str {
+        match self {
+            Peer::Nearpoint => "nearpoint",
+            Peer::Haproxy | Peer::HaproxyKeepalive => "haproxy",
             Peer::Nginx => "nginx",
             Peer::Envoy => "envoy",
         }
@@ -50,16 +65,21 @@ impl Peer {
 
     /// Finds the program and asks for its version.
     pub(crate) async fn find(self, places: Places<'_>) -> Result<Installed, PeerError> {
-        let (program, flag) = match (self, places.envoy) {
-            (Peer::Nearpoint, _) => (program::nearpoint(places.nearpoint)?, "--version"),
-            (Peer::Envoy, Some(given)) => (given.to_owned(), "--version"),
-            (Peer::Envoy, None) => (program::in_path("envoy")?, "--version"),
-            (Peer::Haproxy | Peer::Nginx, _) => (program::in_path(self.name())?, "-v"),
+        let program = match (self, places.envoy) {
+            (Peer::Nearpoint, _) => program::nearpoint(places.nearpoint)?,
+            (Peer::Envoy, Some(given)) => given.to_owned(),
+            (Peer::Envoy, None) | (Peer::Haproxy | Peer::HaproxyKeepalive | Peer::Nginx, _) => {
+                program::in_path(self.program())?
+            }
+        };
+        let flag = match self {
+            Peer::Nearpoint | Peer::Envoy => "--version",
+            Peer::Haproxy | Peer::HaproxyKeepalive | Peer::Nginx => "-v",
         };
         let version = program::version(&program, flag).await?;
         let version = match self {
             Peer::Envoy => envoy::short_version(&version),
-            Peer::Nearpoint | Peer::Haproxy | Peer::Nginx => version,
+            Peer::Nearpoint | Peer::Haproxy | Peer::HaproxyKeepalive | Peer::Nginx => version,
         };
         // Whoever starts it may do so from another directory.
         let program = path::absolute(program).map_err(PeerError::Prepare)?;
@@ -78,7 +98,12 @@ impl Peer {
                 let files = nearpoint::files(setting).map_err(PeerError::Extra)?;
                 (files, nearpoint::args(directory))
             }
-            Peer::Haproxy => (haproxy::files(directory, setting), haproxy::args(directory)),
+            Peer::Haproxy => {
+                (haproxy::files(directory, setting, Ending::Shutdown), haproxy::args(directory))
+            }
+            Peer::HaproxyKeepalive => {
+                (haproxy::files(directory, setting, Ending::Keepalive), haproxy::args(directory))
+            }
             Peer::Nginx => (vec![nginx::config(directory, setting)], nginx::args(directory)),
             Peer::Envoy => (envoy::files(directory, setting), envoy::args(directory, setting)),
         };
@@ -123,7 +148,7 @@ impl Launch {
         let ask = match self.peer {
             Peer::Nearpoint => Some((self.setting.admin, "/readyz")),
             Peer::Envoy => Some((self.setting.admin, "/ready")),
-            Peer::Haproxy | Peer::Nginx => None,
+            Peer::Haproxy | Peer::HaproxyKeepalive | Peer::Nginx => None,
         };
         Readiness { listener: self.setting.listen, ask }
     }
@@ -138,7 +163,12 @@ impl Launch {
         let directory = self.directory.path();
         let (files, signal) = match self.peer {
             Peer::Nearpoint => (vec![nearpoint::list(list)], Some(Signal::HUP)),
-            Peer::Haproxy => (haproxy::list(directory, &setting)?, Some(Signal::USR2)),
+            Peer::Haproxy => {
+                (haproxy::list(directory, &setting, Ending::Shutdown)?, Some(Signal::USR2))
+            }
+            Peer::HaproxyKeepalive => {
+                (haproxy::list(directory, &setting, Ending::Keepalive)?, Some(Signal::USR2))
+            }
             Peer::Nginx => (vec![nginx::config(directory, &setting)], Some(Signal::HUP)),
             Peer::Envoy => (vec![envoy::list(&setting)], None),
         };
@@ -170,3 +200,6 @@ impl File {
         fs::rename(new, place)
     }
 }
+
+#[cfg(test)]
+mod tests;

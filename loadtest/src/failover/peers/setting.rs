@@ -59,6 +59,10 @@ pub(super) const CONNECT_TIMEOUT: u32 = 1;
 /// Between two probes of an access point that is well, in seconds. nearpoint's is 2 s.
 pub(super) const INTERVAL: u32 = 1;
 
+/// Connects of clients that fail one after the other and take an access point out of use, like failed
+/// checks.
+pub(super) const ERRORS: u32 = 5;
+
 /// Sessions at once are far fewer; tables of peers grow with this.
 const MAX_SESSIONS: u64 = 20_000;
 
