@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::lab::{InsideOptions, LabOptions};
 use crate::peers::Peer;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nearpoint::stub::Service;
@@ -38,6 +39,14 @@ pub(crate) enum Command {
     Storm(StormOptions),
     /// Run a stub DC; takes commands on standard input, prints events as lines of JSON
     Serve(ServeOptions),
+    /// A small internet on this machine: clients, an edge, three DCs, delays and faults between them
+    ///
+    /// Made of network namespaces, which need root, iproute2 and nftables. Nothing leaves it.
+    /// Without what it needs, the exit code is 77.
+    Lab(LabOptions),
+    /// Become a program inside a namespace of the lab, and die with the lab
+    #[command(hide = true)]
+    Inside(InsideOptions),
     /// Hold idle sessions open until standard input ends
     #[command(hide = true)]
     Hold(HoldOptions),

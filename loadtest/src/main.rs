@@ -1,7 +1,8 @@
 //! Measures nearpoint beside its peers: HAProxy, nginx stream and a direct connection.
 //!
 //! `compare` measures processor time and throughput, `idle` the memory of idle sessions, `storm`
-//! what clients feel while thousands of access points fail, and `serve` runs a stub DC as a process
+//! what clients feel while thousands of access points fail, `lab` is a small internet in network
+//! namespaces, and `serve` runs a stub DC as a process
 //! of its own, for these and for any other harness. The README
 //! beside this crate says what the figures mean.
 //!
@@ -36,9 +37,15 @@ use tokio::signal::unix::{SignalKind, signal};
 /// What shells give for a process that SIGINT ended.
 const INTERRUPTED: u8 = 130;
 
+/// EX_NOPERM of sysexits(3): this machine, or this user, cannot have a lab.
+const NO_PERMISSION: u8 = 77;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     raise_descriptor_limit();
+    if let Command::Inside(options) = &cli.command {
+        return fail(&lab::become_inside(options));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -73,6 +80,16 @@ async fn run(command: Command) -> ExitCode {
             Ok(()) => true,
             Err(error) => return fail(&error),
         },
+        Command::Lab(options) => match lab::run(&options).await {
+            Ok(complete) => complete,
+            Err(error) if error.is_missing() => {
+                fail(&error);
+                return ExitCode::from(NO_PERMISSION);
+            }
+            Err(error) => return fail(&error),
+        },
+        // Was dealt with before there was a runtime.
+        Command::Inside(_) => true,
         Command::Hold(options) => match hold::run(&options).await {
             Ok(()) => true,
             Err(error) => return fail(&error),

@@ -68,9 +68,29 @@ pub(crate) fn pss(pids: &[u32]) -> io::Result<u64> {
     Ok(bytes)
 }
 
+/// When the process started, in clock ticks since the machine did: with its id this tells it from
+/// all others. `None` if there is no such process, or nothing but its exit status is left of it.
+pub(crate) fn started(pid: u32) -> io::Result<Option<u64>> {
+    match fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(text) => {
+            let stat = parse_stat(&text).ok_or(io::ErrorKind::InvalidData)?;
+            Ok((!stat.ended).then_some(stat.started))
+        }
+        // The second, if it ends while it is read.
+        Err(error) if matches!(error.raw_os_error(), Some(ENOENT | ESRCH)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+const ENOENT: i32 = rustix::io::Errno::NOENT.raw_os_error();
+const ESRCH: i32 = rustix::io::Errno::SRCH.raw_os_error();
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
+    /// A zombie.
+    ended: bool,
     parent: u32,
+    started: u64,
     /// utime + stime, in clock ticks.
     ticks: u64,
 }
@@ -80,7 +100,12 @@ fn parse_stat(text: &str) -> Option<Stat> {
     let (_, fields) = text.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let number = |nth: usize| -> Option<u64> { fields.get(nth - 3)?.parse().ok() };
-    Some(Stat { parent: u32::try_from(number(4)?).ok()?, ticks: number(14)? + number(15)? })
+    Some(Stat {
+        ended: matches!(fields.first(), Some(&("Z" | "X"))),
+        parent: u32::try_from(number(4)?).ok()?,
+        started: number(22)?,
+        ticks: number(14)? + number(15)?,
+    })
 }
 
 fn parse_pss(text: &str) -> Option<u64> {
@@ -98,7 +123,8 @@ mod tests {
         let tail = "S 17 42 42 0 -1 4194560 100 0 0 0 250 31 7 9 20 0 1 0 100 1000 10";
         for name in ["nginx", "nginx: worker", "a) S 1 (b", ")"] {
             let text = format!("42 ({name}) {tail}\n");
-            assert_eq!(parse_stat(&text), Some(Stat { parent: 17, ticks: 281 }), "{name}");
+            let stat = Stat { ended: false, parent: 17, started: 100, ticks: 281 };
+            assert_eq!(parse_stat(&text), Some(stat), "{name}");
         }
     }
 
@@ -107,6 +133,21 @@ mod tests {
         for text in ["", "42", "42 (x)", "42 (x) S", "42 (x) S 1 2 3", "42 (x) S -1 2 3"] {
             assert_eq!(parse_stat(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_process_has_a_start_until_it_has_ended() {
+        let mut child = std::process::Command::new("true").spawn().expect("true exists");
+        let pid = child.id();
+        // Not waited for yet: it is still there, but as a zombie.
+        let ended = || started(pid).unwrap().is_none();
+        while !ended() {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert_eq!(started(pid).unwrap(), None);
+        assert_eq!(started(std::process::id()).unwrap(), started(std::process::id()).unwrap());
+        assert!(started(std::process::id()).unwrap().is_some());
     }
 
     #[test]

@@ -17,6 +17,31 @@ pub(crate) const DC_PORT: u16 = 4430;
 pub(crate) const CLIENTS_V4: &str = "198.18.0.0/16";
 pub(crate) const CLIENTS_V6: &str = "2001:2:0:c000::/64";
 
+/// A link between the router and a host. Its networks are /30 and /64.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Link {
+    pub(crate) router_v4: Ipv4Addr,
+    pub(crate) router_v6: Ipv6Addr,
+    pub(crate) host_v4: Ipv4Addr,
+    pub(crate) host_v6: Ipv6Addr,
+}
+
+pub(crate) const EDGE_LINK: Link = Link {
+    router_v4: Ipv4Addr::new(198, 19, 0, 1),
+    router_v6: Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 1),
+    host_v4: Ipv4Addr::new(198, 19, 0, 2),
+    host_v6: Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 2),
+};
+
+/// Networks of clients are routed over it, so that the router does not look for each of their
+/// addresses by itself.
+pub(crate) const CLIENTS_LINK: Link = Link {
+    router_v4: Ipv4Addr::new(198, 19, 255, 1),
+    router_v6: Ipv6Addr::new(0x2001, 2, 0, 0xffff, 0, 0, 0, 1),
+    host_v4: Ipv4Addr::new(198, 19, 255, 2),
+    host_v6: Ipv6Addr::new(0x2001, 2, 0, 0xffff, 0, 0, 0, 2),
+};
+
 /// A data centre of the lab, by its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Dc {
@@ -27,6 +52,11 @@ pub(crate) enum Dc {
 
 impl Dc {
     pub(crate) const ALL: [Dc; 3] = [Dc::Dc1, Dc::Dc2, Dc::Dc3];
+
+    /// Its place in [`Dc::ALL`].
+    pub(crate) fn index(self) -> usize {
+        self as usize - 1
+    }
 
     /// As `dc_options` has it.
     pub(crate) fn id(self) -> u16 {
@@ -147,7 +177,12 @@ impl std::error::Error for UnknownPlace {}
 
 /// Where clients connect to the edge.
 pub(crate) fn edge() -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::new(198, 19, 0, 2), EDGE_PORT))
+    SocketAddr::from((EDGE_LINK.host_v4, EDGE_PORT))
+}
+
+/// The same by IPv6.
+pub(crate) fn edge_v6() -> SocketAddr {
+    SocketAddr::from((EDGE_LINK.host_v6, EDGE_PORT))
 }
 
 /// Address number `n` of the clients: any two of fewer than 60,000 that follow each other are of

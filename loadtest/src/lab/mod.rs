@@ -14,4 +14,28 @@
 //!
 //! Nothing here knows what is tested in it, or why: that is `failover`.
 
+mod check;
+mod command;
+mod error;
+mod inside;
 pub(crate) mod layout;
+mod line;
+mod namespace;
+mod options;
+mod owner;
+mod paths;
+mod privilege;
+mod sweep;
+mod tool;
+mod topology;
+
+pub(crate) use command::run;
+pub(crate) use error::LabError;
+pub(crate) use inside::run as become_inside;
+pub(crate) use line::{Line, LineCounts};
+pub(crate) use namespace::{Entrance, Namespace};
+pub(crate) use options::{InsideOptions, LabOptions};
+pub(crate) use paths::{Direction, PathFault, Paths, Share, What, Where};
+pub(crate) use privilege::missing_privilege;
+pub(crate) use sweep::sweep;
+pub(crate) use topology::{Lab, Wire, Wires};
