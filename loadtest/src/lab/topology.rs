@@ -45,6 +45,10 @@ impl Wires {
     pub(crate) fn of(wire: impl FnMut(Dc) -> Wire) -> Wires {
         Wires(Dc::ALL.map(wire))
     }
+
+    pub(crate) fn of_dc(&self, dc: Dc) -> Wire {
+        self.0[dc.index()]
+    }
 }
 
 impl Lab {
@@ -72,7 +76,7 @@ impl Lab {
             let name = dc.to_string();
             let router_end = End { namespace: &router, device: &name };
             let dc_end = End { namespace: &dcs[dc.index()], device: UPLINK };
-            let Wire { round_trip, jitter } = wires.0[dc.index()];
+            let Wire { round_trip, jitter } = wires.of_dc(dc);
             Line::lay(&name, &router_end, &dc_end, round_trip, jitter)
         };
         let lines = [lay(Dc::Dc1)?, lay(Dc::Dc2)?, lay(Dc::Dc3)?];
