@@ -28,6 +28,9 @@ const BATCH: usize = 64;
 /// Packets that wait in the kernel until the thread takes them: 75 MB of the largest.
 const KERNEL_QUEUE: u32 = 5_000;
 
+/// A packet that leaves later than this is told.
+const LATE: Duration = Duration::from_millis(1);
+
 /// Lengths of lines are from nothing to this, so that no arithmetic with them overflows.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
@@ -49,6 +52,11 @@ pub(crate) struct LineCounts {
     pub(crate) from_dc: u64,
     /// Packets that were lost because the line was full, in both directions.
     pub(crate) dropped: u64,
+    /// Of those that were carried, how many left more than a millisecond after they should have,
+    /// since the machine was busy.
+    pub(crate) late: u64,
+    /// By how much the latest of all was late.
+    pub(crate) latest: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +66,9 @@ struct Shared {
     jitter: AtomicU64,
     carried: [AtomicU64; 2],
     dropped: AtomicU64,
+    late: AtomicU64,
+    /// Nanoseconds.
+    latest: AtomicU64,
 }
 
 /// An end of a line: the device `device` in `namespace`.
@@ -102,6 +113,8 @@ impl Line {
             to_dc: to_dc.load(Ordering::Relaxed),
             from_dc: from_dc.load(Ordering::Relaxed),
             dropped: self.shared.dropped.load(Ordering::Relaxed),
+            late: self.shared.late.load(Ordering::Relaxed),
+            latest: Duration::from_nanos(self.shared.latest.load(Ordering::Relaxed)),
         }
     }
 }
@@ -146,7 +159,11 @@ fn carry(ends: &[SyncDevice; 2], hung_up: &io::PipeReader, shared: &Shared) {
     loop {
         let now = Instant::now();
         for (from, lane) in lanes.iter_mut().enumerate() {
-            lane.depart(now, |packet| {
+            lane.depart(now, |packet, late| {
+                shared.latest.fetch_max(late.as_nanos() as u64, Ordering::Relaxed);
+                if late > LATE {
+                    shared.late.fetch_add(1, Ordering::Relaxed);
+                }
                 // A device whose buffers are full, or that is down, loses packets.
                 let counter = match ends[1 - from].send(packet) {
                     Ok(_) => &shared.carried[from],

@@ -56,7 +56,7 @@ impl Lab {
     /// returns. Takes about 100 ms, and blocks its thread for as long.
     ///
     /// A machine that cannot have a lab is an error like any other: ask
-    /// [`missing_privilege`](super::missing_privilege) first.
+    /// [`missing_privilege`](super::privilege::missing_privilege) first.
     pub(crate) fn build(wires: &Wires) -> Result<Lab, LabError> {
         sweep()?;
         let owner = Owner::new().map_err(LabError::io("tell when this process started"))?;
@@ -112,7 +112,7 @@ impl Lab {
 
     /// The faults of the path, in the router.
     pub(crate) fn paths(&self) -> Paths<'_> {
-        Paths { router: &self.router }
+        Paths { router: self.router() }
     }
 
     /// Everybody's namespace.

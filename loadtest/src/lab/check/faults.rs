@@ -71,11 +71,7 @@ impl Look<'_> {
             (Where::AccessPoint(V6), What::Blackhole, &[("silence", V6), (well, A)]),
             (Where::V6(Dc::Dc1), What::Blackhole, &[("silence", V6), (well, A)]),
             (Where::AllDcs, What::Blackhole, &[("silence", A), ("silence", BESIDE)]),
-            (
-                dc1,
-                What::Reset(Share::ALL),
-                &[("refused", A), ("refused", V6), (well, BESIDE)],
-            ),
+            (dc1, What::Reset(Share::ALL), &[("refused", A), ("refused", V6), (well, BESIDE)]),
             (
                 dc1,
                 What::Unreachable,

@@ -85,7 +85,10 @@ async fn echo(mut stream: TcpStream, received: Arc<AtomicU64>) {
 /// What became of a connect.
 #[derive(Debug)]
 pub(super) enum Seen {
-    Connected { after: Duration, stream: TcpStream },
+    Connected {
+        after: Duration,
+        stream: TcpStream,
+    },
     Failed(io::Error),
     /// Nothing for [`SILENCE`].
     Silence,

@@ -17,9 +17,11 @@ use crate::procfs;
 use crate::report::{Host as Machine, emit};
 use host::{Echo, Seen, connect, connect_from};
 use report::{Observation, Report, verdict};
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 use tokio::process::Command;
+use tokio::sync::oneshot;
 
 /// Something near, something in between and something far. Faults are looked at on the first.
 fn wires() -> Wires {
@@ -54,14 +56,15 @@ pub(super) async fn run(options: &CheckOptions) -> Result<bool, LabCommandError>
 
 /// Who answers: every access point, and the edge in both families.
 struct Echoes {
-    edge: Vec<Echo>,
+    _edge: Vec<Echo>,
     dcs: Vec<(AccessPoint, Echo)>,
 }
 
 impl Echoes {
     fn serve(lab: &Lab) -> Result<Echoes, LabError> {
         let edge = [layout::edge(), layout::edge_v6()];
-        let edge = edge.into_iter().map(|at| Echo::serve(lab.edge(), at)).collect::<Result<_, _>>()?;
+        let edge =
+            edge.into_iter().map(|at| Echo::serve(lab.edge(), at)).collect::<Result<_, _>>()?;
         let mut dcs = Vec::new();
         for dc in Dc::ALL {
             for door in [Door::A, Door::B, Door::V6] {
@@ -69,7 +72,7 @@ impl Echoes {
                 dcs.push((at, Echo::serve(lab.dc(dc), at.address())?));
             }
         }
-        Ok(Echoes { edge, dcs })
+        Ok(Echoes { _edge: edge, dcs })
     }
 
     fn of(&self, at: AccessPoint) -> &Echo {
@@ -104,7 +107,25 @@ async fn hosts(lab: &Lab) -> Result<Vec<Observation>, LabError> {
         }
         observations.push(observation);
     }
+    let entered = thread_inside(lab).await?;
+    observations.push(Observation::new("no fault", "a thread of a client", "connects", entered));
     Ok(observations)
+}
+
+/// Whether a thread that has entered the clients' namespace for good reaches the edge from there.
+async fn thread_inside(lab: &Lab) -> Result<bool, LabError> {
+    let entrance = lab.clients().entrance();
+    let (tell, told) = oneshot::channel();
+    let thread = thread::Builder::new().name("client".to_owned()).spawn(move || {
+        let connected = entrance
+            .enter()
+            .and_then(|()| TcpStream::connect_timeout(&layout::edge(), host::PATIENCE))
+            .is_ok();
+        // Whoever asked does not go away.
+        let _ = tell.send(connected);
+    });
+    thread.map_err(LabError::io("start a thread"))?;
+    Ok(told.await.unwrap_or(false))
 }
 
 /// The end of the lab, with a program that runs in it.
@@ -119,7 +140,8 @@ async fn ending(lab: Lab) -> Result<Vec<Observation>, LabError> {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let inside = lab.dc(Dc::Dc1).processes().map_err(failed())?.contains(&pid);
-    let entered = Observation::new("no fault", "a program is started in dc1", "runs inside", inside);
+    let entered =
+        Observation::new("no fault", "a program is started in dc1", "runs inside", inside);
 
     let own: Vec<String> = lab.namespaces().map(|it| it.name().to_owned()).collect();
     let owner = own.first().and_then(|name| Owner::of(name));

@@ -2,6 +2,7 @@
 
 use super::host::Seen;
 use crate::lab::layout::Dc;
+use crate::lab::line::LineCounts;
 use crate::report::{Host as Machine, PeerReport, Section, Tables};
 use serde::Serialize;
 use std::io;
@@ -30,11 +31,22 @@ pub(super) struct LineTiming {
     least: u64,
     median: u64,
     p99: u64,
+    /// Packets that the line carried, those of them that left more than a millisecond late, and by
+    /// how much the latest was. What connects took longer than that, their own ends did.
+    packets: u64,
+    packets_late: u64,
+    packets_latest: u64,
 }
 
 impl LineTiming {
     /// Of times in ascending order.
-    pub(super) fn new(dc: Dc, round_trip: Duration, times: &[Duration], failed: u32) -> LineTiming {
+    pub(super) fn new(
+        dc: Dc,
+        round_trip: Duration,
+        times: &[Duration],
+        failed: u32,
+        counts: LineCounts,
+    ) -> LineTiming {
         let micros = |time: Duration| time.as_micros() as u64;
         // The lowest that so many of a hundred do not exceed.
         let percentile = |share: usize| {
@@ -49,6 +61,9 @@ impl LineTiming {
             least: times.first().map_or(0, |time| micros(*time)),
             median: percentile(50),
             p99: percentile(99),
+            packets: counts.to_dc + counts.from_dc,
+            packets_late: counts.late,
+            packets_latest: micros(counts.latest),
         }
     }
 
@@ -62,6 +77,9 @@ impl LineTiming {
             late(self.least),
             late(self.median),
             late(self.p99),
+            self.packets.to_string(),
+            self.packets_late.to_string(),
+            self.packets_latest.to_string(),
         ]
     }
 }
@@ -73,6 +91,8 @@ pub(super) struct LoadReport {
     pub(super) sent: u64,
     pub(super) arrived: u64,
     pub(super) dropped_by_the_line: u64,
+    /// By more than a millisecond.
+    pub(super) late: u64,
     /// Processors that the thread of the line kept busy.
     pub(super) cores: f64,
 }
@@ -121,7 +141,8 @@ impl Tables for Report {
 
     fn sections(&self) -> Vec<Section> {
         let columns = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let LoadReport { packets_per_second, sent, arrived, dropped_by_the_line, cores } = self.load;
+        let LoadReport { packets_per_second, sent, arrived, dropped_by_the_line, late, cores } =
+            self.load;
         let observation = |it: &Observation| {
             let wrong = it.seen.as_deref().unwrap_or("it is not so");
             let verdict = if it.ok { "yes".to_owned() } else { format!("NO: {wrong}") };
@@ -139,6 +160,9 @@ impl Tables for Report {
                     "late by, us: least",
                     "median",
                     "p99",
+                    "packets",
+                    "late by > 1 ms",
+                    "latest, us",
                 ]),
                 rows: self.lines.iter().map(LineTiming::row).collect(),
             },
@@ -150,6 +174,7 @@ impl Tables for Report {
                     row("sent", sent.to_string()),
                     row("arrived", arrived.to_string()),
                     row("dropped by the line", dropped_by_the_line.to_string()),
+                    row("late by > 1 ms", late.to_string()),
                     row("cores", format!("{cores:.3}")),
                 ],
             },

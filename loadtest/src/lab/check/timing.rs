@@ -38,7 +38,8 @@ async fn line(lab: &Lab, wires: &Wires, dc: Dc, connects: u32) -> Result<LineTim
         }
     }
     times.sort_unstable();
-    Ok(LineTiming::new(dc, wires.of_dc(dc).round_trip, &times, failed))
+    let counts = lab.line(dc).counts();
+    Ok(LineTiming::new(dc, wires.of_dc(dc).round_trip, &times, failed, counts))
 }
 
 /// Datagrams to the first DC at a steady rate: how many arrive, and what the thread of the line
@@ -50,8 +51,7 @@ pub(super) async fn load(lab: &Lab, echoes: &Echoes) -> Result<LoadReport, LabEr
         procfs::cpu_time_of_threads(std::process::id(), "line-dc1")
             .map_err(LabError::io("read processor times"))
     };
-    let (arrived, used, dropped) =
-        (echoes.of(to).datagrams(), cpu()?, lab.line(Dc::Dc1).counts().dropped);
+    let (arrived, used, before) = (echoes.of(to).datagrams(), cpu()?, lab.line(Dc::Dc1).counts());
     let start = Instant::now();
     let mut ticks = interval(Duration::from_secs(1) * AT_ONCE / RATE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -69,11 +69,13 @@ pub(super) async fn load(lab: &Lab, echoes: &Echoes) -> Result<LoadReport, LabEr
     while echoes.of(to).datagrams() - arrived < sent && Instant::now() < until {
         sleep(Duration::from_millis(5)).await;
     }
+    let after = lab.line(Dc::Dc1).counts();
     Ok(LoadReport {
         packets_per_second: sent as f64 / lasted.as_secs_f64(),
         sent,
         arrived: echoes.of(to).datagrams() - arrived,
-        dropped_by_the_line: lab.line(Dc::Dc1).counts().dropped - dropped,
+        dropped_by_the_line: after.dropped - before.dropped,
+        late: after.late - before.late,
         cores: (cpu()? - used).as_secs_f64() / lasted.as_secs_f64(),
     })
 }

@@ -52,11 +52,11 @@ impl Lane {
         self.waiting.front().map(|(due, _)| *due)
     }
 
-    /// Hands over what is due.
-    pub(super) fn depart(&mut self, now: Instant, mut carry: impl FnMut(&[u8])) {
+    /// Hands over what is due, and by how much it is late.
+    pub(super) fn depart(&mut self, now: Instant, mut carry: impl FnMut(&[u8], Duration)) {
         while self.next_departure().is_some_and(|due| due <= now) {
-            let Some((_, packet)) = self.waiting.pop_front() else { return };
-            carry(&packet);
+            let Some((due, packet)) = self.waiting.pop_front() else { return };
+            carry(&packet, now - due);
             if self.spare.len() < SPARE {
                 self.spare.push(packet);
             }
@@ -90,7 +90,7 @@ mod tests {
 
     fn departed(lane: &mut Lane, now: Instant) -> Vec<u8> {
         let mut packets = Vec::new();
-        lane.depart(now, |packet| packets.extend_from_slice(packet));
+        lane.depart(now, |packet, _| packets.extend_from_slice(packet));
         packets
     }
 
@@ -106,7 +106,7 @@ mod tests {
         let shortly_before = start + 10 * MS - Duration::from_nanos(1);
         assert_eq!(departed(&mut lane, shortly_before), []);
         assert_eq!(departed(&mut lane, start + 10 * MS), [1]);
-        assert_eq!(departed(&mut lane, start + 11 * MS), [2]);
+        lane.depart(start + 13 * MS, |packet, late| assert_eq!((packet, late), (&[2][..], 2 * MS)));
         assert_eq!(lane.next_departure(), None);
     }
 
@@ -121,7 +121,7 @@ mod tests {
                 let now = start + n * 100 * MS;
                 assert!(lane.arrive(&[0], now, delay));
                 let due = lane.next_departure().unwrap();
-                lane.depart(due, |_| {});
+                lane.depart(due, |_, late| assert_eq!(late, Duration::ZERO));
                 due - now
             })
             .collect();
