@@ -11,12 +11,16 @@ use super::namespace::Namespace;
 use lane::{Delay, Lane};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::setpriority_process;
 use std::io::{self, PipeWriter};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use thread_priority::ThreadPriority;
+use thread_priority::unix::{
+    RealtimeThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy,
+    thread_native_id,
+};
 use tun_rs::{DeviceBuilder, SyncDevice};
 
 /// The largest packet, as of an Ethernet.
@@ -150,9 +154,7 @@ impl End<'_> {
 
 /// Carries packets from each end to the other until the pipe hangs up or a device is gone.
 fn carry(ends: &[SyncDevice; 2], hung_up: &io::PipeReader, shared: &Shared) {
-    // Of this thread alone. It must not be late because those who talk over it are busy; where
-    // it may not come first, it is late now and then.
-    let _ = setpriority_process(None, -20);
+    come_first();
     // Lane 0 is from end 0 to end 1.
     let mut lanes = [Lane::new(1), Lane::new(2)];
     let mut packet = [0; MTU as usize];
@@ -180,6 +182,13 @@ fn carry(ends: &[SyncDevice; 2], hung_up: &io::PipeReader, shared: &Shared) {
             }
         }
     }
+}
+
+/// A network is not slow because those who talk over it are busy: this thread runs when it has to
+/// (SCHED_FIFO). Where that is not allowed, packets are late now and then, and counted.
+fn come_first() {
+    let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+    let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, fifo);
 }
 
 /// Waits for packets, at most until then, and tells at which end there are some. `None` when the
