@@ -2,9 +2,8 @@
 //!
 //! `compare` measures processor time and throughput, `idle` the memory of idle sessions, `storm`
 //! what clients feel while thousands of access points fail, `lab` is a small internet in network
-//! namespaces, and `serve` runs a stub DC as a process
-//! of its own, for these and for any other harness. The README
-//! beside this crate says what the figures mean.
+//! namespaces, and `serve` runs a stub DC as a process of its own, for these and for any other
+//! harness. The README beside this crate says what the figures mean.
 //!
 //! Three processes take part in every measurement: this one makes the load on a single thread, a
 //! child is the backend, another child the proxy. Children are killed by their handles, also when

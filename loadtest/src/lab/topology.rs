@@ -53,7 +53,7 @@ impl Wires {
 
 impl Lab {
     /// Sweeps what killed labs left behind, and builds a new one: packets reach everybody when this
-    /// returns. Takes about 100 ms, and blocks its thread for as long.
+    /// returns. Takes about 50 ms, and blocks its thread for as long.
     ///
     /// A machine that cannot have a lab is an error like any other: ask
     /// [`missing_privilege`](super::privilege::missing_privilege) first.

@@ -53,6 +53,28 @@ impl Held {
     }
 }
 
+/// A program that somebody runs in a lab. Dropping it kills it.
+pub(crate) struct Guest(Child);
+
+impl Guest {
+    pub(crate) fn start(namespace: &str) -> Result<Guest, Failed> {
+        let mut command = Command::new("ip");
+        Ok(Guest(command.args(["netns", "exec", namespace, "sleep", "600"]).spawn()?))
+    }
+
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Failed> {
+        Ok(self.0.try_wait()?)
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // Neither has anything to do for one that has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         if matches!(self.process.try_wait(), Ok(None)) {

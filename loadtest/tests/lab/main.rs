@@ -6,19 +6,20 @@
 mod held;
 mod privilege;
 
-use held::{Held, exists, loadtest, signal};
+use held::{Guest, Held, exists, loadtest, signal};
 use libtest_mimic::{Arguments, Failed, Trial};
+use privilege::Test;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 fn main() -> ExitCode {
-    let tests: [(&str, fn() -> Result<(), Failed>); 5] = [
+    let tests: [(&str, Test); 5] = [
         ("a_lab_is_what_it_says_and_nothing_is_left_of_it", a_lab_is_what_it_says),
         ("what_a_killed_lab_leaves_behind_is_swept", a_killed_lab_is_swept),
         ("labs_at_the_same_time_do_not_disturb_each_other", labs_at_the_same_time),
@@ -67,15 +68,13 @@ fn a_lab_is_what_it_says() -> Result<(), Failed> {
 
 fn a_killed_lab_is_swept() -> Result<(), Failed> {
     let mut lab = Held::start()?;
-    let mut orphan = Command::new("ip");
-    orphan.args(["netns", "exec", lab.namespace("dc2"), "sleep", "600"]);
-    let mut orphan = orphan.spawn()?;
+    let mut orphan = Guest::start(lab.namespace("dc2"))?;
     lab.kill(Signal::KILL)?;
 
     let output = loadtest().args(["lab", "sweep", "--json"]).output()?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // Another lab that starts meanwhile may have been first. Its sweep kills the orphan as well.
-    assert_eq!(orphan.wait()?.signal(), Some(9));
+    assert!(is_killed(&mut orphan), "what runs in the dead lab lives on");
     let swept = || !lab.namespaces.iter().any(|name| exists(name));
     assert!(within(Duration::from_secs(10), swept), "some of {:?} are left", lab.namespaces);
     Ok(())
@@ -83,9 +82,7 @@ fn a_killed_lab_is_swept() -> Result<(), Failed> {
 
 fn labs_at_the_same_time() -> Result<(), Failed> {
     let lab = Held::start()?;
-    let mut guest = Command::new("ip");
-    guest.args(["netns", "exec", lab.namespace("edge"), "sleep", "600"]);
-    let mut guest = guest.spawn()?;
+    let mut guest = Guest::start(lab.namespace("edge"))?;
     let (one, two) = thread::scope(|scope| {
         let one = scope.spawn(check);
         (check(), one.join())
@@ -95,9 +92,9 @@ fn labs_at_the_same_time() -> Result<(), Failed> {
     let swept = loadtest().args(["lab", "sweep"]).output()?;
     assert!(swept.status.success());
     assert!(lab.namespaces.iter().all(|name| exists(name)), "{:?}", lab.namespaces);
-    assert_eq!(guest.try_wait()?, None, "a program of a living lab was killed");
+    assert_eq!(guest.ended()?, None, "a program of a living lab was killed");
     drop(lab);
-    assert_eq!(guest.wait()?.signal(), Some(9), "it ends with its lab");
+    assert!(is_killed(&mut guest), "it outlives its lab");
     Ok(())
 }
 
@@ -156,8 +153,13 @@ fn check() -> Result<Value, Failed> {
     Ok(report)
 }
 
+fn is_killed(guest: &mut Guest) -> bool {
+    let killed = |status: ExitStatus| status.signal() == Some(9);
+    within(Duration::from_secs(10), || matches!(guest.ended(), Ok(Some(it)) if killed(it)))
+}
+
 /// Looks until it is so, for what nobody announces.
-fn within(at_most: Duration, so: impl Fn() -> bool) -> bool {
+fn within(at_most: Duration, mut so: impl FnMut() -> bool) -> bool {
     let until = Instant::now() + at_most;
     while !so() {
         if Instant::now() > until {

@@ -12,10 +12,11 @@ const FAIL_ON_SKIP: &str = "NEARPOINT_FAIL_ON_SKIP";
 /// EX_NOPERM of sysexits(3), as `loadtest lab` uses it.
 const NO_PERMISSION: i32 = 77;
 
+/// What a test says if nothing panics.
+pub(crate) type Test = fn() -> Result<(), Failed>;
+
 /// The test, or why it was skipped.
-pub(crate) fn needed_by(
-    test: fn() -> Result<(), Failed>,
-) -> impl FnOnce() -> Result<Completion, Failed> {
+pub(crate) fn needed_by(test: Test) -> impl FnOnce() -> Result<Completion, Failed> {
     move || match missing() {
         None => test().map(|()| Completion::Completed),
         Some(why) => {
