@@ -58,6 +58,17 @@ pub(crate) fn cpu_time_of_threads(pid: u32, named: &str) -> io::Result<Duration>
     Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second))
 }
 
+/// How many threads of this process have names that begin so.
+pub(crate) fn threads(named: &str) -> io::Result<usize> {
+    let mut count = 0;
+    for entry in fs::read_dir("/proc/self/task")? {
+        // A thread that has just ended has no name.
+        let name = fs::read_to_string(entry?.path().join("comm")).unwrap_or_default();
+        count += usize::from(name.starts_with(named));
+    }
+    Ok(count)
+}
+
 /// Proportional set size in bytes: pages shared by n processes count 1/n in each.
 pub(crate) fn pss(pids: &[u32]) -> io::Result<u64> {
     let mut bytes = 0;

@@ -3,8 +3,8 @@
 
 use super::scenario::fault::ServiceFault;
 use crate::event::Event;
-use crate::lab::Lab;
 use crate::lab::layout::{AccessPoint, DC_PORT, Dc, Door};
+use crate::lab::topology::Lab;
 use crate::process::{Child, ProcessError};
 use nearpoint::stub::Service;
 use rustix::process::Signal;

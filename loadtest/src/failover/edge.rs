@@ -3,8 +3,8 @@
 use super::peers::{Installed, Launch, Setting};
 use super::record::{Mark, Teller};
 use crate::http::get;
-use crate::lab::Lab;
 use crate::lab::layout::AccessPoint;
+use crate::lab::topology::Lab;
 use crate::peers::ready::NotReady;
 use crate::peers::{PeerError, last_words};
 use crate::process::{Process, ProcessError};

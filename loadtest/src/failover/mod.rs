@@ -61,7 +61,7 @@ fn list() -> Result<(), FailoverError> {
 
 async fn compare(options: &FailoverOptions) -> Result<bool, FailoverError> {
     let scenarios = scenarios(&options.scenarios)?;
-    if let Some(missing) = lab::missing_privilege() {
+    if let Some(missing) = lab::privilege::missing_privilege() {
         return Err(FailoverError::NoLab(missing));
     }
     let (when, load_before) = (SystemTime::now(), load_average());

@@ -8,8 +8,9 @@ use super::scenario::fault::{
 };
 use super::scenario::schedule::{Act, Step};
 use crate::lab::layout::Dc;
+use crate::lab::error::LabError;
 use crate::lab::paths::{self, Where};
-use crate::lab::{Lab, LabError};
+use crate::lab::topology::Lab;
 use std::error::Error;
 use std::fmt;
 use std::io;

@@ -2,6 +2,7 @@
 
 use super::check;
 use super::error::LabError;
+use super::namespace::Namespace;
 use super::options::{HoldOptions, LabCommand, LabOptions};
 use super::privilege::missing_privilege;
 use super::sweep::sweep;
@@ -38,7 +39,7 @@ pub(crate) async fn run(options: &LabOptions) -> Result<bool, LabCommandError> {
 /// Whoever drops this takes the lab down.
 async fn hold(options: &HoldOptions) -> Result<bool, LabCommandError> {
     let lab = Lab::build(&options.wires())?;
-    let names: Vec<&str> = lab.namespaces().map(super::Namespace::name).collect();
+    let names: Vec<&str> = lab.namespaces().map(Namespace::name).collect();
     if options.json {
         println!("{}", json!({ "namespaces": names }));
     } else {

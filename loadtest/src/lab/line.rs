@@ -11,12 +11,16 @@ use super::namespace::Namespace;
 use lane::{Delay, Lane};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::setpriority_process;
 use std::io::{self, PipeWriter};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use thread_priority::ThreadPriority;
+use thread_priority::unix::{
+    RealtimeThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy,
+    thread_native_id,
+};
 use tun_rs::{DeviceBuilder, SyncDevice};
 
 /// The largest packet, as of an Ethernet.
@@ -27,6 +31,9 @@ const BATCH: usize = 64;
 
 /// Packets that wait in the kernel until the thread takes them: 75 MB of the largest.
 const KERNEL_QUEUE: u32 = 5_000;
+
+/// A packet that leaves later than this is told.
+const LATE: Duration = Duration::from_millis(1);
 
 /// Lengths of lines are from nothing to this, so that no arithmetic with them overflows.
 const LONGEST: Duration = Duration::from_secs(3_600);
@@ -49,6 +56,11 @@ pub(crate) struct LineCounts {
     pub(crate) from_dc: u64,
     /// Packets that were lost because the line was full, in both directions.
     pub(crate) dropped: u64,
+    /// Of those that were carried, how many left more than a millisecond after they should have,
+    /// since the machine was busy.
+    pub(crate) late: u64,
+    /// By how much the latest of all was late.
+    pub(crate) latest: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +70,9 @@ struct Shared {
     jitter: AtomicU64,
     carried: [AtomicU64; 2],
     dropped: AtomicU64,
+    late: AtomicU64,
+    /// Nanoseconds.
+    latest: AtomicU64,
 }
 
 /// An end of a line: the device `device` in `namespace`.
@@ -102,6 +117,8 @@ impl Line {
             to_dc: to_dc.load(Ordering::Relaxed),
             from_dc: from_dc.load(Ordering::Relaxed),
             dropped: self.shared.dropped.load(Ordering::Relaxed),
+            late: self.shared.late.load(Ordering::Relaxed),
+            latest: Duration::from_nanos(self.shared.latest.load(Ordering::Relaxed)),
         }
     }
 }
@@ -137,16 +154,18 @@ impl End<'_> {
 
 /// Carries packets from each end to the other until the pipe hangs up or a device is gone.
 fn carry(ends: &[SyncDevice; 2], hung_up: &io::PipeReader, shared: &Shared) {
-    // Of this thread alone. It must not be late because those who talk over it are busy; where
-    // it may not come first, it is late now and then.
-    let _ = setpriority_process(None, -20);
+    come_first();
     // Lane 0 is from end 0 to end 1.
     let mut lanes = [Lane::new(1), Lane::new(2)];
     let mut packet = [0; MTU as usize];
     loop {
         let now = Instant::now();
         for (from, lane) in lanes.iter_mut().enumerate() {
-            lane.depart(now, |packet| {
+            lane.depart(now, |packet, late| {
+                shared.latest.fetch_max(late.as_nanos() as u64, Ordering::Relaxed);
+                if late > LATE {
+                    shared.late.fetch_add(1, Ordering::Relaxed);
+                }
                 // A device whose buffers are full, or that is down, loses packets.
                 let counter = match ends[1 - from].send(packet) {
                     Ok(_) => &shared.carried[from],
@@ -163,6 +182,13 @@ fn carry(ends: &[SyncDevice; 2], hung_up: &io::PipeReader, shared: &Shared) {
             }
         }
     }
+}
+
+/// A network is not slow because those who talk over it are busy: this thread runs when it has to
+/// (SCHED_FIFO). Where that is not allowed, packets are late now and then, and counted.
+fn come_first() {
+    let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+    let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, fifo);
 }
 
 /// Waits for packets, at most until then, and tells at which end there are some. `None` when the
@@ -194,12 +220,7 @@ fn wait(
 }
 
 /// Takes what is at this end into the lane.
-fn take(
-    end: &SyncDevice,
-    lane: &mut Lane,
-    packet: &mut [u8],
-    shared: &Shared,
-) -> io::Result<()> {
+fn take(end: &SyncDevice, lane: &mut Lane, packet: &mut [u8], shared: &Shared) -> io::Result<()> {
     for _ in 0..BATCH {
         let length = match end.recv(packet) {
             Ok(length) => length,

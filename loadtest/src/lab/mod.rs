@@ -16,26 +16,19 @@
 
 mod check;
 mod command;
-mod error;
+pub(crate) mod error;
 mod inside;
 pub(crate) mod layout;
-mod line;
-mod namespace;
+pub(crate) mod line;
+pub(crate) mod namespace;
 mod options;
 mod owner;
 pub(crate) mod paths;
-mod privilege;
-mod sweep;
+pub(crate) mod privilege;
+pub(crate) mod sweep;
 mod tool;
-mod topology;
+pub(crate) mod topology;
 
 pub(crate) use command::run;
-pub(crate) use error::LabError;
 pub(crate) use inside::run as become_inside;
-pub(crate) use line::{Line, LineCounts};
-pub(crate) use namespace::{Entrance, Namespace};
 pub(crate) use options::{InsideOptions, LabOptions};
-pub(crate) use paths::{Direction, PathFault, Paths, Share, What, Where};
-pub(crate) use privilege::missing_privilege;
-pub(crate) use sweep::sweep;
-pub(crate) use topology::{Lab, Wire, Wires};

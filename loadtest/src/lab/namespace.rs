@@ -32,9 +32,7 @@ pub(crate) struct Namespace {
 
 impl Namespace {
     /// Makes namespaces of these names: all of them, or none and an error.
-    pub(super) fn create<const N: usize>(
-        names: &[String; N],
-    ) -> Result<[Namespace; N], LabError> {
+    pub(super) fn create<const N: usize>(names: &[String; N]) -> Result<[Namespace; N], LabError> {
         let batch: String = names.iter().map(|name| format!("netns add {name}\n")).collect();
         let mut ip = Command::new("ip");
         ip.args(["-batch", "-"]);
@@ -52,7 +50,8 @@ impl Namespace {
 
     /// One that exists. It is this value's from now on: removed when it is dropped.
     pub(super) fn open(name: &str) -> Result<Namespace, LabError> {
-        let file = File::open(path(name)).map_err(LabError::io(format!("open namespace {name}")))?;
+        let file =
+            File::open(path(name)).map_err(LabError::io(format!("open namespace {name}")))?;
         Ok(Namespace { name: name.to_owned(), entrance: Entrance(Arc::new(file)) })
     }
 

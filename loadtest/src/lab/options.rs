@@ -1,6 +1,5 @@
 //! The command line of the lab.
 
-use super::layout::Dc;
 use super::topology::{Wire, Wires};
 use crate::cli::OutputOptions;
 use clap::{Args, Subcommand};
@@ -41,9 +40,9 @@ pub(crate) struct CheckOptions {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct HoldOptions {
     /// Round trips of the lines to DCs 1, 2 and 3
-    #[arg(long, num_args = 3, value_delimiter = ',', value_parser = humantime::parse_duration)]
-    #[arg(default_value = "10ms,12ms,160ms", value_name = "TIME")]
-    pub(crate) round_trips: Vec<Duration>,
+    #[arg(long, default_value = "10ms,12ms,160ms", value_parser = round_trips)]
+    #[arg(value_name = "TIME,TIME,TIME")]
+    pub(crate) round_trips: [Duration; 3],
     /// Each way takes up to so much longer
     #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
     pub(crate) jitter: Duration,
@@ -54,10 +53,7 @@ pub(crate) struct HoldOptions {
 
 impl HoldOptions {
     pub(super) fn wires(&self) -> Wires {
-        Wires::of(|dc: Dc| Wire {
-            round_trip: self.round_trips.get(dc.index()).copied().unwrap_or_default(),
-            jitter: self.jitter,
-        })
+        Wires::of(|dc| Wire { round_trip: self.round_trips[dc.index()], jitter: self.jitter })
     }
 }
 
@@ -73,4 +69,24 @@ pub(crate) struct InsideOptions {
     pub(crate) program: OsString,
     #[arg(last = false, allow_hyphen_values = true, trailing_var_arg = true)]
     pub(crate) arguments: Vec<OsString>,
+}
+
+fn round_trips(text: &str) -> Result<[Duration; 3], String> {
+    let times: Result<Vec<Duration>, _> = text.split(',').map(humantime::parse_duration).collect();
+    let times = times.map_err(|error| error.to_string())?;
+    times.try_into().map_err(|_| "there are three lines".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_has_a_round_trip() {
+        let [a, b, c] = [10, 1_500, 0].map(Duration::from_millis);
+        assert_eq!(round_trips("10ms,1500ms,0s"), Ok([a, b, c]));
+        for wrong in ["", "10ms", "10ms,20ms", "1s,1s,1s,1s", "1s,1s,far"] {
+            assert!(round_trips(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -111,7 +111,8 @@ fn ruleset(faults: &[PathFault]) -> String {
 
 impl PathFault {
     fn rules(&self) -> Vec<String> {
-        let rule = |direction, verdict: &str| format!("{} {verdict}", self.place.packets(direction));
+        let rule =
+            |direction, verdict: &str| format!("{} {verdict}", self.place.packets(direction));
         let both = |verdict: &str| [Direction::To, Direction::From].map(|way| rule(way, verdict));
         match self.what {
             What::Blackhole => both("drop").into(),

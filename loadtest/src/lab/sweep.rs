@@ -19,7 +19,9 @@ pub(crate) fn sweep() -> Result<Vec<String>, LabError> {
         match Namespace::open(&name) {
             Ok(namespace) => drop(namespace),
             // Another lab that starts sweeps as well.
-            Err(LabError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+            Err(LabError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                continue;
+            }
             Err(error) => return Err(error),
         }
         swept.push(name);

@@ -1,9 +1,7 @@
 //! The lab itself: hosts, what connects them, and their routes.
 
 use super::error::LabError;
-use super::layout::{
-    AccessPoint, CLIENTS_LINK, CLIENTS_V4, CLIENTS_V6, Dc, Door, EDGE_LINK, Link,
-};
+use super::layout::{AccessPoint, CLIENTS_LINK, CLIENTS_V4, CLIENTS_V6, Dc, Door, EDGE_LINK, Link};
 use super::line::{End, Line, MTU};
 use super::namespace::Namespace;
 use super::owner::Owner;
@@ -47,14 +45,18 @@ impl Wires {
     pub(crate) fn of(wire: impl FnMut(Dc) -> Wire) -> Wires {
         Wires(Dc::ALL.map(wire))
     }
+
+    pub(crate) fn of_dc(&self, dc: Dc) -> Wire {
+        self.0[dc.index()]
+    }
 }
 
 impl Lab {
     /// Sweeps what killed labs left behind, and builds a new one: packets reach everybody when this
-    /// returns. Takes about 100 ms, and blocks its thread for as long.
+    /// returns. Takes about 50 ms, and blocks its thread for as long.
     ///
     /// A machine that cannot have a lab is an error like any other: ask
-    /// [`missing_privilege`](super::missing_privilege) first.
+    /// [`missing_privilege`](super::privilege::missing_privilege) first.
     pub(crate) fn build(wires: &Wires) -> Result<Lab, LabError> {
         sweep()?;
         let owner = Owner::new().map_err(LabError::io("tell when this process started"))?;
@@ -74,7 +76,7 @@ impl Lab {
             let name = dc.to_string();
             let router_end = End { namespace: &router, device: &name };
             let dc_end = End { namespace: &dcs[dc.index()], device: UPLINK };
-            let Wire { round_trip, jitter } = wires.0[dc.index()];
+            let Wire { round_trip, jitter } = wires.of_dc(dc);
             Line::lay(&name, &router_end, &dc_end, round_trip, jitter)
         };
         let lines = [lay(Dc::Dc1)?, lay(Dc::Dc2)?, lay(Dc::Dc3)?];
@@ -110,7 +112,7 @@ impl Lab {
 
     /// The faults of the path, in the router.
     pub(crate) fn paths(&self) -> Paths<'_> {
-        Paths { router: &self.router }
+        Paths { router: self.router() }
     }
 
     /// Everybody's namespace.
@@ -193,7 +195,8 @@ fn host_batch(link: &Link) -> String {
 }
 
 fn clients_batch() -> String {
-    let local = [CLIENTS_V4, CLIENTS_V6].map(|network| format!("route add local {network} dev lo\n"));
+    let local =
+        [CLIENTS_V4, CLIENTS_V6].map(|network| format!("route add local {network} dev lo\n"));
     host_batch(&CLIENTS_LINK) + &local.concat()
 }
 

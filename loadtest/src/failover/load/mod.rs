@@ -8,7 +8,7 @@ mod held;
 
 use super::record::{Arrival, Failure, Interruption};
 use crate::lab::layout::CLIENTS_V4;
-use crate::lab::Entrance;
+use crate::lab::namespace::Entrance;
 use arrivals::Arrivals;
 use held::Held;
 use std::error::Error;

@@ -29,12 +29,7 @@ pub(super) struct Delay {
 
 impl Lane {
     pub(super) fn new(seed: u64) -> Lane {
-        Lane {
-            waiting: VecDeque::new(),
-            spare: Vec::new(),
-            last: None,
-            random: SplitMix64(seed),
-        }
+        Lane { waiting: VecDeque::new(), spare: Vec::new(), last: None, random: SplitMix64(seed) }
     }
 
     /// Takes a packet in; `false` if the lane is full and the packet is lost.
@@ -57,11 +52,11 @@ impl Lane {
         self.waiting.front().map(|(due, _)| *due)
     }
 
-    /// Hands over what is due.
-    pub(super) fn depart(&mut self, now: Instant, mut carry: impl FnMut(&[u8])) {
+    /// Hands over what is due, and by how much it is late.
+    pub(super) fn depart(&mut self, now: Instant, mut carry: impl FnMut(&[u8], Duration)) {
         while self.next_departure().is_some_and(|due| due <= now) {
-            let Some((_, packet)) = self.waiting.pop_front() else { return };
-            carry(&packet);
+            let Some((due, packet)) = self.waiting.pop_front() else { return };
+            carry(&packet, now - due);
             if self.spare.len() < SPARE {
                 self.spare.push(packet);
             }
@@ -95,7 +90,7 @@ mod tests {
 
     fn departed(lane: &mut Lane, now: Instant) -> Vec<u8> {
         let mut packets = Vec::new();
-        lane.depart(now, |packet| packets.extend_from_slice(packet));
+        lane.depart(now, |packet, _| packets.extend_from_slice(packet));
         packets
     }
 
@@ -109,9 +104,9 @@ mod tests {
         assert!(lane.arrive(&[2], start + MS, delay));
         assert_eq!(lane.next_departure(), Some(start + 10 * MS));
         let shortly_before = start + 10 * MS - Duration::from_nanos(1);
-        assert_eq!(departed(&mut lane, shortly_before), []);
+        assert!(departed(&mut lane, shortly_before).is_empty());
         assert_eq!(departed(&mut lane, start + 10 * MS), [1]);
-        assert_eq!(departed(&mut lane, start + 11 * MS), [2]);
+        lane.depart(start + 13 * MS, |packet, late| assert_eq!((packet, late), (&[2][..], 2 * MS)));
         assert_eq!(lane.next_departure(), None);
     }
 
@@ -126,7 +121,7 @@ mod tests {
                 let now = start + n * 100 * MS;
                 assert!(lane.arrive(&[0], now, delay));
                 let due = lane.next_departure().unwrap();
-                lane.depart(due, |_| {});
+                lane.depart(due, |_, late| assert_eq!(late, Duration::ZERO));
                 due - now
             })
             .collect();
@@ -148,7 +143,7 @@ mod tests {
         let mut lane = Lane::new(1);
         lane.arrive(&[1], start, Delay { least: 50 * MS, jitter: Duration::ZERO });
         lane.arrive(&[2], start + MS, Delay::default());
-        assert_eq!(departed(&mut lane, start + 49 * MS), []);
+        assert!(departed(&mut lane, start + 49 * MS).is_empty());
         assert_eq!(departed(&mut lane, start + 50 * MS), [1, 2]);
     }
 
