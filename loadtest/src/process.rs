@@ -136,9 +136,9 @@ impl fmt::Display for ProcessError {
 impl Error for ProcessError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            ProcessError::Spawn(source) | ProcessError::Talk(source) | ProcessError::Signal(source) => {
-                Some(source)
-            }
+            ProcessError::Spawn(source)
+            | ProcessError::Talk(source)
+            | ProcessError::Signal(source) => Some(source),
             ProcessError::Garbled(source) => Some(source),
             ProcessError::Ended | ProcessError::Silent(_) | ProcessError::Unexpected(_) => None,
         }

@@ -18,7 +18,7 @@ impl Hedge {
     /// Spends one hedge of the DC whose dial is silent; `None`, which is counted, when it has none
     /// left.
     pub(super) fn spend(of: Attempt, slot: &DcSlot, metrics: Rc<DcMetrics>) -> Option<Self> {
-        let hedge = Self { of, metrics, result: HedgeResult::Failed };
+        let hedge = Self::free(of, metrics);
         match slot.take_hedge() {
             true => Some(hedge),
             false => {
@@ -26,6 +26,11 @@ impl Hedge {
                 None
             }
         }
+    }
+
+    /// One that costs nothing.
+    pub(super) fn free(of: Attempt, metrics: Rc<DcMetrics>) -> Self {
+        Self { of, metrics, result: HedgeResult::Failed }
     }
 
     /// It connected first.

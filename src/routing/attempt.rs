@@ -87,15 +87,8 @@ struct InFlight {
     cut: bool,
     /// From when on it is silent for longer than is usual; `None` without hedging.
     overdue_at: Option<Instant>,
-    /// It had its hedge, or is not to have one.
-    hedged: bool,
-}
-
-impl InFlight {
-    /// When it is to get a hedge, if it still is.
-    fn hedge_at(&self) -> Option<Instant> {
-        self.overdue_at.filter(|_| !self.hedged)
-    }
+    /// When it is to get a hedge; `None` once it had it.
+    hedge_at: Option<Instant>,
 }
 
 impl AttemptPlan {
@@ -129,16 +122,16 @@ impl AttemptPlan {
         }
         if may_dial
             && let [alone] = &mut self.in_flight[..]
-            && alone.hedge_at().is_some_and(|due| due <= now)
+            && alone.hedge_at.is_some_and(|due| due <= now)
         {
-            alone.hedged = true;
+            alone.hedge_at = None;
             let silent = alone.attempt.dc;
             if let Some((dc, access_point)) = self.candidates.hedge(snapshot, silent) {
                 return self.dial(snapshot, dc, access_point, Some(silent), now);
             }
         }
         let hedge_at = match &self.in_flight[..] {
-            [alone] if may_dial => alone.hedge_at(),
+            [alone] if may_dial => alone.hedge_at,
             _ => None,
         };
         let until = self.in_flight.iter().map(|flying| flying.until).chain(hedge_at).min();
@@ -165,16 +158,21 @@ impl AttemptPlan {
             Some(_) => {
                 self.candidates.close_to_hedges(attempt.dc);
                 // Another DC may have room for it.
-                self.in_flight.iter_mut().for_each(|silent| silent.hedged = false);
+                self.in_flight.iter_mut().for_each(|silent| silent.hedge_at = silent.overdue_at);
             }
         }
     }
 
     /// This hedge was not made: the DC that is silent has no budget left. It does not count as an
-    /// attempt, and the dial that is silent gets none any more.
-    pub fn on_no_budget(&mut self, attempt: Attempt) {
+    /// attempt. The dial that is silent asks for one again after as long a time: there may be budget
+    /// then, or its access point may have been found dead.
+    pub fn on_no_budget(&mut self, attempt: Attempt, now: Instant) {
         debug_assert!(attempt.hedge_of.is_some(), "only hedges have a budget");
         self.undo(attempt);
+        for silent in &mut self.in_flight {
+            let patience = silent.overdue_at.map(|at| at.saturating_duration_since(silent.began));
+            silent.hedge_at = patience.map(|patience| now + patience);
+        }
     }
 
     /// This dial has connected, and the session has its upstream. Returns the dials that it has
@@ -205,13 +203,14 @@ impl AttemptPlan {
         let attempt = Attempt { number: self.dials, dc, access_point, hedge_of };
         let usual = snapshot.access_point(access_point).round_trip;
         let timeout = now + self.limits.timeout;
+        let overdue_at = self.limits.hedging.map(|hedging| now + hedging.patience(usual));
         self.in_flight.push(InFlight {
             attempt,
             began: now,
             until: timeout.min(self.deadline),
             cut: self.deadline < timeout,
-            overdue_at: self.limits.hedging.map(|hedging| now + hedging.patience(usual)),
-            hedged: false,
+            overdue_at,
+            hedge_at: overdue_at,
         });
         Step::Dial(attempt)
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::geo::Millis;
 use super::health::{AdminState, Health};
-use super::ids::{AccessPointIndex, DcIndex};
+use super::ids::{AccessPointId, AccessPointIndex, DcIndex};
 use super::place::Locate;
 use super::slot::{AccessPointSlot, DcSlot};
 use super::topology::Topology;
@@ -114,5 +114,13 @@ impl Snapshot {
     #[must_use]
     pub fn access_point(&self, index: AccessPointIndex) -> &AccessPointState {
         &self.access_points[index.at()]
+    }
+
+    /// Health of an access point, which other snapshots may know by other indices. `None` if it is not
+    /// in this one.
+    #[must_use]
+    pub fn health_of(&self, id: AccessPointId) -> Option<Health> {
+        let index = self.topology.find_access_point(id)?;
+        Some(self.access_point(index).health)
     }
 }

@@ -108,9 +108,10 @@ async fn without_budget_sessions_wait_for_the_dial_to_fail() {
     lab.dc(AMSTERDAM).set_fault_everywhere(Fault::Drop).await.expect("dark");
     let who = who_answers(edge.clients(), ip(DUTCH)).await.expect("a session");
     assert_eq!(who.dc, MIAMI);
-    assert_eq!(hedges(&edge, AMSTERDAM, "no_budget").await, 1.0);
+    let asked = hedges(&edge, AMSTERDAM, "no_budget").await;
+    assert!((1.0..=5.0).contains(&asked), "every 50 ms of 300: {asked}");
     let scrape = edge.doors.scrape().await;
-    assert_eq!(scrape.sum("hedges_total", &[]), 1.0);
+    assert_eq!(scrape.sum("hedges_total", &[]), asked);
     assert_eq!(scrape.value("connect_failures_total", &[("reason", "timeout")]), 1.0);
     assert_eq!(scrape.value("sticky_clients", &[]), 1.0, "its DC had failed");
 }

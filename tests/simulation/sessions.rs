@@ -8,7 +8,7 @@ use nearpoint::routing::control::OVERTAKEN;
 use nearpoint::routing::topology::ListenerRoute;
 use nearpoint::routing::{
     AccessPointId, AccessPointSlot, Attempt, AttemptPlan, Client, ClientPrefix, ConnectFailure,
-    DcId, DcIndex, DcSlot, GiveUp, Ranking, Snapshot, Step, rank,
+    DcId, DcIndex, DcSlot, GiveUp, Health, Ranking, Snapshot, Step, rank,
 };
 
 use crate::clients::Manner;
@@ -247,14 +247,19 @@ impl Storm {
         }
         if let Some(silent) = silent {
             let (hedged, hedges) = session.dc(silent);
-            if !hedges.take_hedge() {
+            let dead = session.in_flight.first().is_some_and(|waiting| {
+                self.machine.snapshot.health_of(session.id(*waiting)) == Some(Health::Down)
+            });
+            if !dead && !hedges.take_hedge() {
                 slot.release_connect();
-                session.plan.on_no_budget(attempt);
+                session.plan.on_no_budget(attempt, self.now);
                 return;
             }
-            let percent = snapshot.topology.connect().hedging.map_or(0, |it| it.budget_percent);
-            let count = self.sessions.hedges.entry(hedged).or_default();
-            count.hedges_keep_their_budget(percent, self.now);
+            if !dead {
+                let percent = snapshot.topology.connect().hedging.map_or(0, |it| it.budget_percent);
+                let count = self.sessions.hedges.entry(hedged).or_default();
+                count.hedges_keep_their_budget(percent, self.now);
+            }
             let candidates: Vec<DcIndex> = session.ranking.candidates().collect();
             let tried: Vec<_> = session.dials.iter().map(|it| it.access_point).collect();
             dials::hedges_leave_the_site(

@@ -6,6 +6,8 @@
 mod config;
 mod dcs;
 mod edge;
+#[cfg(test)]
+mod example;
 mod load;
 mod options;
 mod outcome;
@@ -67,7 +69,8 @@ async fn compare(options: &FailoverOptions) -> Result<bool, FailoverError> {
     let (when, load_before) = (SystemTime::now(), load_average());
     let mut company = Company::find(options).await;
     let phases = |it: &Scenario| if options.short { it.short } else { it.long };
-    let mut progress = Progress::new(scenarios.iter().map(|it| phases(it).total()), company.present());
+    let mut progress =
+        Progress::new(scenarios.iter().map(|it| phases(it).total()), company.present());
     let mut reports = Vec::new();
     for scenario in &scenarios {
         let phases = phases(scenario);
@@ -84,11 +87,8 @@ async fn compare(options: &FailoverOptions) -> Result<bool, FailoverError> {
         let report = ScenarioReport::new(scenario, phases, &runs).map_err(FailoverError::Plot)?;
         reports.push(report);
     }
-    let circumstances = Circumstances {
-        command: command(),
-        when,
-        load_average: [load_before, load_average()],
-    };
+    let circumstances =
+        Circumstances { command: command(), when, load_average: [load_before, load_average()] };
     let complete = company.0.iter().all(|member| member.failure.is_none());
     let report = Report::new(circumstances, company.report(), reports);
     report.emit(&options.output).map_err(FailoverError::Report)?;
@@ -125,10 +125,8 @@ struct Member {
 
 impl Company {
     async fn find(options: &FailoverOptions) -> Company {
-        let places = Places {
-            nearpoint: options.nearpoint.as_deref(),
-            envoy: options.envoy.as_deref(),
-        };
+        let places =
+            Places { nearpoint: options.nearpoint.as_deref(), envoy: options.envoy.as_deref() };
         let mut members: Vec<Member> = Vec::new();
         for &peer in &options.peers {
             if members.iter().any(|member| member.peer == peer) {

@@ -4,7 +4,7 @@ use super::dcs::{DcError, Dcs};
 use super::edge::Edge;
 use super::load::{Load, LoadError, Shape};
 use super::peers::{Installed, Peer, Setting};
-use super::record::{Mark, Recording, Teller};
+use super::record::{Mark, Recording};
 use super::scenario::{Phases, Scenario};
 use super::stage::{Stage, StageError};
 use crate::lab::error::LabError;

@@ -3,12 +3,10 @@
 use super::dcs::{DcError, Dcs, Order};
 use super::edge::Edge;
 use super::run::{JITTER, round_trip};
-use super::scenario::fault::{
-    Direction, Family, PathFault, Place, ProcessFault, Share, What,
-};
+use super::scenario::fault::{Direction, Family, PathFault, Place, ProcessFault, Share, What};
 use super::scenario::schedule::{Act, Step};
-use crate::lab::layout::Dc;
 use crate::lab::error::LabError;
+use crate::lab::layout::Dc;
 use crate::lab::paths::{self, Where};
 use crate::lab::topology::Lab;
 use std::error::Error;

@@ -175,4 +175,3 @@ fn figure_rows(kind: &str, both: [Option<Figures>; 2]) -> Vec<Vec<String>> {
         row("most, us", |it| it.times.max_us),
     ]
 }
-

@@ -18,11 +18,15 @@ pub(super) struct HedgeBudget {
     rate: f64,
     /// Less than one hedge, in hundredths.
     part: u32,
+    /// As many as there ever may have been at once.
+    highest: u32,
 }
 
 impl HedgeBudget {
     /// So many sessions `began` in the time that has `passed`: how many hedges that earns, and how
-    /// many there may be in all, which is what one second's sessions are.
+    /// many there may be in all, which is what one second's sessions are. A DC that is busier than
+    /// it ever was earns all of those at once: an edge that has just started, or just got its clients,
+    /// would else leave most of them waiting for a DC that falls silent in that minute.
     pub(super) fn on_sessions(
         &mut self,
         began: u32,
@@ -34,7 +38,10 @@ impl HedgeBudget {
         let earned = began.saturating_mul(u32::from(hedging.budget_percent));
         let earned = earned.saturating_add(self.part);
         self.part = earned % 100;
-        (earned / 100, LEAST.max(self.rate.ceil() as u32))
+        let most = LEAST.max(self.rate.ceil() as u32);
+        let grown = most.saturating_sub(self.highest.max(LEAST));
+        self.highest = self.highest.max(most);
+        (grown.saturating_add(earned / 100), most)
     }
 }
 
@@ -49,12 +56,18 @@ mod tests {
         let mut budget = HedgeBudget::default();
         let earned: Vec<_> =
             (0..10).map(|_| budget.on_sessions(33, SECOND, Hedging::default())).collect();
-        assert_eq!(earned.iter().map(|(earned, _)| earned).sum::<u32>(), 33);
+        assert_eq!(earned[0].0, 23 + 3, "with ten to begin with, one second's sessions");
+        assert_eq!(earned[1..].iter().map(|(earned, _)| earned).sum::<u32>(), 30);
         assert!(earned.iter().all(|(_, most)| *most == 33));
         let mut most = 33;
         for _ in 0..60 {
             (_, most) = budget.on_sessions(0, SECOND, Hedging::default());
         }
         assert_eq!(most, LEAST);
+        assert_eq!(
+            budget.on_sessions(30, SECOND, Hedging::default()),
+            (3, 30),
+            "as busy as before"
+        );
     }
 }

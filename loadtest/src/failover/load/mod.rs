@@ -126,7 +126,8 @@ impl Recorder {
     fn offset(&self, at: Instant) -> Duration {
         let mut offset = Duration::ZERO;
         self.change(|notes| {
-            offset = notes.began.map_or(Duration::ZERO, |began| at.saturating_duration_since(began));
+            offset =
+                notes.began.map_or(Duration::ZERO, |began| at.saturating_duration_since(began));
         });
         offset
     }

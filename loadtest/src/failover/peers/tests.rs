@@ -83,14 +83,6 @@ fn haproxy_that_does_not_answer_is_not_reloaded() {
 }
 
 #[test]
-fn what_a_scenario_adds_has_to_be_yaml() {
-    let installed =
-        Installed { peer: Peer::Nearpoint, version: "1".to_owned(), program: "sleep".into() };
-    let setting = Setting { extra: "{".to_owned(), ..Setting::example(Probe::Tcp) };
-    assert!(matches!(installed.prepare(setting), Err(PeerError::Extra(_))));
-}
-
-#[test]
 fn words_are_told_apart() {
     let words: std::collections::BTreeSet<_> =
         everywhere().into_iter().map(setting::word).collect();

@@ -124,9 +124,15 @@ fn a_hedge_that_is_silent_is_hedged_when_it_is_alone() {
 }
 
 #[test]
-fn a_hedge_without_budget_is_no_attempt_and_is_not_asked_for_again() {
-    let (mut lab, first, hedge) = hedged(three_dcs());
-    lab.plan.on_no_budget(hedge);
+fn a_hedge_without_budget_is_no_attempt_and_is_asked_for_again_as_long_as_the_dial_is_silent() {
+    let (mut lab, first, mut hedge) = hedged(three_dcs());
+    for asked in 2..15 {
+        lab.plan.on_no_budget(hedge, lab.now);
+        hedge = lab.dial_later();
+        assert_eq!((lab.now, hedge.number), (start() + asked * millis(200), 2));
+        assert_eq!((lab.id(hedge), hedge.hedge_of), (1, Some(first.dc)));
+    }
+    lab.plan.on_no_budget(hedge, lab.now);
     lab.wait();
     assert_eq!(lab.now, start() + millis(3000));
     assert_eq!(lab.next(), Step::Abandon { attempt: first, timed_out: true });

@@ -107,7 +107,9 @@ impl Case {
                         run.full.push(attempt);
                         lab.plan.on_full(attempt);
                     }
-                    Fate::NoBudget if attempt.hedge_of.is_some() => lab.plan.on_no_budget(attempt),
+                    Fate::NoBudget if attempt.hedge_of.is_some() => {
+                        lab.plan.on_no_budget(attempt, lab.now)
+                    }
                     fate => {
                         let in_flight = flying.iter().map(|(it, _)| *it).collect();
                         run.dials.push(Dialled { attempt, at: lab.now, in_flight });
