@@ -34,7 +34,10 @@ const ROUND: Duration = Duration::from_secs(1);
 const BEATS: usize = 40;
 
 /// Less is no silence: who speaks that often hears something.
-const LEAST_SILENCE: Duration = Duration::from_secs(1);
+pub(super) const LEAST_SILENCE: Duration = Duration::from_secs(1);
+
+/// The kernel may call a silence longer than it is by a tick of its own clock, of 100 Hz at worst.
+const KERNEL_TICK: Duration = Duration::from_millis(10);
 
 /// A session that began when the access point was failing already knew no better times: it is given
 /// this long to hear a first byte.
@@ -101,7 +104,10 @@ impl Watch<'_> {
         let Some(silence) = net::silence(upstream) else { return false };
         let now = Instant::now();
         let is_silent = match has_heard || *began < since {
-            true => silence >= LEAST_SILENCE && silence > now.saturating_duration_since(since),
+            true => {
+                let outage = now.saturating_duration_since(since);
+                silence >= LEAST_SILENCE && silence > outage + KERNEL_TICK
+            }
             false => now.saturating_duration_since(*began) >= PATIENCE,
         };
         is_silent && closer.pace.take(closer.rate.get(), now)

@@ -162,6 +162,7 @@ mod tests {
             access_points: 2,
             sessions_active: 1204,
             round_trip_ms: Some(12.3),
+            closing: 0,
             held_down: Vec::new(),
         }
     }

@@ -1,5 +1,7 @@
 //! What sessions show of their upstreams. Time is the test's: the wheel turns when it says so.
 
+mod given_up;
+
 use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
