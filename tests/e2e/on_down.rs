@@ -1,5 +1,6 @@
 //! Open sessions of DCs that go down: who is reset, and who is not.
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use nearpoint::routing::Health;
@@ -86,18 +87,19 @@ async fn a_session_that_hears_of_its_dc_stays_though_new_ones_are_refused() {
     let mut silent = session(&edge, DUTCH[1], AMSTERDAM).await;
     lab.dc(AMSTERDAM).set_fault_everywhere(Fault::Refuse).await.expect("refusing");
     edge.until_dcs_are(&[AMSTERDAM], Health::Down).await;
+    let over = Cell::new(false);
+    let ending = async {
+        let end = silent.end().await;
+        over.set(true);
+        end
+    };
     let talking = async {
-        loop {
+        while !over.get() {
             busy.echo(b"tick").await.expect("an answer");
         }
     };
-    let end = within("the reset", async {
-        tokio::select! {
-            end = silent.end() => end,
-            () = talking => unreachable!("it talks on"),
-        }
-    });
-    assert_eq!(end.await, End::Reset);
+    let (end, ()) = within("the reset", async { tokio::join!(ending, talking) }).await;
+    assert_eq!(end, End::Reset);
     let snapshot = edge.app.reader.load_full();
     assert_eq!(snapshot.closing.len(), 1, "Amsterdam is still given up");
     busy.echo(b"still here").await.expect("an answer");

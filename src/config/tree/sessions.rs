@@ -98,8 +98,7 @@ impl Default for OnDown {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", expecting = "`close` or `keep`")]
 pub(crate) enum DownSessions {
-    /// Those that have had no byte of it since it began to fail are reset, so that their clients come
-    /// back elsewhere; but only once another DC has answered since.
+    /// Those that have had no byte of it since it began to fail are reset, once another DC answers.
     #[default]
     Close,
     /// They go on until they end by themselves.
