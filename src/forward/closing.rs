@@ -59,23 +59,30 @@ impl Closer {
         Self { pace, rate: Cell::new(0), generation: Cell::new(None), closing: RefCell::default() }
     }
 
-    /// Goes by what `snapshot` says. Returns whether there may be sessions to close.
-    pub(super) fn follow(&self, snapshot: &Snapshot) -> bool {
+    /// Goes by what `snapshot` says, of access points that have sessions. Returns whether there are any.
+    pub(super) fn begin_round(&self, snapshot: &Snapshot) -> bool {
+        self.generation.set(Some(snapshot.generation));
+        self.rate.set(match snapshot.topology.on_down() {
+            OnDown::Close { rate } => rate,
+            OnDown::Keep => 0,
+        });
+        let now = snapshot.closing.iter().filter_map(|it| {
+            let slot = &snapshot.access_point(it.access_point).slot;
+            (slot.active() > 0).then(|| (Arc::clone(slot), it.silent_since))
+        });
         let mut closing = self.closing.borrow_mut();
-        if self.generation.replace(Some(snapshot.generation)) != Some(snapshot.generation) {
-            let now = snapshot.closing.iter().map(|it| {
-                let slot = &snapshot.access_point(it.access_point).slot;
-                (Arc::clone(slot), it.silent_since)
-            });
-            closing.clear();
-            closing.extend(now);
-            closing.sort_unstable_by_key(|(slot, _)| Arc::as_ptr(slot));
-            self.rate.set(match snapshot.topology.on_down() {
-                OnDown::Close { rate } => rate,
-                OnDown::Keep => 0,
-            });
+        closing.clear();
+        closing.extend(now);
+        closing.sort_unstable_by_key(|(slot, _)| Arc::as_ptr(slot));
+        !closing.is_empty()
+    }
+
+    /// The same in the middle of a round, if it is another snapshot.
+    fn go_on(&self, snapshot: &Snapshot) -> bool {
+        match self.generation.get() == Some(snapshot.generation) {
+            true => !self.closing.borrow().is_empty(),
+            false => self.begin_round(snapshot),
         }
-        closing.iter().any(|(slot, _)| slot.active() > 0)
     }
 
     fn silent_since(&self, slot: *const AccessPointSlot) -> Option<Instant> {
@@ -119,14 +126,10 @@ pub(super) async fn close_silent_sessions(worker: Rc<Worker>) {
     let jitter = Jitter::default();
     loop {
         sleep(jitter.about(ROUND)).await;
-        while is_anybody_meant(&worker) {
+        while worker.closer.begin_round(&worker.shared.context.snapshots.load()) {
             ask_everybody(&worker, &jitter).await;
         }
     }
-}
-
-fn is_anybody_meant(worker: &Worker) -> bool {
-    worker.closer.follow(&worker.shared.context.snapshots.load())
 }
 
 /// One round.
@@ -140,7 +143,7 @@ async fn ask_everybody(worker: &Worker, jitter: &Jitter) {
     for _ in 0..BEATS {
         place = worker.wheel.borrow_mut().ask(place, sessions.div_ceil(BEATS), meant);
         sleep(jitter.about(ROUND / BEATS as u32)).await;
-        if !is_anybody_meant(worker) {
+        if !worker.closer.go_on(&worker.shared.context.snapshots.load()) {
             return;
         }
     }

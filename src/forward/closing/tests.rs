@@ -20,20 +20,19 @@ fn slot(snapshot: &Snapshot, index: u32) -> &AccessPointSlot {
 #[test]
 fn there_is_something_to_do_while_those_that_are_given_up_have_sessions() {
     let closer = Closer::new(Arc::default());
-    assert!(!closer.follow(&closing(1, &[], Instant::now())));
+    assert!(!closer.begin_round(&closing(1, &[], Instant::now())));
     let since = Instant::now();
     let snapshot = closing(2, &[1, 4, 5], since);
     slot(&snapshot, 0).session_opened();
-    assert!(!closer.follow(&snapshot), "those of others do not count");
-    slot(&snapshot, 4).session_opened();
-    assert!(closer.follow(&snapshot));
+    assert!(!closer.go_on(&snapshot), "those of others do not count");
+    [4, 5].into_iter().for_each(|index| slot(&snapshot, index).session_opened());
+    assert!(!closer.go_on(&snapshot), "that is for the next round");
+    assert!(closer.begin_round(&snapshot) && closer.go_on(&snapshot));
     for index in 0..6 {
-        let expected = [1, 4, 5].contains(&index).then_some(since);
+        let expected = [4, 5].contains(&index).then_some(since);
         assert_eq!(closer.silent_since(slot(&snapshot, index)), expected, "{index}");
     }
-    slot(&snapshot, 4).session_closed();
-    assert!(!closer.follow(&snapshot));
-    closer.follow(&closing(3, &[], since));
+    assert!(!closer.go_on(&closing(3, &[], since)), "they are up again");
     assert_eq!(closer.silent_since(slot(&snapshot, 4)), None);
 }
 
@@ -49,8 +48,9 @@ async fn is_given_up(failing_for: Duration, lasted: Duration, has_heard: bool) -
     let ago = |time| now.checked_sub(time).expect("a machine that runs for longer");
     let snapshot = closing(1, &[0], ago(failing_for));
     let closer = Closer::new(Arc::default());
-    closer.follow(&snapshot);
     let access_point = slot(&snapshot, 0);
+    access_point.session_opened();
+    closer.begin_round(&snapshot);
     Watch { closer: &closer, access_point, began: ago(lasted) }.is_given_up(&upstream, has_heard)
 }
 

@@ -265,6 +265,7 @@ impl AccessPointCell {
     /// The settings changed: what was counted under the old ones says nothing under the new ones.
     pub(super) fn on_settings(&mut self, old: &HealthSettings, new: &HealthSettings) {
         self.probe_is_void = true;
+        self.is_probe_telling = false;
         self.tracker.restart_counters();
         self.failing_since = None;
         self.in_step = true;

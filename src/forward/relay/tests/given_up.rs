@@ -11,11 +11,12 @@ impl Session {
     /// Its access point is down, or not any more; sessions without a byte since then are silent.
     fn give_up(&self, silent_since: Option<StdInstant>) {
         let mut snapshot = all_up(three_dcs());
-        snapshot.generation += u64::from(silent_since.is_none());
         snapshot.access_points[3].slot = Arc::clone(&self.slot);
         let closing = |silent_since| Closing { access_point: AccessPointIndex(3), silent_since };
         snapshot.closing = silent_since.map(closing).into_iter().collect();
-        self.closer.follow(&snapshot);
+        self.slot.session_opened();
+        self.closer.begin_round(&snapshot);
+        self.slot.session_closed();
     }
 
     /// Has it look once.
