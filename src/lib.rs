@@ -83,6 +83,8 @@
 //!    (`forward/idle.rs`). The first byte of the upstream, or that there was none for a client who
 //!    spoke, is left as evidence ([`routing::AccessPointSlot::record_answered`],
 //!    [`control::PassiveEvidence::mute`]).
+//!    While the access point is down, and another DC answers, the session is asked once a second whether
+//!    it still hears of it (`forward/closing.rs`); one that does not is reset, and its client comes back.
 //! 9. Close: the end has a side and a reason ([`routing::CloseReason`]) and is counted when the
 //!    session is dropped, however that comes about.
 //!
@@ -136,6 +138,9 @@
 //! **Invariant: a refusal is a reset.** A client that gets no DC sees its connection break, never an
 //! orderly end that could pass for an answer. So do both sides of a session that one side broke, but
 //! only after what was received before has been delivered.
+//!
+//! **Invariant: an edge that is cut off ends no session.** Open ones are given up only of an access
+//! point that goes on failing after another DC has answered, and never in isolation.
 //!
 //! **Invariant: `routing` has no clock.** Nor randomness, sockets, tasks or logs. Time and facts come
 //! in, decisions go out as values. So the same function serves traffic, `nearpoint explain` and the

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nearpoint::routing::policy::{Action, Rule};
 use nearpoint::routing::topology::{
-    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, Revision, Route,
+    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, OnDown, Revision, Route,
     TopologySpec,
 };
 use nearpoint::routing::{
@@ -52,6 +52,7 @@ pub(crate) fn network(dcs: u16, access_points: u8, policy: Policy) -> Snapshot {
         routes: BTreeMap::from([("clients".into(), ListenerRoute::new(Route::Nearest))]),
         policy,
         connect: ConnectLimits::default(),
+        on_down: OnDown::default(),
         edge: None,
         startup_grace: Duration::from_secs(2),
         max_probes: 512,

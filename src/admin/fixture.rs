@@ -12,7 +12,7 @@ use crate::events::EventLog;
 use crate::metrics::Metrics;
 use crate::routing::control::{ProbeReport, ProbeRequest, ProbeTimes};
 use crate::routing::topology::{
-    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, Revision, Route,
+    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, OnDown, Revision, Route,
     TopologySpec,
 };
 use crate::routing::{
@@ -34,6 +34,7 @@ pub(crate) fn three_dcs() -> TopologySpec {
         routes: BTreeMap::from([("clients".into(), route(Route::Nearest))]),
         policy: crate::routing::Policy::default(),
         connect: ConnectLimits::default(),
+        on_down: OnDown::default(),
         edge: None,
         startup_grace: Duration::from_secs(2),
         max_probes: 512,
@@ -83,6 +84,7 @@ pub(crate) fn all_up(spec: TopologySpec) -> Snapshot {
                 slot: Arc::default(),
             })
             .collect(),
+        closing: Box::default(),
         topology: Arc::new(topology),
     }
 }

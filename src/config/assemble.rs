@@ -177,6 +177,7 @@ pub(super) fn assemble(
         routes,
         policy: draft.policy.policy,
         connect: draft.connect,
+        on_down: draft.on_down,
         edge: draft.edge,
         startup_grace: draft.startup_grace,
         max_probes: draft.max_probes,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::routing::Coordinates;
-use crate::routing::topology::{ConnectLimits, HealthSettings};
+use crate::routing::topology::{ConnectLimits, HealthSettings, OnDown};
 
 use super::assemble::{check_binds, check_unique};
 use super::daemon::{Admin, Guards, Log, Memory, Metrics, Shutdown};
@@ -39,6 +39,7 @@ pub(super) struct RoutingDraft {
     pub(super) listeners: Vec<ListenerDraft>,
     pub(super) policy: PolicyDraft,
     pub(super) connect: ConnectLimits,
+    pub(super) on_down: OnDown,
     /// Of DCs that say nothing else.
     pub(super) health: HealthSettings,
     pub(super) startup_grace: Duration,
@@ -72,6 +73,7 @@ impl Draft {
                 listeners: listeners.collect(),
                 policy,
                 connect: connect_limits(&tree.connect, problems),
+                on_down: tree.on_down.resolve(),
                 health: global_health(&tree.health, problems),
                 startup_grace: tree.health.startup_grace.get(),
                 max_probes: usize::try_from(tree.health.max_in_flight.get()).unwrap_or(usize::MAX),

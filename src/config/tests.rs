@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::routing::policy::Objective;
-use crate::routing::topology::{ConnectLimits, Hedging, HoldDown, HttpProbe, Probe, Route};
+use crate::routing::topology::{ConnectLimits, Hedging, HoldDown, HttpProbe, OnDown, Probe, Route};
 use crate::routing::{CountryCode, DcId, Millis};
 
 const LISTENER: &str = "listeners: [{name: clients, bind: ['127.0.0.1:443']}]\n";
@@ -61,6 +61,7 @@ fn defaults_are_those_of_the_documented_tree() {
     assert_eq!(topology.policy().tie_margin, Millis(5.0));
     assert!(topology.policy().fail_open);
     assert_eq!(topology.connect(), ConnectLimits::default());
+    assert_eq!(topology.on_down(), OnDown::Close { rate: 2000 });
     assert_eq!(topology.startup_grace(), Duration::from_secs(2));
     assert_eq!(topology.max_probes(), 512);
     assert_eq!(topology.dcs()[0].max_connecting, 512);
@@ -106,6 +107,7 @@ listeners:
     timeouts: {idle: 1h, half_close: 1s, first_byte: 250ms}
     tcp: {backlog: 6, keepalive: {idle: 7s, interval: 8s, count: 9}, user_timeout: 10s}
 connect: {timeout: 1s, deadline: 2s, attempts: 3, hedge: {min: 150ms, factor: 2.5, budget: 30%}}
+on_down: {rate: 50}
 policy: {objective: latency, tie_margin: 0ms, fail_open: false}
 health: {probe: {http: {host: H.example}}, interval: 4s, fast_interval: 50ms, down_interval: 9s, timeout: 2s, fall: 1, rise: 1, jitter: 0%, hold_down: {first: 7s}, max_in_flight: 9, startup_grace: 0s}
 guards: {max_removed: 100%, empty_dc: allow}
@@ -154,6 +156,10 @@ log: {level: debug, format: json}
     assert_eq!(config.topology.connect().hedging, Some(hedging));
     let unhedged = good(&format!("{LISTENER}connect: {{hedge: none}}")).config;
     assert_eq!(unhedged.topology.connect().hedging, None);
+
+    assert_eq!(config.topology.on_down(), OnDown::Close { rate: 50 });
+    let kept = good(&format!("{LISTENER}on_down: {{sessions: keep, rate: 7}}")).config;
+    assert_eq!(kept.topology.on_down(), OnDown::Keep);
 
     let listener = &config.listeners[0];
     assert_eq!(listener.bind.len(), 3);

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use crate::events::{EventLog, LeftOut, LogLimit};
 use crate::routing::control::{Change, HealthChange};
-use crate::routing::{DcId, Topology};
+use crate::routing::{AccessPointId, DcId, Topology};
 
 /// Where changes are written down.
 pub(super) struct Journal {
@@ -34,6 +34,7 @@ impl Journal {
     pub(super) fn on_change(&mut self, change: Change, now: Instant, today: SystemTime) {
         let admitted = match &change {
             Change::AccessPoint(change) => self.limit.admits(change, now),
+            Change::Closing { access_point, .. } => !self.limit.leaves_out(*access_point),
             Change::Dc { .. }
             | Change::AdminDc(..)
             | Change::AdminAccessPoint(..)
@@ -89,6 +90,9 @@ fn log_change(change: Change) {
             let (from, to) = (transition.from.as_str(), transition.to.as_str());
             info!(%dc, from, to, "DC changed");
         }
+        Change::Closing { access_point: AccessPointId { dc, address }, sessions } => {
+            info!(%dc, access_point = %address, sessions, "closing silent sessions");
+        }
         Change::AdminDc(dc, state) => info!(%dc, state = state.as_str(), "DC set"),
         Change::AdminAccessPoint(id, state) => {
             info!(dc = %id.dc, access_point = %id.address, state = state.as_str(), "access point set");
@@ -109,8 +113,10 @@ mod tests {
     use super::*;
     use crate::routing::control::Cause;
     use crate::routing::health::Transition;
-    use crate::routing::topology::{ConnectLimits, DcSpec, HealthSettings, Revision, TopologySpec};
-    use crate::routing::{AccessPointId, AdminState, Health, Policy};
+    use crate::routing::topology::{
+        ConnectLimits, DcSpec, HealthSettings, OnDown, Revision, TopologySpec,
+    };
+    use crate::routing::{AdminState, Health, Policy};
 
     fn topology(dcs: &[(u16, &str)]) -> Arc<Topology> {
         let dc = |(id, name): &(u16, &str)| DcSpec {
@@ -129,6 +135,7 @@ mod tests {
             routes: BTreeMap::new(),
             policy: Policy::default(),
             connect: ConnectLimits::default(),
+            on_down: OnDown::default(),
             edge: None,
             startup_grace: Duration::ZERO,
             max_probes: 1,

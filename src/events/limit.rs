@@ -61,6 +61,12 @@ impl LogLimit {
         true
     }
 
+    /// Whether changes of this access point are left out at the moment.
+    #[must_use]
+    pub fn leaves_out(&self, access_point: AccessPointId) -> bool {
+        self.windows.get(&access_point).is_some_and(|window| window.left_out > 0)
+    }
+
     /// When [`LogLimit::take_over`] has something to do.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {

@@ -28,6 +28,8 @@ pub enum Kind {
     AccessPoint,
     /// The health of a DC.
     Dc,
+    /// The silent sessions of an access point are closed.
+    Closing,
     /// The operator's intent for a DC.
     DcAdmin,
     /// The operator's intent for an access point.
@@ -40,9 +42,10 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AccessPoint,
         Self::Dc,
+        Self::Closing,
         Self::DcAdmin,
         Self::AccessPointAdmin,
         Self::Isolation,
@@ -55,6 +58,7 @@ impl Kind {
         match self {
             Self::AccessPoint => "access_point",
             Self::Dc => "dc",
+            Self::Closing => "closing",
             Self::DcAdmin => "dc_admin",
             Self::AccessPointAdmin => "access_point_admin",
             Self::Isolation => "isolation",
@@ -70,6 +74,7 @@ impl Record {
         match self.change {
             Change::AccessPoint(_) => Kind::AccessPoint,
             Change::Dc { .. } => Kind::Dc,
+            Change::Closing { .. } => Kind::Closing,
             Change::AdminDc(..) => Kind::DcAdmin,
             Change::AdminAccessPoint(..) => Kind::AccessPointAdmin,
             Change::Isolation { .. } => Kind::Isolation,
@@ -88,6 +93,7 @@ impl Record {
     pub fn access_point(&self) -> Option<AccessPointId> {
         match self.change {
             Change::AccessPoint(HealthChange { access_point, .. })
+            | Change::Closing { access_point, .. }
             | Change::AdminAccessPoint(access_point, _) => Some(access_point),
             Change::Dc { .. }
             | Change::AdminDc(..)
@@ -101,6 +107,7 @@ impl Record {
 pub(super) fn dc_of(change: &Change) -> Option<DcId> {
     match change {
         Change::AccessPoint(HealthChange { access_point, .. })
+        | Change::Closing { access_point, .. }
         | Change::AdminAccessPoint(access_point, _) => Some(access_point.dc),
         Change::Dc { dc, .. } | Change::AdminDc(dc, _) => Some(*dc),
         Change::Isolation { .. } | Change::Configuration(_) => None,
@@ -125,6 +132,10 @@ impl fmt::Display for Record {
             }
             Change::Dc { dc: id, transition } => {
                 write!(f, "{} is {}", dc(*id), use_of_dc(*transition))
+            }
+            Change::Closing { access_point, sessions } => {
+                let (at, dc) = (access_point.address, dc(access_point.dc));
+                write!(f, "silent sessions of access point {at} of {dc} are reset; {sessions} open")
             }
             Change::AdminDc(id, state) => {
                 write!(f, "the operator set {} to {}", dc(*id), intent(*state))
@@ -225,6 +236,10 @@ mod tests {
             (dc(Health::Up, Health::Down), "DC 2 ams is out of use: no access point up"),
             (dc(Health::Unknown, Health::Down), "DC 2 ams is down: no access point up"),
             (dc(Health::Down, Health::Up), "DC 2 ams is in use: an access point is up"),
+            (
+                Change::Closing { access_point: access_point(), sessions: 12 },
+                "silent sessions of access point 127.0.0.1:4432 of DC 2 ams are reset; 12 open",
+            ),
             (
                 Change::AdminDc(DcId(2), AdminState::Drain),
                 "the operator set DC 2 ams to drain: it gets no new session",

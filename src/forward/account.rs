@@ -7,6 +7,7 @@ use std::time::Instant;
 use prometheus::Histogram;
 use tokio::net::TcpStream;
 
+use super::closing::Watch;
 use super::connect::Connected;
 use super::listener::Settings;
 use super::relay::Witness;
@@ -31,7 +32,8 @@ pub(super) struct SessionGuard {
     /// `None` for a neighbour that speaks for itself: of its end nothing is counted either.
     session_seconds: Option<Histogram>,
     dc: Arc<DcSlot>,
-    access_point: Arc<AccessPointSlot>,
+    /// The counters of its access point.
+    pub(super) access_point: Arc<AccessPointSlot>,
     /// Whose it is; `None` as above.
     client: Option<ClientPrefix>,
     began: Instant,
@@ -81,6 +83,11 @@ impl SessionGuard {
     pub(super) fn witness<'a>(&'a self, worker: &'a Worker) -> Witness<'a> {
         let evidence = &worker.shared.context.evidence;
         Witness { slot: &self.access_point, evidence, client: self.client }
+    }
+
+    /// How it knows that it is to end.
+    pub(super) fn watch<'a>(&'a self, worker: &'a Worker) -> Watch<'a> {
+        Watch { closer: &worker.closer, access_point: &self.access_point, began: self.began }
     }
 }
 

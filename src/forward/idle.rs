@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use crate::routing::AccessPointSlot;
+
 /// How exact timeouts are.
 pub(super) const TICK: Duration = Duration::from_millis(250);
 
@@ -27,6 +29,9 @@ pub(super) enum Expiry {
     Idle,
     /// Its alarm rang. Told once; the timeout goes on.
     Alarm,
+    /// Its access point is down: it is to look whether it still hears of it. Told once for each time
+    /// that it is asked; the timeout goes on.
+    Look,
     /// The daemon ends, and so must the session.
     Shutdown,
 }
@@ -45,6 +50,10 @@ struct Entry {
     last_active: u32,
     timeout: u32,
     alarm: Alarm,
+    /// It is to look, and does not know yet.
+    look: bool,
+    /// Whose session it is: an address to compare with, and never to follow. Sessions hold the slot.
+    access_point: *const AccessPointSlot,
     /// Why the session is to end, if it is.
     expired: Option<Expiry>,
     waker: Option<Waker>,
@@ -100,11 +109,40 @@ impl IdleWheel {
         }
     }
 
+    /// How many sessions there are with access points that are `meant`.
+    pub(super) fn count(&self, meant: impl Fn(*const AccessPointSlot) -> bool) -> usize {
+        self.entries.iter().filter(|(_, entry)| meant(entry.access_point)).count()
+    }
+
+    /// Has sessions with access points that are `meant` look whether they still hear of them: so many at
+    /// most, from this place of the table on. Returns the place to go on from.
+    pub(super) fn ask(
+        &mut self,
+        mut place: usize,
+        most: usize,
+        meant: impl Fn(*const AccessPointSlot) -> bool,
+    ) -> usize {
+        let mut asked = 0;
+        while asked < most && place < self.entries.capacity() {
+            if let Some(entry) = self.entries.get_mut(place)
+                && meant(entry.access_point)
+            {
+                entry.look = true;
+                entry.wake();
+                asked += 1;
+            }
+            place += 1;
+        }
+        place
+    }
+
     fn insert(&mut self, timeout: Duration) -> u32 {
         let entry = Entry {
             last_active: self.now,
             timeout: ticks(timeout),
             alarm: Alarm::Off,
+            look: false,
+            access_point: std::ptr::null(),
             expired: self.shut_down.then_some(Expiry::Shutdown),
             waker: None,
             slot: NONE,
@@ -214,6 +252,12 @@ impl IdleTimer {
         Self { wheel: Rc::clone(wheel), key }
     }
 
+    /// The timer of a session with this access point, whose slot outlives it.
+    pub(super) fn of(self, access_point: &AccessPointSlot) -> Self {
+        self.wheel.borrow_mut().entries[self.key as usize].access_point = access_point;
+        self
+    }
+
     /// Bytes have moved. Returns the current tick.
     pub(super) fn touch(&self) -> u32 {
         let mut wheel = self.wheel.borrow_mut();
@@ -239,13 +283,17 @@ impl IdleTimer {
         self.wheel.borrow_mut().entries[self.key as usize].alarm = Alarm::Off;
     }
 
-    /// Whether the time is over, or the alarm rang; if not, `waker` is woken when either is so.
+    /// Whether the time is over, the alarm rang, or it is to look; if not, `waker` is woken when one of
+    /// these is so.
     pub(super) fn poll_expired(&self, waker: &Waker) -> Option<Expiry> {
         let mut wheel = self.wheel.borrow_mut();
         let entry = &mut wheel.entries[self.key as usize];
         if entry.alarm == Alarm::Rang {
             entry.alarm = Alarm::Off;
             return Some(Expiry::Alarm);
+        }
+        if std::mem::take(&mut entry.look) {
+            return Some(Expiry::Look);
         }
         if entry.expired.is_none() && !entry.waker.as_ref().is_some_and(|it| it.will_wake(waker)) {
             entry.waker = Some(waker.clone());

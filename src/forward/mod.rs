@@ -9,6 +9,7 @@
 mod acceptor;
 mod account;
 mod bind_set;
+mod closing;
 mod connect;
 mod descriptors;
 mod dials;

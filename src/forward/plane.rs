@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
 use super::bind_set::{self, BindKey, NewBind, OpenBind, OpenError, listen_options};
+use super::closing::ResetPace;
 use super::descriptors::{DescriptorBudget, Descriptors};
 use super::pipes::PipeBudget;
 use super::worker::{self, Command};
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     pub(super) descriptors: Arc<DescriptorBudget>,
     pub(super) pending_limit: u64,
     pub(super) heartbeats: Heartbeats,
+    pub(super) resets: Arc<ResetPace>,
     lookups: [IntCounter; Origin::ALL.len()],
 }
 
@@ -127,6 +129,7 @@ impl DataPlane {
             pipes,
             pending_limit: memory.pending,
             heartbeats: Heartbeats::new(workers),
+            resets: Arc::default(),
             lookups,
             context,
         });

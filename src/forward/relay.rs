@@ -12,6 +12,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::closing::Watch;
 use super::flow::{Broken, Flow};
 use super::idle::{Expiry, IdleTimer, TICK};
 use super::worker::Resources;
@@ -49,6 +50,8 @@ pub(super) struct Relay<'a> {
     pub(super) metrics: &'a DcMetrics,
     /// Tells whether the upstream answers.
     pub(super) witness: Witness<'a>,
+    /// Tells whether it is to end because its access point is down.
+    pub(super) watch: Watch<'a>,
 }
 
 /// What the flows have come to.
@@ -78,6 +81,12 @@ impl Relay<'_> {
             }
             End::Expired(Expiry::Idle) => nearpoint(Ending::Idle),
             End::Expired(Expiry::Alarm) => nearpoint(Ending::FirstByte),
+            End::Expired(Expiry::Look) => {
+                net::stop_receiving(self.upstream);
+                // Boxed, as below.
+                Box::pin(self.deliver_last(&mut progress, Side::Upstream)).await;
+                nearpoint(Ending::OnDown)
+            }
             End::Broken(side, error) => {
                 let ending = progress.ending_of(side, &error);
                 // Boxed: a session that lives on must not carry the size of this one's last second.
@@ -114,12 +123,17 @@ impl Relay<'_> {
             loop {
                 match self.timer.poll_expired(cx.waker()) {
                     Some(Expiry::Alarm) if !self.is_silent_for_too_long(progress) => {}
+                    Some(Expiry::Look) if !self.is_given_up(progress) => {}
                     Some(expiry) => return Poll::Ready(End::Expired(expiry)),
                     None => return Poll::Pending,
                 }
             }
         })
         .await
+    }
+
+    fn is_given_up(&self, progress: &Progress) -> bool {
+        self.watch.is_given_up(self.upstream, progress.down.has_read())
     }
 
     fn poll_flows(&self, cx: &mut Context<'_>, progress: &mut Progress) -> Poll<End> {
@@ -170,7 +184,7 @@ impl Relay<'_> {
         })
     }
 
-    /// `broken` is gone. What it had sent is delivered to the other side and acknowledged there, in
+    /// `broken` is gone, or given up. What it had sent is delivered to the other side and acknowledged there, in
     /// a second at most; what was meant for it is lost.
     async fn deliver_last(&self, progress: &mut Progress, broken: Side) {
         let (last, lost, sink) = match broken {

@@ -16,11 +16,13 @@ use tracing::error;
 
 use super::acceptor::{Acceptor, OpenAcceptor};
 use super::bind_set::BindKey;
+use super::closing::{Closer, close_silent_sessions};
 use super::idle::{IdleTimer, IdleWheel, TICK};
 use super::pipes::{PipeBudget, PipePool};
 use super::plane::Shared;
 use crate::config;
 use crate::net::Pipe;
+use crate::routing::AccessPointSlot;
 
 /// What a flow reads into: large enough that only bulk fills it.
 const SCRATCH: usize = 32 * 1024;
@@ -44,7 +46,10 @@ pub(super) enum Command {
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) resources: Resources,
-    wheel: Rc<RefCell<IdleWheel>>,
+    /// Knows whose sessions are to be closed.
+    pub(super) closer: Closer,
+    /// The timers of its sessions.
+    pub(super) wheel: Rc<RefCell<IdleWheel>>,
     sessions: Cell<usize>,
     sessions_gauge: IntGauge,
     session_ended: Notify,
@@ -108,9 +113,11 @@ impl Worker {
         let pending = shared.context.metrics.pending_bytes.clone();
         let resources = Resources::new(pending, shared.pending_limit, Arc::clone(&shared.pipes));
         let sessions_gauge = shared.context.metrics.worker_sessions.with_label_values(&[&number]);
+        let closer = Closer::new(Arc::clone(&shared.resets));
         Self {
             shared,
             resources,
+            closer,
             wheel: Rc::default(),
             sessions: Cell::new(0),
             sessions_gauge,
@@ -125,9 +132,9 @@ impl Worker {
         LiveSession { worker: Rc::clone(self) }
     }
 
-    /// A timer of a session.
-    pub(super) fn timer(&self, timeout: Duration) -> IdleTimer {
-        IdleTimer::new(&self.wheel, timeout)
+    /// A timer of a session with this access point, whose slot outlives it.
+    pub(super) fn timer(&self, timeout: Duration, access_point: &AccessPointSlot) -> IdleTimer {
+        IdleTimer::new(&self.wheel, timeout).of(access_point)
     }
 
     /// The coarse time, in [`TICK`]s.
@@ -172,6 +179,8 @@ pub(super) fn run(
 }
 
 async fn serve(number: usize, worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
+    // It ends with the runtime.
+    tokio::task::spawn_local(close_silent_sessions(Rc::clone(&worker)));
     let mut acceptors: BTreeMap<BindKey, OpenAcceptor> = BTreeMap::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);

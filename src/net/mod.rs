@@ -11,6 +11,7 @@ mod dial;
 mod exclusive;
 mod listen;
 mod pipe;
+mod silence;
 mod socket;
 
 pub use descriptors::raise_descriptor_limit;
@@ -18,7 +19,8 @@ pub use dial::{Dial, DialError, DialOptions, Keepalive, dial};
 pub use exclusive::ExclusiveBind;
 pub use listen::{BindError, ListenOptions, accept_waiting, bind_group, listen};
 pub use pipe::Pipe;
-pub use socket::{peek, receive, reset_on_close, send, unacknowledged};
+pub use silence::silence;
+pub use socket::{peek, receive, reset_on_close, send, stop_receiving, unacknowledged};
 
 /// Makes a system call again for as long as signals interrupt it.
 fn retry(mut call: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<usize> {

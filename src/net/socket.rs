@@ -43,6 +43,13 @@ pub fn reset_on_close(socket: &impl AsFd) {
     let _ = set_socket_linger(socket, Some(Duration::ZERO));
 }
 
+/// Nothing that comes from now on is received; what came before can still be read, and then the stream
+/// ends.
+pub fn stop_receiving(socket: &impl AsFd) {
+    // A socket that is dead already ends by itself.
+    let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
+}
+
 /// Bytes sent and not acknowledged by the peer's kernel (`tcp(7)`: `SIOCOUTQ`); 0 once it is dead.
 pub fn unacknowledged(socket: &impl AsFd) -> usize {
     // SAFETY: `TIOCOUTQ`, which is SIOCOUTQ's number, writes one `int` and reads nothing.

@@ -9,6 +9,7 @@ mod event;
 mod hedges;
 mod judge;
 mod measured;
+mod outage;
 mod pace;
 mod publish;
 mod retire;
@@ -270,12 +271,18 @@ impl ControlState {
             let Some(settings) = settings_of(&self.effective, access_point) else { continue };
             let lived = cell.take_seen(self.effective.connect().timeout, now);
             cell.on_probe_begins();
+            let failing_since = cell.failing_since();
             let (connect_timeout, timeout) = cell.probe_timeouts(settings);
             let probe = settings.probe.clone();
             let request = ProbeRequest { access_point, number, probe, connect_timeout, timeout };
             effects.push(Effect::Probe(request));
             if lived {
-                self.on_life_sign(self.looked_at, now, effects);
+                self.on_lived(access_point.dc, now, effects);
+            }
+            let is_telling =
+                failing_since.is_some_and(|at| self.another_has_answered(access_point.dc, at));
+            if let Some(cell) = self.access_points.get_mut(&access_point) {
+                cell.is_probe_telling = is_telling;
             }
         }
     }

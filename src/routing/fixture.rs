@@ -15,7 +15,7 @@ use super::policy::{Action, Policy, Rule};
 use super::rank::Client;
 use super::snapshot::Snapshot;
 use super::topology::{
-    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, Revision, Route,
+    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, OnDown, Revision, Route,
     Topology, TopologySpec,
 };
 
@@ -81,6 +81,7 @@ pub(super) fn topology(dcs: Vec<DcSpec>) -> TopologySpec {
         routes: BTreeMap::from([("clients".into(), NEAREST)]),
         policy: Policy::default(),
         connect: ConnectLimits::default(),
+        on_down: OnDown::default(),
         edge: None,
         startup_grace: Duration::from_secs(2),
         max_probes: 512,

@@ -34,6 +34,12 @@ impl Contact {
         *self = Self { heard: Some(now), lost: None };
     }
 
+    /// When it answered last.
+    #[must_use]
+    pub fn heard(self) -> Option<Instant> {
+        self.heard
+    }
+
     /// It was tried in vain, for a reason that lies on the way or beyond. Returns whether that is
     /// news: it is of one that has answered until now.
     pub fn on_failure(&mut self, now: Instant) -> bool {

@@ -51,7 +51,7 @@ pub use rank::{
     Client, Exclusion, Precedence, RankedDc, Ranking, Why, rank, rank_anybody, rank_neighbour,
 };
 pub use slot::{AccessPointSlot, DcSlot};
-pub use snapshot::{AccessPointState, DcState, Snapshot};
+pub use snapshot::{AccessPointState, Closing, DcState, Snapshot};
 pub use sticky::Sticky;
 pub use topology::Topology;
 pub use verdict::{Decision, Verdict};

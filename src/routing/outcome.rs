@@ -52,13 +52,15 @@ pub enum Ending {
     HalfClose,
     /// The client had spoken, and the upstream sent no byte for `timeouts.first_byte`.
     FirstByte,
+    /// The access point is Down, and sent no byte since it began to fail: `on_down`.
+    OnDown,
     /// The drain deadline passed.
     Shutdown,
 }
 
 impl Ending {
     /// All of them, for metrics.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Closed,
         Self::Reset,
         Self::Vanished,
@@ -66,6 +68,7 @@ impl Ending {
         Self::Idle,
         Self::HalfClose,
         Self::FirstByte,
+        Self::OnDown,
         Self::Shutdown,
     ];
 
@@ -80,6 +83,7 @@ impl Ending {
             Self::Idle => "idle",
             Self::HalfClose => "half_close",
             Self::FirstByte => "first_byte",
+            Self::OnDown => "on_down",
             Self::Shutdown => "shutdown",
         }
     }

@@ -73,6 +73,15 @@ impl PassiveWindow {
         depth < Depth::FirstByte && verdict.bad > 0 && verdict.prevails()
     }
 
+    /// When the oldest of those that count found it failing at this depth.
+    #[must_use]
+    pub fn first_complaint(&self, depth: Depth, now: Instant) -> Option<Instant> {
+        match depth {
+            Depth::Connect => self.connects.first_bad(now),
+            Depth::FirstByte | Depth::Answer => self.first_bytes.first_bad(now),
+        }
+    }
+
     /// Forgets everything: it was seen of what is over.
     pub fn clear(&mut self) {
         *self = Self::default();
@@ -129,6 +138,10 @@ impl Tally {
         let passed = self.seconds_since(now);
         let good = self.good.iter().take(SECONDS.saturating_sub(passed));
         Verdict { bad, good: good.map(|it| *it as usize).sum() }
+    }
+
+    fn first_bad(&self, now: Instant) -> Option<Instant> {
+        self.bad.iter().map(|(at, _)| *at).find(|at| now < *at + WINDOW)
     }
 
     fn seconds_since(&self, now: Instant) -> usize {

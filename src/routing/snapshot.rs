@@ -28,6 +28,17 @@ pub struct Snapshot {
     pub dcs: Box<[DcState]>,
     /// Parallel to [`Topology::access_points`].
     pub access_points: Box<[AccessPointState]>,
+    /// Whose silent sessions are to be closed, by access point.
+    pub closing: Box<[Closing]>,
+}
+
+/// An access point whose silent sessions are to be closed: it is Down, and another DC answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// Whose.
+    pub access_point: AccessPointIndex,
+    /// A session is silent that has had no byte of it since then.
+    pub silent_since: Instant,
 }
 
 /// A DC at the moment of the snapshot.
@@ -100,6 +111,7 @@ impl Snapshot {
             isolated: false,
             dcs: topology.dcs().iter().map(|_| dc()).collect(),
             access_points: topology.access_points().iter().map(|_| access_point()).collect(),
+            closing: Box::default(),
             topology: Arc::new(topology),
         }
     }

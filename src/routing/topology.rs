@@ -1,6 +1,7 @@
 //! What configuration says: DCs, their access points, and how listeners choose among them.
 
 mod connect;
+mod on_down;
 mod probing;
 mod spec;
 
@@ -20,6 +21,7 @@ use super::rendezvous;
 use super::sticky::Sticky;
 
 pub use connect::{ConnectLimits, Hedging};
+pub use on_down::OnDown;
 pub use probing::{HealthSettings, HoldDown, HttpProbe, Probe};
 pub use spec::{AccessPointSpec, DcSpec, TopologySpec};
 
@@ -34,6 +36,7 @@ pub struct Topology {
     routes: BTreeMap<Arc<str>, ListenerRoute>,
     policy: Policy,
     connect: ConnectLimits,
+    on_down: OnDown,
     edge: Option<Coordinates>,
     startup_grace: Duration,
     max_probes: usize,
@@ -220,6 +223,7 @@ impl Topology {
             routes,
             policy,
             connect,
+            on_down,
             edge,
             startup_grace,
             max_probes,
@@ -265,6 +269,7 @@ impl Topology {
             routes,
             policy,
             connect,
+            on_down,
             edge,
             startup_grace,
             max_probes,
@@ -365,6 +370,12 @@ impl Topology {
     #[must_use]
     pub fn connect(&self) -> ConnectLimits {
         self.connect
+    }
+
+    /// What becomes of the open sessions of access points that go Down.
+    #[must_use]
+    pub fn on_down(&self) -> OnDown {
+        self.on_down
     }
 
     /// Where this edge stands, if it says so.

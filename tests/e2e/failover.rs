@@ -31,6 +31,8 @@ const NEAREST_AND_BOUND: &str = "[{name: clients, bind: ['127.0.0.1:0'], \
 #[tokio::test]
 async fn a_dc_that_is_killed_then_refuses_then_heals_costs_no_new_session() {
     let lab = Lab::new(2);
+    // One session stays open, and says nothing for a while.
+    lab.configure(&[("on_down", "{sessions: keep}")]);
     let edge = lab.start().await;
     let (amsterdam, clients) = (lab.dc(AMSTERDAM), clients(CLIENTS));
     let load = Load::start(edge.clients(), &clients);

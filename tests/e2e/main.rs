@@ -13,6 +13,7 @@ mod hedging;
 mod hostile;
 mod metrics;
 mod mute;
+mod on_down;
 mod places;
 mod preview;
 mod probes;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use nearpoint::routing::policy::{Action, Objective, Rule};
 use nearpoint::routing::topology::{
-    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, HttpProbe, ListenerRoute, Probe,
-    Revision, Route, TopologySpec,
+    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, HttpProbe, ListenerRoute, OnDown,
+    Probe, Revision, Route, TopologySpec,
 };
 use nearpoint::routing::{
     AccessPointId, ClientMatch, Coordinates, DcId, Network as Prefix, Policy, Topology,
@@ -103,6 +103,7 @@ impl Layout {
             routes: routes(DcId(1)),
             policy: Policy::default(),
             connect: ConnectLimits::default(),
+            on_down: OnDown::default(),
             edge: None,
             startup_grace: Duration::from_secs(2),
             max_probes: 512,

@@ -1,6 +1,7 @@
 //! The control machine under observation: every event goes through here, and everything that comes
 //! out is held against the rules.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,11 +9,11 @@ use nearpoint::routing::control::{
     Change, ControlState, Effect, Event, HealthChange, ProbeRequest,
 };
 use nearpoint::routing::topology::HealthSettings;
-use nearpoint::routing::{AccessPointId, AccessPointSlot, Snapshot, Topology};
+use nearpoint::routing::{AccessPointId, AccessPointSlot, DcId, Snapshot, Topology};
 
 use crate::clients::Cities;
 use crate::ledger::{Ledger, came_back};
-use crate::rules::{health, isolation, probing, publishing};
+use crate::rules::{closing, health, isolation, probing, publishing};
 
 /// The machine, what it published last, and what is known of it.
 pub(crate) struct Machine {
@@ -21,6 +22,8 @@ pub(crate) struct Machine {
     configured: Arc<Topology>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) ledger: Ledger,
+    /// When each DC answered last: a probe, a connect, or with a byte.
+    answers: BTreeMap<DcId, Instant>,
     /// Whether it says that the edge is cut off.
     pub(crate) isolated: bool,
     isolated_at: Option<Instant>,
@@ -53,6 +56,7 @@ impl Machine {
             configured,
             snapshot,
             ledger,
+            answers: BTreeMap::new(),
             isolated: false,
             isolated_at: None,
             published_at: now,
@@ -123,6 +127,9 @@ impl Machine {
         let published = self.snapshot.topology.find_access_point(id);
         let current = published.map(|index| &self.snapshot.access_point(index).slot);
         let looked_at = current.is_some_and(|current| Arc::ptr_eq(current, slot));
+        if looked_at {
+            self.answers.insert(id.dc, now);
+        }
         if looked_at && self.configured.find_access_point(id).is_some() {
             self.ledger.last_session_answer = Some(now);
         }
@@ -158,6 +165,9 @@ impl Machine {
                 let known = self.configured.find_access_point(report.access_point).is_some();
                 let answered = known && came_back(&report.outcome);
                 self.ledger.on_report(report, now);
+                if report.outcome.is_ok() {
+                    self.answers.insert(report.access_point.dc, now);
+                }
                 if answered {
                     self.ledger.last_answer = Some(now);
                 }
@@ -186,6 +196,7 @@ impl Machine {
         health::intents_agree(&snapshot, &self.ledger);
         health::dcs_agree(&snapshot, &self.ledger);
         assert_eq!(snapshot.isolated, self.isolated, "isolation as told and published");
+        closing::sessions_of_the_dead_are_given_up(&snapshot, &self.answers, now);
         self.snapshot = snapshot;
         self.published_at = now;
         self.commanded_at = None;
@@ -209,7 +220,10 @@ impl Machine {
                     isolation::isolation_takes_two_sites(&self.snapshot);
                 }
             }
-            Change::AdminDc(..) | Change::AdminAccessPoint(..) | Change::Configuration(_) => {}
+            Change::Closing { .. }
+            | Change::AdminDc(..)
+            | Change::AdminAccessPoint(..)
+            | Change::Configuration(_) => {}
         }
     }
 

@@ -298,6 +298,9 @@ fn in_words(change: &Change) -> String {
         Change::Dc { dc, transition } => {
             format!("DC {dc} {} -> {}", transition.from.as_str(), transition.to.as_str())
         }
+        Change::Closing { access_point, sessions } => {
+            format!("{access_point} is given up by the silent ones of {sessions} sessions")
+        }
         Change::AdminDc(dc, state) => format!("DC {dc} is to be {}", state.as_str()),
         Change::AdminAccessPoint(id, state) => format!("{id} is to be {}", state.as_str()),
         Change::Isolation { isolated } => format!("isolated: {isolated}"),

@@ -6,7 +6,6 @@ use crate::cli::StormOptions;
 use crate::report::{Host, PeerReport, Section, Tables};
 use crate::stats::Summary;
 use serde::Serialize;
-use std::fs;
 use std::time::Duration;
 
 #[derive(Debug, Serialize)]

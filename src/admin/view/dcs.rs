@@ -87,6 +87,8 @@ pub struct AccessPointView {
     pub answer_ms: Option<f64>,
     /// Share within the DC.
     pub weight: u32,
+    /// It is down, and sessions that hear nothing of it are reset.
+    pub closing: bool,
     /// Left `dc_options`, and serves until the DC has a probed successor.
     pub retiring: bool,
     /// Sessions connected to it now.
@@ -190,6 +192,7 @@ fn access_point(
         round_trip_ms: millis(state.round_trip),
         answer_ms: millis(state.answer_time),
         weight: access_point.weight,
+        closing: snapshot.closing.binary_search_by_key(&index, |it| it.access_point).is_ok(),
         retiring: access_point.retiring,
         sessions_active: state.slot.active(),
         failed_dials: failed_dials_of(failed, access_point.id),

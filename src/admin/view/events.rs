@@ -31,7 +31,7 @@ pub struct EventView {
     pub id: u64,
     /// When, to the millisecond.
     pub at: String,
-    /// `access_point`, `dc`, `dc_admin`, `access_point_admin`, `isolation` or `configuration`.
+    /// `access_point`, `dc`, `closing`, `dc_admin`, `access_point_admin`, `isolation` or `configuration`.
     pub kind: String,
     /// The number of the DC.
     pub dc: Option<u16>,
@@ -41,7 +41,8 @@ pub struct EventView {
     pub access_point: Option<String>,
     /// Before: a health; `connected` or `isolated`.
     pub from: Option<String>,
-    /// After: a health, an admin state, `connected` or `isolated`, or a revision of `dc_options`.
+    /// After: a health, `closing`, an admin state, `connected` or `isolated`, or a revision of
+    /// `dc_options`.
     pub to: String,
     /// What showed it.
     pub cause: Option<String>,
@@ -105,6 +106,7 @@ impl Fields {
                 }
             }
             Change::Dc { transition, .. } => health(transition.from, transition.to),
+            Change::Closing { .. } => to("closing".to_owned()),
             Change::AdminDc(_, state) | Change::AdminAccessPoint(_, state) => {
                 to(state.as_str().to_owned())
             }
@@ -173,6 +175,14 @@ mod tests {
                 json!(null),
                 json!("up"),
                 "down",
+            ),
+            (
+                Change::Closing { access_point: id, sessions: 7 },
+                "closing",
+                json!(2),
+                json!("127.0.0.1:1"),
+                json!(null),
+                "closing",
             ),
             (
                 Change::AdminDc(DcId(2), AdminState::Maint),

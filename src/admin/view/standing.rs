@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::held::{self, HeldDownView};
 use super::rounded;
 use crate::routing::topology::Route;
-use crate::routing::{AdminState, DcIndex, Health, Millis, Snapshot, rank_anybody};
+use crate::routing::{AdminState, Closing, DcIndex, Health, Millis, Snapshot, rank_anybody};
 
 /// What a DC does for its clients now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +81,8 @@ pub struct DcStatusView {
     /// What it does now and has.
     #[serde(flatten)]
     pub stands: StandingView,
+    /// Access points that are down, and whose sessions are reset when they hear nothing of them.
+    pub closing: usize,
     /// Access points for ordinary sessions that keep changing, and stay down for a while.
     pub held_down: Vec<HeldDownView>,
 }
@@ -124,23 +126,38 @@ impl DcStatusView {
             }
         };
         let Members { all, up, held_down, .. } = members;
+        let closing = closing_in(snapshot, index);
         Self {
             id: dc.id.0,
             name: dc.name.to_string(),
             stands: StandingView {
                 standing,
-                says: match held::says(&held_down) {
-                    None => says,
-                    Some(held) => format!("{says}; {held}"),
-                },
+                says: [Some(says), closing_says(closing), held::says(&held_down)]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("; "),
                 access_points_up: up,
                 access_points: all,
                 sessions_active: state.slot.active(),
                 round_trip_ms: state.round_trip.and_then(|it| rounded(Millis::from(it).0)),
             },
+            closing,
             held_down,
         }
     }
+}
+
+/// Of how many access points of this DC silent sessions are closed.
+fn closing_in(snapshot: &Snapshot, dc: DcIndex) -> usize {
+    // They are in the order of access points, and those in the order of DCs.
+    let dc_of = |it: &Closing| snapshot.topology.access_point(it.access_point).dc;
+    let before = |end: DcIndex| snapshot.closing.partition_point(|it| dc_of(it) < end);
+    before(DcIndex(dc.0 + 1)) - before(dc)
+}
+
+fn closing_says(closing: usize) -> Option<String> {
+    (closing > 0).then(|| "silent sessions are reset".to_owned())
 }
 
 /// The access points of a DC for ordinary sessions.
@@ -250,6 +267,7 @@ mod tests {
 
     use super::*;
     use crate::admin::fixture::{all_up, bound_to, set_admin, set_health, three_dcs};
+    use crate::routing::AccessPointIndex;
 
     fn amsterdam(snapshot: &Snapshot) -> (Standing, String) {
         let view =
@@ -294,6 +312,19 @@ mod tests {
             snapshot.access_points[held].held_until = Some(now);
         }
         assert_eq!(all(&snapshot).held_down, [], "the time is over");
+    }
+
+    #[test]
+    fn a_dc_whose_silent_sessions_are_reset_says_so() {
+        let mut snapshot = all_up(three_dcs());
+        set_health(&mut snapshot, 2, Health::Down);
+        let silent_since = Instant::now();
+        let closing = |index| Closing { access_point: AccessPointIndex(index), silent_since };
+        snapshot.closing = [closing(2), closing(3)].into();
+        let view = DcStatusView::all(&snapshot, silent_since);
+        assert_eq!(view.iter().map(|dc| dc.closing).collect::<Vec<_>>(), [0, 2, 0]);
+        let says = "no access point up; its clients go to other DCs; silent sessions are reset";
+        assert_eq!(view[1].stands.says, says);
     }
 
     #[test]

@@ -162,7 +162,7 @@ mod tests {
 
     fn dc(id: u16, name: &str, standing: Standing, says: &str) -> DcStatusView {
         let stands = stands(2, standing, says);
-        DcStatusView { id, name: name.into(), stands, held_down: Vec::new() }
+        DcStatusView { id, name: name.into(), stands, closing: 0, held_down: Vec::new() }
     }
 
     fn site(name: &str, dcs: &[u16], standing: Standing, says: &str) -> SiteStatusView {

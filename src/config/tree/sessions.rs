@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::{Count, Factor, Later, NotYet, OrNone, Percent, Time};
-use crate::routing::topology::{ConnectLimits, Hedging};
+use crate::routing::topology::{self, ConnectLimits, Hedging};
 
 /// How sessions are connected to a DC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -77,26 +77,42 @@ impl Default for Hedge {
     }
 }
 
-/// What happens to the sessions of a DC that goes down.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// What happens to the open sessions of an access point that goes down.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OnDown {
     /// Those that are open.
     pub(crate) sessions: DownSessions,
-    /// Resets a second.
-    #[serde(skip_serializing)]
-    pub(crate) rate: NotYet,
+    /// Resets a second, of all sessions of the process.
+    pub(crate) rate: Count<1, 100_000>,
 }
 
-/// What happens to open sessions of a DC that goes down.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", expecting = "`keep`")]
+impl Default for OnDown {
+    fn default() -> Self {
+        let rate = Count::of(topology::OnDown::USUAL_RATE);
+        Self { sessions: DownSessions::default(), rate }
+    }
+}
+
+/// What happens to the open sessions of an access point that goes down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "`close` or `keep`")]
 pub(crate) enum DownSessions {
-    /// They go on until they end by themselves.
+    /// Those that have had no byte of it since it began to fail are reset, once another DC answers.
     #[default]
+    Close,
+    /// They go on until they end by themselves.
     Keep,
-    /// They are reset.
-    Close(Later),
+}
+
+impl OnDown {
+    /// What it says to routing.
+    pub(crate) fn resolve(&self) -> topology::OnDown {
+        match self.sessions {
+            DownSessions::Close => topology::OnDown::Close { rate: self.rate.get() },
+            DownSessions::Keep => topology::OnDown::Keep,
+        }
+    }
 }
 
 /// What happens to sessions when a nearer DC is back.

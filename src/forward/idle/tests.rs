@@ -49,6 +49,26 @@ fn a_shorter_timeout_takes_force_at_once_and_begins_anew() {
 }
 
 #[test]
+fn those_of_an_access_point_are_asked_to_look_a_few_at_a_time_and_each_once() {
+    let wheel = Rc::default();
+    let (theirs, ours) = (AccessPointSlot::default(), AccessPointSlot::default());
+    let timer = |slot| IdleTimer::new(&wheel, TICK * 10).of(slot);
+    let timers = [timer(&theirs), timer(&ours), timer(&theirs), timer(&ours), timer(&ours)];
+    let is_ours = |it: *const AccessPointSlot| std::ptr::eq(it, &ours);
+    assert_eq!(wheel.borrow().count(is_ours), 3);
+    let asked = || timers.each_ref().map(|it| expired(it) == Some(Expiry::Look));
+    let place = wheel.borrow_mut().ask(0, 2, is_ours);
+    assert_eq!(asked(), [false, true, false, true, false]);
+    assert_eq!(asked(), [false; 5]);
+    let end = wheel.borrow_mut().ask(place, 2, is_ours);
+    assert_eq!(asked(), [false, false, false, false, true]);
+    assert_eq!(wheel.borrow_mut().ask(end, 2, is_ours), end);
+    assert_eq!(asked(), [false; 5]);
+    turn(&wheel, 11);
+    assert!(timers.iter().all(|it| expired(it) == Some(Expiry::Idle)), "the timeout went on");
+}
+
+#[test]
 fn shutdown_ends_everybody() {
     let wheel: Rc<RefCell<IdleWheel>> = Rc::default();
     let timers = [IdleTimer::new(&wheel, TICK * 10), IdleTimer::new(&wheel, TICK * 999)];

@@ -1,5 +1,7 @@
 //! What sessions show of their upstreams. Time is the test's: the wheel turns when it says so.
 
+mod given_up;
+
 use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
@@ -15,6 +17,7 @@ use tokio::time::timeout;
 use super::first_byte::LOOK_AFTER;
 use super::*;
 use crate::control::PassiveEvidence;
+use crate::forward::closing::Closer;
 use crate::forward::idle::IdleWheel;
 use crate::forward::pipes::PipeBudget;
 use crate::metrics::Metrics;
@@ -39,6 +42,7 @@ struct Session {
     upstream: TcpStream,
     slot: Arc<AccessPointSlot>,
     wheel: Rc<RefCell<IdleWheel>>,
+    closer: Rc<Closer>,
     relay: JoinHandle<CloseReason>,
 }
 
@@ -65,8 +69,10 @@ impl Session {
     async fn of(witnessed_by: Option<ClientPrefix>, timeouts: Timeouts) -> Self {
         let ((client, downstream), (to_upstream, upstream)) = (pair().await, pair().await);
         let (slot, wheel) = (Arc::new(AccessPointSlot::default()), Rc::default());
+        let closer = Rc::new(Closer::new(Arc::default()));
         let relay = {
             let (slot, wheel) = (Arc::clone(&slot), Rc::clone(&wheel));
+            let closer = Rc::clone(&closer);
             spawn_local(async move {
                 let pipes = Arc::new(PipeBudget::new(1 << 20, 1 << 18, 1));
                 let pending = IntGauge::new("pending", "bytes").expect("a gauge");
@@ -75,13 +81,18 @@ impl Session {
                     client: &downstream,
                     upstream: &to_upstream,
                     resources: &Resources::new(pending, 1 << 20, pipes),
-                    timer: &IdleTimer::new(&wheel, timeouts.idle),
+                    timer: &IdleTimer::new(&wheel, timeouts.idle).of(&slot),
                     timeouts: &timeouts,
                     metrics: &metrics,
                     witness: Witness {
                         slot: &slot,
                         evidence: &PassiveEvidence::default(),
                         client: witnessed_by,
+                    },
+                    watch: Watch {
+                        closer: &closer,
+                        access_point: &slot,
+                        began: std::time::Instant::now(),
                     },
                 };
                 let reason = relay.run().await;
@@ -92,7 +103,7 @@ impl Session {
                 reason
             })
         };
-        Self { client, upstream, slot, wheel, relay }
+        Self { client, upstream, slot, wheel, closer, relay }
     }
 
     /// The client says something and the upstream has it.

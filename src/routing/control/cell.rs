@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::OVERTAKEN;
 use super::event::{Cause, ProbeTimes};
 use super::measured::Measured;
+use super::outage::Outage;
 use super::schedule::Urgency;
 use crate::routing::damping::Damping;
 use crate::routing::failure::{Depth, ProbeFailure};
@@ -27,9 +28,15 @@ pub(super) struct AccessPointCell {
     pub(super) contact: Contact,
     /// Whether any probe of it has ended.
     pub(super) probed: bool,
+    /// When the probe under way began, another DC had answered since this one began to fail.
+    pub(super) is_probe_telling: bool,
     /// Its next probe goes out together with many others.
     pub(super) in_step: bool,
+    /// While it is Down.
+    pub(super) outage: Option<Outage>,
     tracker: HealthTracker,
+    /// When the first of the failures in a row was seen that `tracker` has counted.
+    failing_since: Option<Instant>,
     damping: Damping,
     sessions: PassiveWindow,
     /// How deep sessions have got since the last probe began.
@@ -59,8 +66,11 @@ impl Default for AccessPointCell {
             measured: Measured::default(),
             contact: Contact::default(),
             probed: false,
+            is_probe_telling: false,
             in_step: true,
+            outage: None,
             tracker: HealthTracker::default(),
+            failing_since: None,
             damping: Damping::default(),
             sessions: PassiveWindow::default(),
             reached: None,
@@ -94,6 +104,11 @@ impl AccessPointCell {
         self.probe_is_void = false;
     }
 
+    /// Since when it fails without a break, if it does.
+    pub(super) fn failing_since(&self) -> Option<Instant> {
+        self.outage.map(|it| it.began).or(self.failing_since)
+    }
+
     /// Whether the probe under way says nothing, whatever comes of it: it was made for what
     /// the access point was before.
     pub(super) fn is_probe_void(&self) -> bool {
@@ -119,6 +134,7 @@ impl AccessPointCell {
         }
         let held = self.damping.held_until(now).is_some();
         let transition = self.tracker.on_probe_success(depth, settings, held);
+        self.follow_failures(now);
         self.turn(transition, Cause::ProbeAnswered, settings, now)
     }
 
@@ -136,8 +152,10 @@ impl AccessPointCell {
         };
         if let Some(reached) = self.reached {
             self.tracker.on_session_success(reached);
+            self.follow_failures(now);
         }
         let transition = self.tracker.on_probe_failure(depth, settings);
+        self.follow_failures(now);
         self.turn(transition, Cause::ProbeFailed(failure), settings, now)
     }
 
@@ -190,14 +208,38 @@ impl AccessPointCell {
     pub(super) fn judge(&mut self, settings: &HealthSettings, now: Instant) -> Option<Turn> {
         let complaint = self.complaint.take()?;
         let (transition, cause) = match self.sessions.opinion(now) {
-            Opinion::Failing(depth) => (self.tracker.condemn(), Cause::of_sessions(depth)),
+            Opinion::Failing(depth) => {
+                let first = self.first_complaint(depth, now);
+                self.failing_since = Some(self.failing_since.map_or(first, |at| at.min(first)));
+                (self.tracker.condemn(), Cause::of_sessions(depth))
+            }
             Opinion::Suspect(depth) => (self.tracker.suspect(depth), Cause::of_sessions(depth)),
             Opinion::Well if complaint == Cause::Overtaken => {
                 (self.tracker.suspect(Depth::Connect), complaint)
             }
             Opinion::Well => return None,
         };
-        self.turn(transition, cause, settings, now)
+        let turn = self.turn(transition, cause, settings, now);
+        self.follow_failures(now);
+        turn
+    }
+
+    /// When sessions that condemn it found it failing first. A connection shows that it was well until
+    /// then, but says nothing of what is behind it.
+    fn first_complaint(&self, depth: Depth, now: Instant) -> Instant {
+        let first = self.sessions.first_complaint(depth, now).unwrap_or(now);
+        match depth {
+            Depth::Connect => self.contact.heard().map_or(first, |at| at.max(first)),
+            Depth::FirstByte | Depth::Answer => first,
+        }
+    }
+
+    /// `tracker` has counted.
+    fn follow_failures(&mut self, now: Instant) {
+        self.failing_since = match self.tracker.failures() {
+            0 => None,
+            _ => self.failing_since.or(Some(now)),
+        };
     }
 
     /// The edge was cut off since `silence` began: what was concluded since says nothing.
@@ -211,17 +253,21 @@ impl AccessPointCell {
         // One that refuses has answered when it went Down: the last answer may be its own.
         if self.down_since <= silence {
             self.tracker.restart_counters();
+            self.follow_failures(now);
             return None;
         }
         self.damping.forgive();
         let transition = self.tracker.exonerate();
+        self.follow_failures(now);
         self.turn(transition, Cause::Isolated, settings, now)
     }
 
     /// The settings changed: what was counted under the old ones says nothing under the new ones.
     pub(super) fn on_settings(&mut self, old: &HealthSettings, new: &HealthSettings) {
         self.probe_is_void = true;
+        self.is_probe_telling = false;
         self.tracker.restart_counters();
+        self.failing_since = None;
         self.in_step = true;
         if old.probe != new.probe {
             self.measured.on_other_probe();
@@ -242,11 +288,14 @@ impl AccessPointCell {
     ) -> Option<Turn> {
         let transition = transition?;
         let mut held_for = Duration::ZERO;
+        self.outage = None;
         match (transition.from, transition.to) {
             (_, Health::Down) => {
                 let unseen = cause.is_unseen_by(&settings.probe);
                 held_for = self.damping.on_down(settings.hold_down, unseen, now);
                 self.down_since = Some(now);
+                let began = self.failing_since.unwrap_or(now);
+                self.outage = Some(Outage { began, unseen, confirmed: false });
                 self.sessions.clear();
             }
             (Health::Down, Health::Up) => {

@@ -20,6 +20,8 @@ pub(super) struct DcCell {
     pub(super) slot: Arc<DcSlot>,
     /// What the last snapshot said.
     pub(super) published_health: Health,
+    /// When it answered a probe last, or a session, with a connection or a byte; or somewhat later.
+    pub(super) answered_at: Option<Instant>,
     hedges: HedgeBudget,
     /// When all of its access points were last asked because of one.
     asked_at: Option<Instant>,
@@ -33,6 +35,7 @@ impl Default for DcCell {
             admin: AdminState::Ready,
             slot: Arc::new(slot),
             published_health: Health::Unknown,
+            answered_at: None,
             hedges: HedgeBudget::default(),
             asked_at: None,
         }
@@ -40,6 +43,11 @@ impl Default for DcCell {
 }
 
 impl DcCell {
+    /// It answered, then or later.
+    pub(super) fn on_answer(&mut self, at: Instant) {
+        self.answered_at = self.answered_at.max(Some(at));
+    }
+
     /// One of its access points does not let sessions connect. Whether it is time to ask the others.
     pub(super) fn asks_all(&mut self, now: Instant) -> bool {
         let due = self.asked_at.is_none_or(|at| now >= at + ASK_PAUSE);

@@ -107,6 +107,13 @@ pub enum Change {
         /// Before and after.
         transition: Transition,
     },
+    /// The silent sessions of an access point that is Down are closed from now on.
+    Closing {
+        /// Whose.
+        access_point: AccessPointId,
+        /// All that are open, silent or not.
+        sessions: u32,
+    },
     /// The operator's intent for a DC.
     AdminDc(DcId, AdminState),
     /// The operator's intent for an access point.

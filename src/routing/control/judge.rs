@@ -34,7 +34,10 @@ impl ControlState {
             Way::Silent | Way::Untried => {}
         }
         if lived {
-            self.on_life_sign(self.looked_at, now, effects);
+            self.on_lived(id.dc, now, effects);
+        }
+        if outcome.is_ok() {
+            self.on_answer_of(id.dc, now);
         }
         let in_isolation = self.isolation.covers(started.since);
         let isolated = self.isolation.is_isolated();
@@ -62,7 +65,12 @@ impl ControlState {
         self.schedule.again(id, started, pause, urgency, now);
         let reachability_changed = cell.is_unreachable() != was_unreachable;
         let news = cell.measured.has_news();
+        let failed = outcome.is_err_and(|it| it.depth().is_some()) && !in_isolation;
+        let telling = failed && cell.is_probe_telling;
         self.change(id, turn, now, effects);
+        if telling {
+            self.confirm_outage(id, now, effects);
+        }
         if reachability_changed {
             self.publish_soon(now);
         } else if news {
@@ -76,8 +84,13 @@ impl ControlState {
         let since = std::mem::replace(&mut self.looked_at, now);
         let topology = Arc::clone(&self.effective);
         let mut lived = false;
-        for cell in self.access_points.values_mut() {
-            lived |= cell.take_seen(topology.connect().timeout, now);
+        for (id, cell) in &mut self.access_points {
+            if cell.take_seen(topology.connect().timeout, now) {
+                lived = true;
+                if let Some(dc) = self.dcs.get_mut(&id.dc) {
+                    dc.on_answer(since);
+                }
+            }
         }
         if lived {
             self.on_life_sign(since, now, effects);
@@ -98,6 +111,9 @@ impl ControlState {
             }
             self.hasten(id, now);
             self.change(id, Some(turn), now, effects);
+        }
+        if !isolated {
+            self.confirm_unseen_outages(now, effects);
         }
     }
 
@@ -159,6 +175,18 @@ impl ControlState {
             self.access_points.values_mut().for_each(|cell| cell.on_return(now));
             effects.push(Effect::Changed(Change::Isolation { isolated: false }));
             self.publish_soon(now);
+        }
+    }
+
+    /// Sessions got something from this DC since everybody's were looked at.
+    pub(super) fn on_lived(&mut self, dc: DcId, now: Instant, effects: &mut Vec<Effect>) {
+        self.on_answer_of(dc, self.looked_at);
+        self.on_life_sign(self.looked_at, now, effects);
+    }
+
+    fn on_answer_of(&mut self, dc: DcId, at: Instant) {
+        if let Some(cell) = self.dcs.get_mut(&dc) {
+            cell.on_answer(at);
         }
     }
 

@@ -60,7 +60,8 @@ impl ControlState {
             warmed_up: self.warmed_up,
             isolated: self.isolation.is_isolated(),
             dcs: dcs.into(),
-            access_points: cells.iter().map(|cell| cell.state(now)).collect(),
+            access_points: self.access_points.values().map(|cell| cell.state(now)).collect(),
+            closing: self.closing(),
             topology,
         })
     }

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 mod belated;
 mod evidence;
 mod isolation;
+mod outage;
 mod retiring;
 mod round_trips;
 mod unreachable;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AccessPointFlags, ConnectLimits, HealthSettings, ListenerRoute, Revision};
+use super::{AccessPointFlags, ConnectLimits, HealthSettings, ListenerRoute, OnDown, Revision};
 use crate::routing::client_match::ClientMatch;
 use crate::routing::geo::Coordinates;
 use crate::routing::ids::DcId;
@@ -24,6 +24,8 @@ pub struct TopologySpec {
     pub policy: Policy,
     /// See [`ConnectLimits`].
     pub connect: ConnectLimits,
+    /// See [`OnDown`].
+    pub on_down: OnDown,
     /// Where this edge stands, if it says so.
     pub edge: Option<Coordinates>,
     /// How long the first probe round is waited for.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nearpoint::routing::control::Change;
-use nearpoint::routing::{AccessPointId, Health};
+use nearpoint::routing::{AccessPointId, AccessPointIndex, Health};
 
 use crate::clients::{Manner, Stream};
 use crate::fault::{Ailment, Fault, Scope};
@@ -85,6 +85,11 @@ impl Storm {
             let expected = if dark { Health::Down } else { Health::Up };
             assert_eq!(self.dc_health(id), expected, "DC {id} after the end of site 0");
         }
+        let snapshot = &self.machine.snapshot;
+        let given_up: Vec<_> = snapshot.closing.iter().map(|it| it.access_point).collect();
+        let members = (0..).map(AccessPointIndex).zip(&snapshot.access_points);
+        let down = members.filter(|(_, state)| state.health == Health::Down);
+        assert_eq!(given_up, down.map(|(index, _)| index).collect::<Vec<_>>(), "all are given up");
         self.lift(fault);
         self.calm();
     }

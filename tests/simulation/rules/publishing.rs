@@ -35,6 +35,7 @@ pub(crate) fn round_trips_alone_wait(before: &Snapshot, after: &Snapshot, pause:
     let dcs = before.dcs.iter().zip(&after.dcs);
     let same = Arc::ptr_eq(&before.topology, &after.topology)
         && (before.warmed_up, before.isolated) == (after.warmed_up, after.isolated)
+        && before.closing == after.closing
         && dcs.into_iter().all(|(a, b)| (a.admin, a.health) == (b.admin, b.health))
         && access_points.into_iter().all(|(a, b)| {
             // Whether there is a way to one that never answered may have changed and changed back.

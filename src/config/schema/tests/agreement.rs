@@ -117,7 +117,7 @@ fn whole_main() -> Value {
             "hold_down": {"first": "0s", "max": "0s"}, "max_in_flight": 100_000,
             "startup_grace": "0s",
         },
-        "on_down": {"sessions": "keep"},
+        "on_down": {"sessions": "keep", "rate": 1},
         "failback": {"sessions": "keep"},
         "overflow": "refuse",
         "guards": {"max_removed": "7%", "empty_dc": "allow"},

@@ -1,0 +1,75 @@
+//! Whether the open sessions of an access point that is Down may be given up.
+//!
+//! A session that has had no byte since the access point began to fail is as good as dead, and its
+//! client waits for nothing: a reset sends it to another DC. But silence may be the edge's own, when it
+//! loses its way to everybody. So there has to be a sign that it has not: another DC has answered since
+//! the first failure, and a probe of this access point that began after that has failed all the same. A
+//! short cut, in which all go Down and come back together, shows no such thing.
+
+use std::time::Instant;
+
+use super::{Change, ControlState, Effect};
+use crate::routing::ids::{AccessPointId, AccessPointIndex, DcId};
+use crate::routing::snapshot::Closing;
+use crate::routing::topology::OnDown;
+
+/// The time in which an access point is Down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outage {
+    /// When the first failure was seen that led to it.
+    pub(super) began: Instant,
+    /// Its probes do not see it, and go well.
+    pub(super) unseen: bool,
+    /// It is not the edge that is cut off.
+    pub(super) confirmed: bool,
+}
+
+impl ControlState {
+    /// Whether a DC other than this one has answered later than that.
+    pub(super) fn another_has_answered(&self, dc: DcId, since: Instant) -> bool {
+        let mut others = self.dcs.iter().filter(|(id, _)| **id != dc);
+        others.any(|(_, other)| other.answered_at > Some(since))
+    }
+
+    /// There is a sign that it is this access point and not the edge: if it is Down, its outage is
+    /// confirmed.
+    pub(super) fn confirm_outage(
+        &mut self,
+        id: AccessPointId,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(cell) = self.access_points.get_mut(&id) else { return };
+        let Some(outage) = cell.outage.as_mut().filter(|it| !it.confirmed) else { return };
+        outage.confirmed = true;
+        let sessions = cell.slot.active();
+        if sessions > 0 && self.effective.on_down() != OnDown::Keep {
+            effects.push(Effect::Changed(Change::Closing { access_point: id, sessions }));
+        }
+        self.publish_soon(now);
+    }
+
+    /// Confirms the outages that no probe will: the answer of another DC is sign enough.
+    pub(super) fn confirm_unseen_outages(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let cells = self.access_points.iter();
+        let unseen = cells.filter_map(|(id, cell)| {
+            let outage = cell.outage.filter(|it| it.unseen && !it.confirmed)?;
+            self.another_has_answered(id.dc, outage.began).then_some(*id)
+        });
+        let ids: Vec<_> = unseen.collect();
+        ids.into_iter().for_each(|id| self.confirm_outage(id, now, effects));
+    }
+
+    /// Whose silent sessions are to be closed: nobody's while the edge is cut off.
+    pub(super) fn closing(&self) -> Box<[Closing]> {
+        if self.isolation.is_isolated() || self.effective.on_down() == OnDown::Keep {
+            return Box::default();
+        }
+        let cells = (0..).map(AccessPointIndex).zip(self.access_points.values());
+        let closing = cells.filter_map(|(access_point, cell)| {
+            let outage = cell.outage.filter(|it| it.confirmed)?;
+            Some(Closing { access_point, silent_since: outage.began })
+        });
+        closing.collect()
+    }
+}

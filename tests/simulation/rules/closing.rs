@@ -1,0 +1,25 @@
+//! Rules about open sessions that are given up: those of the dead, and never because the edge is cut off.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use nearpoint::routing::{DcId, Health, Snapshot};
+
+/// Sessions are given up of access points that are Down, and only once another DC has answered since
+/// they began to fail. `answers` has the last one of each DC.
+pub(crate) fn sessions_of_the_dead_are_given_up(
+    snapshot: &Snapshot,
+    answers: &BTreeMap<DcId, Instant>,
+    now: Instant,
+) {
+    assert!(!snapshot.isolated || snapshot.closing.is_empty(), "sessions given up in isolation");
+    for closing in &snapshot.closing {
+        let id = snapshot.topology.access_point(closing.access_point).id;
+        let health = snapshot.access_point(closing.access_point).health;
+        assert_eq!(health, Health::Down, "{id} is given up");
+        assert!(closing.silent_since <= now, "{id} is silent since later");
+        let mut others = answers.iter().filter(|(dc, _)| **dc != id.dc);
+        let answered = others.any(|(_, at)| *at > closing.silent_since);
+        assert!(answered, "{id} is given up, and no other DC has answered since it failed");
+    }
+}
