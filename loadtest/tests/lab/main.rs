@@ -1,10 +1,12 @@
-//! The lab, started the way people start it: it is what it says, and nothing is left of it.
+//! The lab, started the way people start it: it is what it says, and nothing is left of it; and
+//! nearpoint in it, under every scenario there is.
 //!
 //! It needs root, so that these tests are reported as ignored where there is no lab, with the
 //! reason. `NEARPOINT_FAIL_ON_SKIP=1` makes that a failure.
 
 mod held;
 mod privilege;
+mod scenarios;
 
 use held::{Guest, Held, exists, loadtest, signal};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -26,8 +28,9 @@ fn main() -> ExitCode {
         ("a_lab_that_is_interrupted_takes_everything_with_it", an_interrupted_lab),
         ("a_program_inside_dies_with_whoever_started_it", a_program_dies_with_its_lab),
     ];
-    let trials = tests.map(|(name, test)| Trial::ignorable_test(name, privilege::needed_by(test)));
-    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+    let lab = tests.map(|(name, test)| Trial::ignorable_test(name, privilege::needed_by(test)));
+    let trials = lab.into_iter().chain(scenarios::trials()).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 fn a_lab_is_what_it_says() -> Result<(), Failed> {

@@ -16,17 +16,22 @@ const NO_PERMISSION: i32 = 77;
 pub(crate) type Test = fn() -> Result<(), Failed>;
 
 /// The test, or why it was skipped.
-pub(crate) fn needed_by(test: Test) -> impl FnOnce() -> Result<Completion, Failed> {
+pub(crate) fn needed_by(
+    test: impl FnOnce() -> Result<(), Failed>,
+) -> impl FnOnce() -> Result<Completion, Failed> {
     move || match missing() {
         None => test().map(|()| Completion::Completed),
-        Some(why) => {
-            let skipped = format!("skipped: {why}");
-            if env::var_os(FAIL_ON_SKIP).is_some_and(|value| !value.is_empty()) {
-                return Err(skipped.into());
-            }
-            Ok(Completion::ignored_with(skipped))
-        }
+        Some(why) => skip(why),
     }
+}
+
+/// A test that cannot run, for this reason.
+pub(crate) fn skip(why: &str) -> Result<Completion, Failed> {
+    let skipped = format!("skipped: {why}");
+    if env::var_os(FAIL_ON_SKIP).is_some_and(|value| !value.is_empty()) {
+        return Err(skipped.into());
+    }
+    Ok(Completion::ignored_with(skipped))
 }
 
 /// Why there can be no lab here, as the program itself says.

@@ -38,6 +38,15 @@ impl Session {
         timeout(patience, ask(&mut self.stream)).await.unwrap_or(Err(Failure::Silent))
     }
 
+    /// Why it is over, when it is, though nobody has asked anything.
+    pub(super) async fn ended(&mut self) -> Failure {
+        match self.stream.fill_buf().await {
+            Ok([]) => Failure::Closed,
+            Ok(_unasked) => Failure::WrongAnswer,
+            Err(error) => cause(&error, Failure::Reset),
+        }
+    }
+
     /// Ends in order, without waiting for the other side.
     pub(super) async fn close(mut self) {
         // Whoever has had an answer is content.

@@ -76,8 +76,11 @@ impl Client {
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_answer = Instant::now();
         loop {
-            pace.tick().await;
-            match session.ask(PATIENCE).await {
+            let answered = tokio::select! {
+                _ = pace.tick() => session.ask(PATIENCE).await,
+                why = session.ended() => Err(why),
+            };
+            match answered {
                 Ok(()) => last_answer = Instant::now(),
                 Err(why) => {
                     let entry = self.interrupted(last_answer, why, session.dc);
