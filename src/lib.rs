@@ -115,6 +115,10 @@
 //! are checked at every event and detection times that are asserted on the simulated clock. A broken
 //! rule is told with its seed, and `SIM_SEED` plays that storm again.
 //!
+//! That packets really vanish, only a network shows. `loadtest/lab` builds one of network namespaces, with lines
+//! that have a delay and a router that loses what it is told to, and puts the daemon through declared
+//! failures; its README tells how to add one. What must hold is asserted there, what a clock says is reported.
+//!
 //! # What holds
 //!
 //! Much of the design is in what is absent.

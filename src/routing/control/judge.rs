@@ -114,6 +114,7 @@ impl ControlState {
         }
         if !isolated {
             self.confirm_unseen_outages(now, effects);
+            self.hasten_confirmations(now);
         }
     }
 
@@ -190,7 +191,7 @@ impl ControlState {
         }
     }
 
-    fn hasten(&mut self, id: AccessPointId, now: Instant) {
+    pub(super) fn hasten(&mut self, id: AccessPointId, now: Instant) {
         if let Some(cell) = self.access_points.get(&id) {
             self.schedule.hasten(id, cell.urgency(), now);
         }

@@ -60,6 +60,19 @@ impl ControlState {
         ids.into_iter().for_each(|id| self.confirm_outage(id, now, effects));
     }
 
+    /// Probes those at once whose next probe would confirm their outage: their sessions wait for it, and
+    /// what is Down is not probed often.
+    pub(super) fn hasten_confirmations(&mut self, now: Instant) {
+        let cells = self.access_points.iter();
+        let awaited = cells.filter_map(|(id, cell)| {
+            let outage = cell.outage.filter(|it| !it.unseen && !it.confirmed)?;
+            let awaited = cell.slot.active() > 0 && !cell.is_probe_telling;
+            (awaited && self.another_has_answered(id.dc, outage.began)).then_some(*id)
+        });
+        let ids: Vec<_> = awaited.collect();
+        ids.into_iter().for_each(|id| self.hasten(id, now));
+    }
+
     /// Whose silent sessions are to be closed: nobody's while the edge is cut off.
     pub(super) fn closing(&self) -> Box<[Closing]> {
         if self.isolation.is_isolated() || self.effective.on_down() == OnDown::Keep {
