@@ -22,6 +22,7 @@ mod scenario;
 mod stage;
 mod time;
 mod verdict;
+mod ways;
 
 pub(crate) use options::{EXAMPLES, FailoverOptions};
 

@@ -1,8 +1,8 @@
 //! What a scenario asks of nearpoint.
 
 use crate::failover::phase::ByPhase;
-use crate::failover::scenario::fault::Share;
 use crate::lab::layout::Dc;
+use crate::lab::share::{ParseShareError, Share};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -82,7 +82,10 @@ impl FromStr for Bound {
             None => return Err(bad()),
         };
         if most.ends_with('%') {
-            return most.parse().map(Bound::Share);
+            return most
+                .parse()
+                .map(Bound::Share)
+                .map_err(|error: ParseShareError| error.to_string());
         }
         most.parse().map(Bound::Count).map_err(|_| bad())
     }
