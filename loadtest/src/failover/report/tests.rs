@@ -93,6 +93,19 @@ fn a_terminal_gets_tables_and_what_was_missed() {
 }
 
 #[test]
+fn who_waits_is_told_the_main_figures_and_what_is_broken() {
+    let mut report = report(dc1_gone(ms(6_000), None));
+    let scenario = &mut report.scenarios[0];
+    let nearpoint = "nearpoint          failed 0, p99 during 283 ms, back to normal 580 ms";
+    let haproxy = "haproxy            failed 297, p99 during failed, back to normal 5.98 s";
+    assert_eq!(scenario.brief(), [nearpoint, haproxy]);
+    scenario.outcomes[0].holds = false;
+    let brief = scenario.brief();
+    let broken = brief.last().unwrap();
+    assert_eq!(broken, "BROKEN: new sessions that fail in the phase before: 0 (seen: 0 of 500)");
+}
+
+#[test]
 fn machines_get_figures_in_seconds_and_no_pictures() {
     let json = serde_json::to_value(report(dc1_gone(ms(6_000), None))).unwrap();
     let scenario = &json["scenarios"][0];
