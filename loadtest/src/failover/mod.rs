@@ -1,6 +1,6 @@
 //! `loadtest failover`: the same failures through nearpoint and its peers, in the lab.
 //!
-//! A [`scenario`] declares what fails; a run of it through one peer has a [lab](crate::lab) of its own and
+//! A [`scenario`] declares what fails; a run of it through one peer has a [`lab`] of its own and
 //! leaves a [recording](record), which is judged afterwards: figures, expectations, a table, a picture.
 
 mod config;

@@ -20,9 +20,11 @@ impl Share {
         valid.then(|| Share { millionths: (value * f64::from(MILLION)).round() as u32 })
     }
 
-    /// From 0 to 1.
-    pub(crate) fn value(self) -> f64 {
-        f64::from(self.millionths) / f64::from(MILLION)
+    /// So many of all these, and no part of one: 29 for `29%` of 100.
+    pub(crate) fn of(self, all: usize) -> usize {
+        // In whole numbers: 0.29 * 100 is less than 29. It fits, being no more than `all`.
+        let part = all as u128 * u128::from(self.millionths) / u128::from(MILLION);
+        usize::try_from(part).unwrap_or(all)
     }
 
     /// From 0 to 1,000,000.
@@ -82,6 +84,12 @@ mod tests {
             let share: Share = text.parse().unwrap();
             assert_eq!(share.to_string(), text);
         }
-        assert_eq!("7%".parse::<Share>().unwrap().value(), 0.07);
+    }
+
+    #[test]
+    fn a_share_of_many_is_a_whole_number_of_them() {
+        let of = |text: &str, all| text.parse::<Share>().unwrap().of(all);
+        assert_eq!([of("29%", 100), of("7%", 100), of("2%", 149)], [29, 7, 2]);
+        assert_eq!([of("0%", 10), of("50%", 1), of("100%", usize::MAX)], [0, 0, usize::MAX]);
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::failover::example::{dc1_gone, ms};
+use crate::failover::outcome::DISTURBED;
 use clap::Parser;
 use serde_json::Value;
 use std::time::{Duration, UNIX_EPOCH};
@@ -75,6 +76,17 @@ fn a_page_has_everything_that_a_reader_asks_for() {
         assert!(page.contains(text), "{text:?} is not in\n{page}");
     }
     assert!(!page.contains("BROKEN") && !page.contains("missed"), "{page}");
+}
+
+#[test]
+fn every_document_has_the_time_from_which_a_session_is_disturbed() {
+    let page = report(dc1_gone(ms(6_000), None)).markdown("failover");
+    let [readme, lab] =
+        [include_str!("../../../README.md"), include_str!("../../../lab/README.md")];
+    let told = format!("took more than {}", Time(DISTURBED));
+    for document in [page.as_str(), readme, lab] {
+        assert!(document.contains(&told), "{told:?} is not in\n{document}");
+    }
 }
 
 #[test]
