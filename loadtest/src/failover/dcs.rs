@@ -8,6 +8,8 @@ use crate::lab::topology::Lab;
 use crate::process::{Child, ProcessError};
 use nearpoint::stub::Service;
 use rustix::process::Signal;
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 use tokio::process::Command;
 
@@ -43,6 +45,7 @@ pub(super) struct Dcs<'a> {
 }
 
 impl<'a> Dcs<'a> {
+    /// Returns when all of them listen.
     pub(super) async fn start(lab: &'a Lab) -> Result<Dcs<'a>, DcError> {
         let mut dcs = Dcs { lab, stubs: [None, None, None] };
         for dc in Dc::ALL {
@@ -78,15 +81,7 @@ impl<'a> Dcs<'a> {
         at: AccessPoint,
         fault: Option<ServiceFault>,
     ) -> Result<(), DcError> {
-        let address = at.address();
-        let line = match fault {
-            None => format!("heal {address}"),
-            Some(ServiceFault::Refuse) => format!("kill {address}"),
-            Some(ServiceFault::Mute) => format!("mute {address}"),
-            Some(ServiceFault::Status(code)) => format!("status {address} {code}"),
-            Some(ServiceFault::Delay(by)) => format!("slow {address} {}ms", by.as_millis()),
-        };
-        let told = tell(&mut self.stubs[at.dc.index()], &line).await;
+        let told = tell(&mut self.stubs[at.dc.index()], &line(at, fault)).await;
         told.map_err(|source| DcError { dc: at.dc, source })
     }
 }
@@ -106,6 +101,18 @@ async fn serve(lab: &Lab, dc: Dc, service: Service) -> Result<Child, ProcessErro
         }
     }
     Ok(child)
+}
+
+/// What a stub is told: a command of `loadtest serve`.
+fn line(at: AccessPoint, fault: Option<ServiceFault>) -> String {
+    let address = at.address();
+    match fault {
+        None => format!("heal {address}"),
+        Some(ServiceFault::Refuse) => format!("kill {address}"),
+        Some(ServiceFault::Mute) => format!("mute {address}"),
+        Some(ServiceFault::Delay(by)) => format!("slow {address} {}us", by.as_micros()),
+        Some(ServiceFault::Status(code)) => format!("status {address} {code}"),
+    }
 }
 
 async fn stop(stub: &mut Option<Child>) {
@@ -135,14 +142,31 @@ pub(crate) struct DcError {
     source: ProcessError,
 }
 
-impl std::fmt::Display for DcError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for DcError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the stub of {} failed", self.dc)
     }
 }
 
-impl std::error::Error for DcError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl Error for DcError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stubs_are_told_what_becomes_of_their_services() {
+        let told = |fault| line(AccessPoint { dc: Dc::Dc2, door: Door::B }, fault);
+        assert_eq!(told(None), "heal 198.19.2.11:4430");
+        // Open sessions are reset as well, which `refuse` alone would leave.
+        assert_eq!(told(Some(ServiceFault::Refuse)), "kill 198.19.2.11:4430");
+        assert_eq!(told(Some(ServiceFault::Mute)), "mute 198.19.2.11:4430");
+        let slow = ServiceFault::Delay(Duration::from_micros(1_500));
+        assert_eq!(told(Some(slow)), "slow 198.19.2.11:4430 1500us");
+        assert_eq!(told(Some(ServiceFault::Status(503))), "status 198.19.2.11:4430 503");
     }
 }

@@ -7,7 +7,7 @@ use crate::lab::layout::AccessPoint;
 use crate::lab::topology::Lab;
 use crate::peers::ready::NotReady;
 use crate::peers::{PeerError, last_words};
-use crate::process::{Process, ProcessError};
+use crate::process::Process;
 use nearpoint::admin::view::{EventView, EventsView};
 use std::fs::File;
 use std::io;
@@ -54,6 +54,7 @@ impl<'a> Edge<'a> {
         }
     }
 
+    /// The process is watched from here, its listener from a thread of its host.
     async fn until_it_serves(&mut self) -> Result<(), NotReady> {
         let Edge { lab, process, launch, .. } = self;
         let ended = async {
@@ -82,17 +83,13 @@ impl<'a> Edge<'a> {
 
     /// An error if it has ended.
     pub(super) fn lives(&mut self) -> Result<(), PeerError> {
-        match self.process.ended() {
-            Ok(None) => Ok(()),
-            Ok(Some(status)) => Err(PeerError::NotReady {
-                why: NotReady::Ended(status),
-                said: last_words(&log(&self.launch)),
-            }),
-            Err(error) => Err(PeerError::Start(ProcessError::Signal(error))),
+        match self.process.ended().map_err(PeerError::Lost)? {
+            None => Ok(()),
+            Some(status) => Err(PeerError::Ended { status, said: last_words(&log(&self.launch)) }),
         }
     }
 
-    /// What nearpoint has told since `began`, by its own clock of day.
+    /// What nearpoint has told of since `began`, which is offset zero of the marks.
     pub(super) async fn news(&self, began: SystemTime) -> io::Result<Vec<Mark>> {
         let admin = self.admin;
         let answer = inside(self.lab, move || get(admin, "/v1/events?limit=1000")).await?;
@@ -109,10 +106,12 @@ impl<'a> Edge<'a> {
     }
 }
 
+/// Where everything goes that it prints.
 fn log(launch: &Launch) -> PathBuf {
     launch.directory.path().join("output.log")
 }
 
+/// An event of nearpoint, for the timeline and for who asks when a DC was in use.
 fn mark(event: &EventView, at: Duration) -> Mark {
     let dc_in_use = match (event.kind.as_str(), event.dc, event.from.as_deref()) {
         // The first that is heard of a DC is no return.
@@ -139,4 +138,59 @@ async fn inside<T: Send + 'static>(
         let _ = done.send(entrance.enter().and_then(|()| work()));
     })?;
     result.await.unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, dc: Option<u16>, from: &str, to: &str) -> EventView {
+        let (from, says) = (Some(from.to_owned()), "it says so".to_owned());
+        let (kind, to) = (kind.to_owned(), to.to_owned());
+        EventView {
+            id: 1,
+            at: "2027-01-15T08:00:00.000Z".to_owned(),
+            kind,
+            dc,
+            dc_name: None,
+            access_point: None,
+            from,
+            to,
+            cause: None,
+            held_for_ms: None,
+            says,
+        }
+    }
+
+    fn dc_in_use(from: &str, to: &str) -> Option<(u16, bool)> {
+        mark(&event("dc", Some(2), from, to), Duration::ZERO).dc_in_use
+    }
+
+    #[test]
+    fn a_dc_is_out_of_use_from_down_until_it_is_anything_better() {
+        assert_eq!(dc_in_use("up", "down"), Some((2, false)));
+        assert_eq!(dc_in_use("suspect", "down"), Some((2, false)));
+        assert_eq!(dc_in_use("down", "up"), Some((2, true)));
+        assert_eq!(dc_in_use("down", "suspect"), Some((2, true)));
+        // The last access point was taken from the list.
+        assert_eq!(dc_in_use("up", "unknown"), Some((2, false)));
+    }
+
+    #[test]
+    fn what_changes_nothing_for_clients_is_told_and_no_more() {
+        assert_eq!(dc_in_use("up", "suspect"), None);
+        assert_eq!(dc_in_use("unknown", "up"), None);
+        assert_eq!(dc_in_use("unknown", "down"), None);
+        let access_point = event("access_point", Some(2), "up", "down");
+        let told = mark(&access_point, Duration::from_secs(3));
+        assert_eq!((told.at, told.whose), (Duration::from_secs(3), Teller::Edge));
+        assert_eq!((told.text.as_str(), told.dc_in_use, told.isolated), ("it says so", None, None));
+    }
+
+    #[test]
+    fn isolation_begins_and_ends() {
+        let isolated = |to| mark(&event("isolation", None, "", to), Duration::ZERO).isolated;
+        assert_eq!(isolated("isolated"), Some(true));
+        assert_eq!(isolated("connected"), Some(false));
+    }
 }

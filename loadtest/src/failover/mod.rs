@@ -1,6 +1,6 @@
 //! `loadtest failover`: the same failures through nearpoint and its peers, in the lab.
 //!
-//! A [`scenario`] declares what fails; a run of it through one peer has a [lab](crate::lab) of its own and
+//! A [`scenario`] declares what fails; a run of it through one peer has a [`lab`] of its own and
 //! leaves a [recording](record), which is judged afterwards: figures, expectations, a table, a picture.
 
 mod config;
@@ -22,6 +22,7 @@ mod scenario;
 mod stage;
 mod time;
 mod verdict;
+mod ways;
 
 pub(crate) use options::{EXAMPLES, FailoverOptions};
 
@@ -34,8 +35,8 @@ use plot::PlotError;
 use progress::Progress;
 use record::Recording;
 use report::{Circumstances, Report, ScenarioReport};
-use scenario::Scenario;
 use scenario::error::ScenarioError;
+use scenario::{Phases, Scenario};
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -44,7 +45,8 @@ use std::time::SystemTime;
 /// Where scenarios are that are called by their names: in the sources that this was built from.
 const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/scenarios");
 
-/// Whether every peer ran through every scenario, and nearpoint did all that was asked of it.
+/// Of a comparison: whether every peer ran through every scenario, and nearpoint did all that was asked of
+/// it.
 pub(crate) async fn run(options: &FailoverOptions) -> Result<bool, FailoverError> {
     match &options.command {
         Some(FailoverCommand::Config(options)) => config::write(options)?,
@@ -54,6 +56,7 @@ pub(crate) async fn run(options: &FailoverOptions) -> Result<bool, FailoverError
     Ok(true)
 }
 
+/// Prints the name and the title of each.
 fn list() -> Result<(), FailoverError> {
     for Scenario { name, title, .. } in Scenario::read_all(Path::new(SCENARIOS))? {
         println!("{name:<16}  {title}");
@@ -67,32 +70,23 @@ async fn compare(options: &FailoverOptions) -> Result<bool, FailoverError> {
         return Err(FailoverError::NoLab(missing));
     }
     let (when, load_before) = (SystemTime::now(), load_average());
+    let phases = |scenario: &Scenario| if options.short { scenario.short } else { scenario.long };
     let mut company = Company::find(options).await;
-    let phases = |it: &Scenario| if options.short { it.short } else { it.long };
     let mut progress =
         Progress::new(scenarios.iter().map(|it| phases(it).total()), company.present());
     let mut reports = Vec::new();
     for scenario in &scenarios {
         let phases = phases(scenario);
-        let mut runs: Vec<(&str, Recording)> = Vec::new();
-        for member in &mut company.0 {
-            let Some(installed) = &member.installed else { continue };
-            progress.begin(&scenario.name, member.peer.name());
-            match run::run(scenario, &phases, installed).await {
-                Ok(recording) => runs.push((member.peer.name(), recording)),
-                Err(error) => member.fail(&scenario.name, &error),
-            }
-            progress.end(phases.total());
-        }
+        let runs = company.run(scenario, &phases, &mut progress).await;
         let report = ScenarioReport::new(scenario, phases, &runs).map_err(FailoverError::Plot)?;
+        Progress::tell(&report);
         reports.push(report);
     }
     let circumstances =
         Circumstances { command: command(), when, load_average: [load_before, load_average()] };
-    let complete = company.0.iter().all(|member| member.failure.is_none());
     let report = Report::new(circumstances, company.report(), reports);
     report.emit(&options.output).map_err(FailoverError::Report)?;
-    Ok(complete && report.broken().next().is_none())
+    Ok(company.is_complete() && report.broken().next().is_none())
 }
 
 /// Those of these names, or files; all if there are none.
@@ -107,7 +101,7 @@ fn scenarios(named: &[PathBuf]) -> Result<Vec<Scenario>, ScenarioError> {
     named.iter().map(read).collect()
 }
 
-/// As it was typed, without the place of this program.
+/// As it was typed, but for the directory of this program.
 fn command() -> String {
     let words = std::env::args().skip(1);
     std::iter::once("loadtest".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
@@ -124,6 +118,7 @@ struct Member {
 }
 
 impl Company {
+    /// Whoever is asked for twice takes part once. Who is not here is told at once.
     async fn find(options: &FailoverOptions) -> Company {
         let places =
             Places { nearpoint: options.nearpoint.as_deref(), envoy: options.envoy.as_deref() };
@@ -146,6 +141,33 @@ impl Company {
         Company(members)
     }
 
+    /// Runs the scenario through all that can be started, one after the other. What one of them fails at is
+    /// told at once, and is in the report.
+    async fn run(
+        &mut self,
+        scenario: &Scenario,
+        phases: &Phases,
+        progress: &mut Progress,
+    ) -> Vec<(&'static str, Recording)> {
+        let mut runs = Vec::new();
+        for member in &mut self.0 {
+            let Some(installed) = &member.installed else { continue };
+            let name = member.peer.name();
+            progress.begin(&scenario.name, name);
+            match run::run(scenario, phases, installed).await {
+                Ok(recording) => runs.push((name, recording)),
+                Err(error) => member.fail(&scenario.name, &error),
+            }
+            progress.end(phases.total());
+        }
+        runs
+    }
+
+    /// Whether nothing kept any of them from being measured.
+    fn is_complete(&self) -> bool {
+        self.0.iter().all(|member| member.failure.is_none())
+    }
+
     /// How many can be started.
     fn present(&self) -> usize {
         self.0.iter().filter(|member| member.installed.is_some()).count()
@@ -161,6 +183,7 @@ impl Company {
 }
 
 impl Member {
+    /// It goes on with the next scenario all the same.
     fn fail(&mut self, scenario: &str, error: &dyn Error) {
         let reason = format!("{scenario}: {}", with_sources(error));
         eprintln!("{}: {reason}", self.peer.name());

@@ -75,7 +75,8 @@ pub(crate) struct Interruption {
     pub(crate) why: Failure,
     /// The DC that it was with.
     pub(crate) from: u16,
-    /// The first answer in a session that took its place, and whose it was; `None` if there was none to the end.
+    /// The first answer in a session that took its place, and whose it was; `None` if there was none to
+    /// the end.
     pub(crate) again: Option<(Duration, u16)>,
 }
 

@@ -7,26 +7,16 @@ use super::peers::{Installed, Peer, Setting};
 use super::record::{Mark, Recording};
 use super::scenario::{Phases, Scenario};
 use super::stage::{Stage, StageError};
+use super::ways;
 use crate::lab::error::LabError;
-use crate::lab::layout::{self, Dc};
-use crate::lab::topology::{Lab, Wire, Wires};
+use crate::lab::layout;
+use crate::lab::topology::Lab;
 use crate::peers::PeerError;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use tokio::time::{Instant, sleep_until};
-
-/// How long the way to a DC is, without a fault: its round trip.
-pub(super) fn round_trip(dc: Dc) -> Duration {
-    Duration::from_millis(match dc {
-        Dc::Dc1 | Dc::Dc2 => 10,
-        Dc::Dc3 => 40,
-    })
-}
-
-/// What each way takes longer, at most.
-pub(super) const JITTER: Duration = Duration::from_millis(1);
 
 /// Runs the scenario through one peer, and returns what clients met.
 pub(super) async fn run(
@@ -34,19 +24,21 @@ pub(super) async fn run(
     phases: &Phases,
     peer: &Installed,
 ) -> Result<Recording, RunError> {
-    let wires = Wires::of(|dc| Wire { round_trip: round_trip(dc), jitter: JITTER });
-    let lab = Lab::build(&wires).map_err(RunError::Lab)?;
+    let lab = Lab::build(&ways::wires()).map_err(RunError::Lab)?;
     let dcs = Dcs::start(&lab).await.map_err(RunError::Dc)?;
-    let setting = Setting::new(scenario.access_points.clone(), scenario.probe);
-    let setting = Setting { extra: scenario.nearpoint.clone(), ..setting };
+    let setting = Setting {
+        extra: scenario.nearpoint.clone(),
+        ..Setting::new(scenario.access_points.clone(), scenario.probe)
+    };
     let edge = Edge::start(&lab, peer, setting).await.map_err(RunError::Peer)?;
     let shape = Shape { new_per_second: scenario.load.new, held: scenario.load.held };
     let load = Load::start(lab.clients().entrance(), layout::edge(), shape);
     let load = load.await.map_err(RunError::Load)?;
-    // Both of now: nearpoint tells its news by the time of day.
-    let (began, midnight) = (load.began, SystemTime::now() - load.began.elapsed());
+    let began = load.began;
+    // The same moment as a time of day, by which nearpoint tells its events.
+    let began_at = SystemTime::now() - began.elapsed();
 
-    let mut stage = Stage { lab: &lab, dcs, edge, on_the_way: Vec::new() };
+    let mut stage = Stage::new(&lab, dcs, edge);
     let fault_began = Instant::from_std(began) + phases.before;
     let mut marks = Vec::new();
     for step in scenario.schedule(phases) {
@@ -59,7 +51,7 @@ pub(super) async fn run(
     let met = load.stop().await.map_err(RunError::Load)?;
     stage.edge.lives().map_err(RunError::Peer)?;
     if peer.peer == Peer::Nearpoint {
-        let news = stage.edge.news(midnight).await.map_err(RunError::News)?;
+        let news = stage.edge.news(began_at).await.map_err(RunError::News)?;
         marks.extend(news.into_iter().filter(|mark| mark.at <= load_ended));
         marks.sort_by_key(|mark| mark.at);
     }

@@ -2,12 +2,13 @@
 
 use super::dcs::{DcError, Dcs, Order};
 use super::edge::Edge;
-use super::run::{JITTER, round_trip};
-use super::scenario::fault::{Direction, Family, PathFault, Place, ProcessFault, Share, What};
+use super::scenario::fault::{ProcessFault, What};
+use super::scenario::place::Place;
 use super::scenario::schedule::{Act, Step};
+use super::ways::{JITTER, round_trip};
 use crate::lab::error::LabError;
 use crate::lab::layout::Dc;
-use crate::lab::paths::{self, Where};
+use crate::lab::paths::{self, PathFault};
 use crate::lab::topology::Lab;
 use std::error::Error;
 use std::fmt;
@@ -16,18 +17,25 @@ use std::io;
 /// Everything that can go wrong on purpose.
 #[derive(Debug)]
 pub(super) struct Stage<'a> {
-    pub(super) lab: &'a Lab,
-    pub(super) dcs: Dcs<'a>,
+    lab: &'a Lab,
+    dcs: Dcs<'a>,
     pub(super) edge: Edge<'a>,
-    /// Faults of the path that are there, each with its number in the scenario.
-    pub(super) on_the_way: Vec<(usize, paths::PathFault)>,
+    obstacles: Obstacles,
 }
 
-impl Stage<'_> {
+impl<'a> Stage<'a> {
+    /// With nothing wrong yet.
+    pub(super) fn new(lab: &'a Lab, dcs: Dcs<'a>, edge: Edge<'a>) -> Stage<'a> {
+        Stage { lab, dcs, edge, obstacles: Obstacles::default() }
+    }
+
     /// Returns when it has had its effect, except for a list, which the peer has only been told of.
     pub(super) async fn perform(&mut self, step: &Step<'_>) -> Result<(), StageError> {
         match step.what {
-            What::Path(fault, place) => self.set_path(step, *fault, *place)?,
+            What::Path(what, place) => {
+                let obstacles = self.obstacles.after(step, *what, *place);
+                self.lab.paths().set(&obstacles).map_err(StageError::Path)?;
+            }
             What::Slow { factor, dcs } => {
                 let factor = if step.act == Act::Begin { *factor } else { 1.0 };
                 for &dc in dcs {
@@ -35,23 +43,8 @@ impl Stage<'_> {
                     line.set(round_trip(dc).mul_f64(factor), JITTER.mul_f64(factor));
                 }
             }
-            What::Process(fault, dcs) => {
-                let order = match (fault, step.act) {
-                    (ProcessFault::Kill, Act::Begin | Act::Usurp) => Order::Kill,
-                    (ProcessFault::Kill, Act::End) => Order::Start,
-                    (ProcessFault::Stop, Act::Begin | Act::Usurp) => Order::Stop,
-                    (ProcessFault::Stop, Act::End) => Order::Continue,
-                };
-                self.order(dcs, order).await?;
-            }
-            What::WrongService { dcs, .. } => {
-                let order = match step.act {
-                    Act::Begin => Order::Kill,
-                    Act::Usurp => Order::StartWrong,
-                    Act::End => Order::Start,
-                };
-                self.order(dcs, order).await?;
-            }
+            What::Process(fault, dcs) => self.order(dcs, process(*fault, step.act)).await?,
+            What::WrongService { dcs, .. } => self.order(dcs, wrong_service(step.act)).await?,
             What::Service(fault, access_points) => {
                 let fault = (step.act == Act::Begin).then_some(*fault);
                 for &access_point in access_points {
@@ -63,16 +56,6 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn set_path(&mut self, step: &Step<'_>, fault: PathFault, at: Place) -> Result<(), StageError> {
-        self.on_the_way.retain(|(number, _)| *number != step.fault);
-        if step.act == Act::Begin {
-            let faults = places(at).into_iter().map(|place| path_fault(fault, place));
-            self.on_the_way.extend(faults.map(|fault| (step.fault, fault)));
-        }
-        let faults: Vec<_> = self.on_the_way.iter().map(|(_, fault)| *fault).collect();
-        self.lab.paths().set(&faults).map_err(StageError::Path)
-    }
-
     async fn order(&mut self, dcs: &[Dc], order: Order) -> Result<(), StageError> {
         for &dc in dcs {
             self.dcs.carry_out(dc, order).await.map_err(StageError::Dc)?;
@@ -81,33 +64,41 @@ impl Stage<'_> {
     }
 }
 
-fn places(place: Place) -> Vec<Where> {
-    match place {
-        Place::AccessPoint(access_point) => vec![Where::AccessPoint(access_point)],
-        Place::Dc(dc) => vec![Where::Dc(dc)],
-        Place::Family(dc, Family::Ipv6) => vec![Where::V6(dc)],
-        Place::Family(..) => place.access_points().into_iter().map(Where::AccessPoint).collect(),
-        Place::Site(site) => site.dcs().map(Where::Dc).collect(),
-        Place::All => vec![Where::AllDcs],
-        Place::Uplink => vec![Where::Uplink],
+fn process(fault: ProcessFault, act: Act) -> Order {
+    match (fault, act) {
+        (ProcessFault::Kill, Act::Begin | Act::Usurp) => Order::Kill,
+        (ProcessFault::Kill, Act::End) => Order::Start,
+        (ProcessFault::Stop, Act::Begin | Act::Usurp) => Order::Stop,
+        (ProcessFault::Stop, Act::End) => Order::Continue,
     }
 }
 
-fn path_fault(fault: PathFault, place: Where) -> paths::PathFault {
-    use paths::What;
-    let share = |share: Share| paths::Share::new(share.value()).unwrap_or(paths::Share::ALL);
-    let what = match fault {
-        PathFault::Blackhole => What::Blackhole,
-        PathFault::OneWay(Direction::ToDc) => What::OneWay(paths::Direction::To),
-        PathFault::OneWay(Direction::FromDc) => What::OneWay(paths::Direction::From),
-        PathFault::Loss(part) => What::Loss(share(part)),
-        PathFault::Reset(part) => What::Reset(share(part)),
-        PathFault::Unreachable => What::Unreachable,
-        PathFault::Police { packets_per_second } => {
-            What::Police(std::num::NonZeroU32::new(packets_per_second).unwrap())
+fn wrong_service(act: Act) -> Order {
+    match act {
+        Act::Begin => Order::Kill,
+        Act::Usurp => Order::StartWrong,
+        Act::End => Order::Start,
+    }
+}
+
+/// Faults of the path that are there, each with its number in the scenario. The router is told all of them
+/// at once.
+#[derive(Debug, Default)]
+struct Obstacles(Vec<(usize, PathFault)>);
+
+impl Obstacles {
+    /// All that are there when the step has been done.
+    fn after(&mut self, step: &Step<'_>, what: paths::What, place: Place) -> Vec<PathFault> {
+        self.0.retain(|(number, _)| *number != step.fault);
+        match step.act {
+            Act::Begin | Act::Usurp => {
+                let faults = place.paths().into_iter().map(|place| PathFault { place, what });
+                self.0.extend(faults.map(|fault| (step.fault, fault)));
+            }
+            Act::End => {}
         }
-    };
-    paths::PathFault { place, what }
+        self.0.iter().map(|(_, fault)| *fault).collect()
+    }
 }
 
 /// Something did not go wrong as it should.
@@ -137,5 +128,64 @@ impl Error for StageError {
             StageError::Dc(error) => error.source(),
             StageError::Replace(source) => Some(source),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failover::scenario::Scenario;
+    use std::path::Path;
+
+    fn scenario(faults: &str) -> Scenario {
+        let text = format!(
+            "title: a test\nstands_for: a test\nphases: {{before: 5s, fault: 10s, after: 10s}}\n\
+             short: {{before: 2s, fault: 5s, after: 4s}}\nfaults:\n{faults}\n"
+        );
+        Scenario::parse("test", Path::new("test.yaml"), &text).unwrap()
+    }
+
+    /// What the router is told with each step.
+    fn obstacles(scenario: &Scenario) -> Vec<Vec<String>> {
+        let mut obstacles = Obstacles::default();
+        let mut told = Vec::new();
+        for step in scenario.schedule(&scenario.long) {
+            let What::Path(what, place) = step.what else { continue };
+            let there = obstacles.after(&step, *what, *place);
+            told.push(there.iter().map(ToString::to_string).collect());
+        }
+        told
+    }
+
+    #[test]
+    fn faults_of_the_path_are_there_from_their_begin_to_their_end() {
+        let overlapping = scenario(
+            "  - {what: blackhole, where: ams, for: 6s}\n  - {what: loss, where: dc1, share: 5%, from: 2s}",
+        );
+        let told = [
+            vec!["dc1: blackhole", "dc2: blackhole"],
+            vec!["dc1: blackhole", "dc2: blackhole", "dc1: loss of 5%"],
+            vec!["dc1: loss of 5%"],
+            vec![],
+        ];
+        assert_eq!(obstacles(&overlapping), told);
+    }
+
+    #[test]
+    fn the_end_of_one_of_two_equal_faults_leaves_the_other() {
+        let twice = scenario(
+            "  - {what: blackhole, where: dc1, for: 4s}\n  - {what: blackhole, where: dc1, from: 2s}",
+        );
+        let there: Vec<usize> = obstacles(&twice).iter().map(Vec::len).collect();
+        assert_eq!(there, [1, 2, 1, 0]);
+    }
+
+    #[test]
+    fn every_fault_of_a_process_is_undone_by_its_end() {
+        let orders = |fault| [Act::Begin, Act::End].map(|act| process(fault, act));
+        assert_eq!(orders(ProcessFault::Kill), [Order::Kill, Order::Start]);
+        assert_eq!(orders(ProcessFault::Stop), [Order::Stop, Order::Continue]);
+        let wrong = [Act::Begin, Act::Usurp, Act::End].map(wrong_service);
+        assert_eq!(wrong, [Order::Kill, Order::StartWrong, Order::Start]);
     }
 }

@@ -25,6 +25,7 @@ mod options;
 mod owner;
 pub(crate) mod paths;
 pub(crate) mod privilege;
+pub(crate) mod share;
 pub(crate) mod sweep;
 mod tool;
 pub(crate) mod topology;

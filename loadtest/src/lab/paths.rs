@@ -5,8 +5,10 @@
 use super::error::LabError;
 use super::layout::{AccessPoint, Dc};
 use super::namespace::Namespace;
+use super::share::Share;
 use super::tool;
 use super::topology::EDGE_DEVICE;
+use serde::Deserialize;
 use std::fmt::{self, Write};
 use std::num::NonZeroU32;
 
@@ -51,31 +53,15 @@ pub(crate) enum What {
 }
 
 /// Of a place, as seen from the other side of the router.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) enum Direction {
     /// Towards the place.
+    #[serde(rename = "to-dc")]
     To,
     /// Away from it.
+    #[serde(rename = "from-dc")]
     From,
 }
-
-/// A probability, in steps of a millionth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Share {
-    millionths: u32,
-}
-
-impl Share {
-    pub(crate) const ALL: Share = Share { millionths: MILLION };
-
-    /// `None` unless it is from 0 to 1.
-    pub(crate) fn new(share: f64) -> Option<Share> {
-        let valid = (0.0..=1.0).contains(&share);
-        valid.then(|| Share { millionths: (share * f64::from(MILLION)).round() as u32 })
-    }
-}
-
-const MILLION: u32 = 1_000_000;
 
 /// The faults of a lab's router, which are set all together.
 #[derive(Clone, Copy, Debug)]
@@ -117,9 +103,9 @@ impl PathFault {
         match self.what {
             What::Blackhole => both("drop").into(),
             What::OneWay(direction) => vec![rule(direction, "drop")],
-            What::Loss(share) => both(&format!("{share}drop")).into(),
+            What::Loss(share) => both(&format!("{}drop", by_chance(share))).into(),
             What::Reset(share) => {
-                let verdict = format!("meta l4proto tcp {share}reject with tcp reset");
+                let verdict = format!("meta l4proto tcp {}reject with tcp reset", by_chance(share));
                 vec![rule(Direction::To, &verdict)]
             }
             What::Unreachable => {
@@ -159,17 +145,16 @@ impl Where {
     }
 }
 
-/// As nftables has it, with a space behind it; nothing for all packets.
-impl fmt::Display for Share {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.millionths {
-            MILLION => Ok(()),
-            millionths => write!(f, "numgen random mod {MILLION} < {millionths} "),
-        }
+/// The condition of nftables that holds with this probability, with a space behind it; nothing if it
+/// always does.
+fn by_chance(share: Share) -> String {
+    match share {
+        Share::ALL => String::new(),
+        share => format!("numgen random mod {} < {} ", Share::ALL.millionths(), share.millionths()),
     }
 }
 
-/// As a timeline has it: `dc1: loss of 5%`.
+/// As `dc1: loss of 5%`.
 impl fmt::Display for PathFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.place {
@@ -179,14 +164,20 @@ impl fmt::Display for PathFault {
             Where::AllDcs => f.write_str("all DCs: "),
             Where::Uplink => f.write_str("the edge's uplink: "),
         }?;
-        let percent = |share: Share| f64::from(share.millionths) / 10_000.0;
-        match self.what {
+        self.what.fmt(f)
+    }
+}
+
+/// As `loss of 5%`, without the place.
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             What::Blackhole => f.write_str("blackhole"),
             What::OneWay(Direction::To) => f.write_str("nothing gets there"),
             What::OneWay(Direction::From) => f.write_str("nothing comes back"),
-            What::Loss(share) => write!(f, "loss of {}%", percent(share)),
+            What::Loss(share) => write!(f, "loss of {share}"),
             What::Reset(Share::ALL) => f.write_str("resets"),
-            What::Reset(share) => write!(f, "resets of {}%", percent(share)),
+            What::Reset(share) => write!(f, "resets of {share}"),
             What::Unreachable => f.write_str("host unreachable"),
             What::Prohibited => f.write_str("prohibited"),
             What::Police(rate) => write!(f, "at most {rate} packets/s"),
@@ -270,13 +261,10 @@ table inet lab {
     }
 
     #[test]
-    fn shares_are_from_nothing_to_all() {
-        assert_eq!(Share::new(1.0), Some(Share::ALL));
-        assert_eq!(share(0.000_001).to_string(), "numgen random mod 1000000 < 1 ");
-        assert_eq!(share(0.0).to_string(), "numgen random mod 1000000 < 0 ");
-        for wrong in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
-            assert_eq!(Share::new(wrong), None, "{wrong}");
-        }
+    fn chance_is_counted_in_millionths_and_what_always_happens_is_not_left_to_it() {
+        assert_eq!(by_chance(share(0.000_001)), "numgen random mod 1000000 < 1 ");
+        assert_eq!(by_chance(share(0.0)), "numgen random mod 1000000 < 0 ");
+        assert_eq!(by_chance(Share::ALL), "");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::process::ProcessError;
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::process::ExitStatus;
 
 #[derive(Debug)]
 pub(crate) enum PeerError {
@@ -14,12 +15,16 @@ pub(crate) enum PeerError {
     Version(io::Error),
     /// Directory, ports or configuration files could not be made.
     Prepare(io::Error),
-    /// What is to be merged into its configuration is no map of YAML.
-    Extra(serde_yaml::Error),
+    /// Its configuration cannot be written as YAML.
+    Yaml(serde_yaml::Error),
     /// The program could not be started.
     Start(ProcessError),
     /// It was started and does not serve. `said` is the end of its output.
     NotReady { why: NotReady, said: String },
+    /// It has ended while it was to serve. `said` is the end of its output.
+    Ended { status: ExitStatus, said: String },
+    /// Whether it runs cannot be told.
+    Lost(io::Error),
 }
 
 impl fmt::Display for PeerError {
@@ -28,10 +33,17 @@ impl fmt::Display for PeerError {
             PeerError::Missing { what } => f.write_str(what),
             PeerError::Version(_) => f.write_str("cannot be asked for its version"),
             PeerError::Prepare(_) => f.write_str("cannot be prepared"),
-            PeerError::Extra(_) => f.write_str("what it is given beside is no map of YAML"),
+            PeerError::Yaml(_) => f.write_str("its configuration cannot be written"),
             PeerError::Start(_) => f.write_str("cannot be started"),
             PeerError::NotReady { why, said } if said.is_empty() => write!(f, "{why}, silently"),
             PeerError::NotReady { why, said } => write!(f, "{why}; it said: {said}"),
+            PeerError::Ended { status, said } if said.is_empty() => {
+                write!(f, "it ended while it served ({status}), silently")
+            }
+            PeerError::Ended { status, said } => {
+                write!(f, "it ended while it served ({status}); it said: {said}")
+            }
+            PeerError::Lost(_) => f.write_str("it cannot be told whether it still runs"),
         }
     }
 }
@@ -39,10 +51,14 @@ impl fmt::Display for PeerError {
 impl Error for PeerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            PeerError::Version(source) | PeerError::Prepare(source) => Some(source),
-            PeerError::Extra(source) => Some(source),
+            PeerError::Version(source) | PeerError::Prepare(source) | PeerError::Lost(source) => {
+                Some(source)
+            }
+            PeerError::Yaml(source) => Some(source),
             PeerError::Start(source) => Some(source),
-            PeerError::Missing { .. } | PeerError::NotReady { .. } => None,
+            PeerError::Missing { .. } | PeerError::NotReady { .. } | PeerError::Ended { .. } => {
+                None
+            }
         }
     }
 }

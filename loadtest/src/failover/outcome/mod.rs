@@ -1,8 +1,9 @@
 //! From a recording to figures.
 //!
 //! **Caught.** A session that was under way when something broke, for no longer than sessions take, cannot
-//! be saved by a layer-4 proxy: its bytes went to a DC that is gone. Such sessions are counted as *caught*, for every peer alike, and are
-//! neither failed nor part of the times. All others are the proxy's business.
+//! be saved by a layer-4 proxy: its bytes went to a DC that is gone. Such sessions are counted as *caught*,
+//! for every peer alike, and are neither failed nor part of the times. All others are the proxy's
+//! business.
 //!
 //! **Times** are from the connect to the first byte of the answer. A session that failed waited for ever:
 //! in percentiles it counts as slower than any that was answered, so that nobody looks fast by failing.
@@ -18,6 +19,7 @@ use super::phase::{ByPhase, Phase};
 use super::record::{Arrival, Failure, Recording};
 use super::scenario::schedule::Broken;
 use super::time::Time;
+use super::ways::LONGEST_ROUND_TRIP;
 use crate::lab::layout::Dc;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,9 +82,10 @@ pub(crate) struct Done {
     pub(crate) faulty: BTreeSet<Dc>,
 }
 
-/// A session is disturbed if it failed, or took longer than the farthest DC takes (a round trip of 40 ms
-/// for the connect and one for the answer) and 100 ms.
-pub(crate) const DISTURBED: Duration = Duration::from_millis(2 * 40 + 100);
+/// A session is disturbed if it failed, or took longer than this: what the farthest DC takes (a round trip
+/// for the connect and one for the answer), and 100 ms.
+pub(crate) const DISTURBED: Duration =
+    LONGEST_ROUND_TRIP.saturating_mul(2).saturating_add(Duration::from_millis(100));
 
 /// How long the lab takes to break something, at most: who begins within that time after it was told to
 /// may still be caught.

@@ -95,7 +95,7 @@ impl Peer {
     ) -> Result<Vec<OsString>, PeerError> {
         let (files, args) = match self {
             Peer::Nearpoint => {
-                let files = nearpoint::files(setting).map_err(PeerError::Extra)?;
+                let files = nearpoint::files(setting).map_err(PeerError::Yaml)?;
                 (files, nearpoint::args(directory))
             }
             Peer::Haproxy => {

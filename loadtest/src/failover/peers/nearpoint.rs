@@ -17,7 +17,7 @@ pub(super) fn args(directory: &Path) -> Vec<OsString> {
 
 /// # Errors
 ///
-/// `setting.extra` is not a map of YAML.
+/// `setting.extra` has something that YAML can be read from and not be written as: a tag in a tag.
 pub(super) fn files(setting: &Setting) -> Result<Vec<File>, serde_yaml::Error> {
     Ok(vec![File { name: CONFIG, text: config(setting)? }, list(&setting.access_points)])
 }

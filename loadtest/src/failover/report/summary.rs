@@ -68,6 +68,18 @@ impl ScenarioReport {
         self.runs.iter().enumerate().map(row).collect()
     }
 
+    /// For who waits: a line for each peer with its main figures, and what nearpoint was asked for in vain.
+    pub(crate) fn brief(&self) -> Vec<String> {
+        let figures = |run: &Run| {
+            let [failed, p99, normal, _] = FIGURES
+                .map(|figure| format!("{} {}", figure.name, (figure.cell)(&run.outcome).text));
+            format!("{:<17}  {failed}, {p99}, {normal}", run.peer)
+        };
+        let broken = self.outcomes.iter().filter(|verdict| !verdict.holds);
+        let broken = broken.map(|verdict| format!("BROKEN: {verdict}"));
+        self.runs.iter().map(figures).chain(broken).collect()
+    }
+
     /// Where a peer is better than nearpoint, by what is printed: empty if it is nowhere.
     pub(super) fn remark(&self) -> String {
         let Some(ours) = self.ours() else { return String::new() };

@@ -1,5 +1,6 @@
 use super::*;
 use crate::failover::example::{dc1_gone, ms};
+use crate::failover::outcome::DISTURBED;
 use clap::Parser;
 use serde_json::Value;
 use std::time::{Duration, UNIX_EPOCH};
@@ -78,6 +79,17 @@ fn a_page_has_everything_that_a_reader_asks_for() {
 }
 
 #[test]
+fn every_document_has_the_time_from_which_a_session_is_disturbed() {
+    let page = report(dc1_gone(ms(6_000), None)).markdown("failover");
+    let [readme, lab] =
+        [include_str!("../../../README.md"), include_str!("../../../lab/README.md")];
+    let told = format!("took more than {}", Time(DISTURBED));
+    for document in [page.as_str(), readme, lab] {
+        assert!(document.contains(&told), "{told:?} is not in\n{document}");
+    }
+}
+
+#[test]
 fn a_terminal_gets_tables_and_what_was_missed() {
     let mut report = report(dc1_gone(ms(6_000), None));
     assert_eq!(report.broken().count(), 0);
@@ -90,6 +102,19 @@ fn a_terminal_gets_tables_and_what_was_missed() {
     let text = report.text();
     assert!(text.contains("blackholed: bar missed: p99 of the first 5 s"), "{text}");
     assert!(text.contains("blackholed: outcome missed: new sessions that fail"), "{text}");
+}
+
+#[test]
+fn who_waits_is_told_the_main_figures_and_what_is_broken() {
+    let mut report = report(dc1_gone(ms(6_000), None));
+    let scenario = &mut report.scenarios[0];
+    let nearpoint = "nearpoint          failed 0, p99 during 283 ms, back to normal 580 ms";
+    let haproxy = "haproxy            failed 297, p99 during failed, back to normal 5.98 s";
+    assert_eq!(scenario.brief(), [nearpoint, haproxy]);
+    scenario.outcomes[0].holds = false;
+    let brief = scenario.brief();
+    let broken = brief.last().unwrap();
+    assert_eq!(broken, "BROKEN: new sessions that fail in the phase before: 0 (seen: 0 of 500)");
 }
 
 #[test]

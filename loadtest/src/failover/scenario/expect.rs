@@ -1,8 +1,8 @@
 //! What a scenario asks of nearpoint.
 
 use crate::failover::phase::ByPhase;
-use crate::failover::scenario::fault::Share;
 use crate::lab::layout::Dc;
+use crate::lab::share::Share;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -56,7 +56,7 @@ impl Bound {
     pub(crate) fn allows(self, count: usize, all: usize) -> bool {
         match self {
             Bound::Count(most) => count <= most,
-            Bound::Share(most) => count as f64 <= most.value() * all as f64,
+            Bound::Share(most) => count <= most.of(all),
         }
     }
 }
@@ -82,7 +82,8 @@ impl FromStr for Bound {
             None => return Err(bad()),
         };
         if most.ends_with('%') {
-            return most.parse().map(Bound::Share);
+            let share = most.parse::<Share>();
+            return share.map(Bound::Share).map_err(|error| error.to_string());
         }
         most.parse().map(Bound::Count).map_err(|_| bad())
     }

@@ -1,10 +1,10 @@
 //! What goes wrong, where, and when.
 
-use crate::lab::layout::{AccessPoint, Dc, Door, Site, UnknownPlace};
-use serde::Deserialize;
+use super::place::Place;
+use crate::lab::layout::{AccessPoint, Dc};
+use crate::lab::paths::{self, Direction};
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
-use std::str::FromStr;
 use std::time::Duration;
 
 /// One thing that goes wrong.
@@ -27,7 +27,7 @@ pub(super) struct Times {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum What {
     /// Packets, in the router.
-    Path(PathFault, Place),
+    Path(paths::What, Place),
     /// Round trips of these lines take so many times as long.
     Slow { factor: f64, dcs: Vec<Dc> },
     /// All of a DC: it is one process.
@@ -39,30 +39,6 @@ pub(crate) enum What {
     WrongService { dcs: Vec<Dc>, back: Duration },
     /// `dc_options` is replaced by a list of these. Nothing undoes it.
     Replace(Vec<AccessPoint>),
-}
-
-/// What the router does with packets between edge and DCs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum PathFault {
-    /// All vanish, in both directions.
-    Blackhole,
-    /// Those of one direction vanish.
-    OneWay(Direction),
-    /// This share of them vanishes, in both directions.
-    Loss(Share),
-    /// The router answers with a reset, to this share of them.
-    Reset(Share),
-    /// The router answers that there is no way.
-    Unreachable,
-    /// What is more than this vanishes.
-    Police { packets_per_second: u32 },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Direction {
-    ToDc,
-    FromDc,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,30 +60,6 @@ pub(crate) enum ServiceFault {
     /// Requests of HTTP are answered with this status.
     Status(u16),
 }
-
-/// Where a fault is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    AccessPoint(AccessPoint),
-    Dc(Dc),
-    /// The addresses of a DC that are of one family.
-    Family(Dc, Family),
-    Site(Site),
-    /// Every DC.
-    All,
-    /// The way from the edge to everybody but its clients.
-    Uplink,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Family {
-    Ipv4,
-    Ipv6,
-}
-
-/// A part of the whole, 0 to 1; `5%` in a file.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub(crate) struct Share(f64);
 
 impl What {
     /// The DCs that it is about. A list that is replaced is nobody's fault.
@@ -135,45 +87,16 @@ impl What {
     }
 }
 
-impl Place {
-    pub(crate) fn dcs(self) -> Vec<Dc> {
-        match self {
-            Place::AccessPoint(AccessPoint { dc, .. }) | Place::Dc(dc) | Place::Family(dc, _) => {
-                vec![dc]
-            }
-            Place::Site(site) => site.dcs().collect(),
-            Place::All | Place::Uplink => Dc::ALL.into(),
-        }
-    }
-
-    pub(crate) fn access_points(self) -> Vec<AccessPoint> {
-        let of = |doors: &[Door]| {
-            let dcs = self.dcs().into_iter();
-            dcs.flat_map(|dc| doors.iter().map(move |&door| AccessPoint { dc, door })).collect()
-        };
-        match self {
-            Place::AccessPoint(access_point) => vec![access_point],
-            Place::Family(_, Family::Ipv4) => of(&[Door::A, Door::B]),
-            Place::Family(_, Family::Ipv6) => of(&[Door::V6]),
-            Place::Dc(_) | Place::Site(_) | Place::All | Place::Uplink => {
-                of(&[Door::A, Door::B, Door::V6])
-            }
-        }
-    }
-}
-
-impl Share {
-    pub(crate) const ALL: Share = Share(1.0);
-
-    pub(crate) fn value(self) -> f64 {
-        self.0
-    }
-}
-
 /// As `blackhole dc1` or `slow x10 dc1 dc2`.
 impl Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            What::Path(paths::What::OneWay(Direction::To), place) => {
+                write!(f, "one-way loss to {place}")
+            }
+            What::Path(paths::What::OneWay(Direction::From), place) => {
+                write!(f, "one-way loss from {place}")
+            }
             What::Path(what, place) => write!(f, "{what} {place}"),
             What::Slow { factor, dcs } => write!(f, "slow x{factor} {}", listed(dcs)),
             What::Process(ProcessFault::Kill, dcs) => write!(f, "kill {}", listed(dcs)),
@@ -185,22 +108,6 @@ impl Display for What {
     }
 }
 
-impl Display for PathFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PathFault::Blackhole => f.write_str("blackhole"),
-            PathFault::OneWay(Direction::ToDc) => f.write_str("one-way loss to"),
-            PathFault::OneWay(Direction::FromDc) => f.write_str("one-way loss from"),
-            PathFault::Loss(share) => write!(f, "loss of {share}"),
-            PathFault::Reset(share) => write!(f, "reset of {share}"),
-            PathFault::Unreachable => f.write_str("unreachable"),
-            PathFault::Police { packets_per_second } => {
-                write!(f, "at most {packets_per_second} packets/s")
-            }
-        }
-    }
-}
-
 impl Display for ServiceFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -208,69 +115,6 @@ impl Display for ServiceFault {
             ServiceFault::Mute => f.write_str("mute"),
             ServiceFault::Delay(by) => write!(f, "delay by {}", humantime::format_duration(*by)),
             ServiceFault::Status(code) => write!(f, "status {code}"),
-        }
-    }
-}
-
-impl Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::AccessPoint(access_point) => access_point.fmt(f),
-            Place::Dc(dc) => dc.fmt(f),
-            Place::Family(dc, Family::Ipv4) => write!(f, "{dc} ipv4"),
-            Place::Family(dc, Family::Ipv6) => write!(f, "{dc} ipv6"),
-            Place::Site(Site::Ams) => f.write_str("ams"),
-            Place::Site(Site::Sin) => f.write_str("sin"),
-            Place::All => f.write_str("all"),
-            Place::Uplink => f.write_str("uplink"),
-        }
-    }
-}
-
-/// `dc1`, `dc1 ipv6`, `dc1/a`, `ams`, `all` or `uplink`
-impl FromStr for Place {
-    type Err = UnknownPlace;
-
-    fn from_str(text: &str) -> Result<Place, UnknownPlace> {
-        match text {
-            "ams" => return Ok(Place::Site(Site::Ams)),
-            "sin" => return Ok(Place::Site(Site::Sin)),
-            "all" => return Ok(Place::All),
-            "uplink" => return Ok(Place::Uplink),
-            _ => {}
-        }
-        let unknown = |_| UnknownPlace(text.to_owned());
-        if let Some((dc, family)) = text.split_once(' ') {
-            let dc = dc.parse().map_err(unknown)?;
-            return match family.trim() {
-                "ipv4" => Ok(Place::Family(dc, Family::Ipv4)),
-                "ipv6" => Ok(Place::Family(dc, Family::Ipv6)),
-                _ => Err(UnknownPlace(text.to_owned())),
-            };
-        }
-        if text.contains('/') {
-            return text.parse().map(Place::AccessPoint);
-        }
-        text.parse().map(Place::Dc)
-    }
-}
-
-impl Display for Share {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // As it was written: 0.07 * 100 is not quite 7.
-        write!(f, "{}%", (self.0 * 1e6).round() / 1e4)
-    }
-}
-
-/// `5%`
-impl FromStr for Share {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Share, String> {
-        let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
-        match percent {
-            Some(percent) if (0.0..=100.0).contains(&percent) => Ok(Share(percent / 100.0)),
-            Some(_) | None => Err(format!("{text:?} is no share: write 0% to 100%")),
         }
     }
 }

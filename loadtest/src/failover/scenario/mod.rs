@@ -6,6 +6,7 @@
 pub(crate) mod error;
 pub(crate) mod expect;
 pub(crate) mod fault;
+pub(crate) mod place;
 mod raw;
 pub(crate) mod schedule;
 mod text;
@@ -15,7 +16,6 @@ use crate::lab::layout::{AccessPoint, Dc};
 use error::ScenarioError;
 use expect::{Bars, Expect};
 use fault::Fault;
-use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,14 +59,6 @@ pub(crate) struct Load {
     pub(crate) new: u32,
     /// Sessions that are open throughout.
     pub(crate) held: u32,
-    pub(crate) ip: ClientFamily,
-}
-
-/// How clients come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ClientFamily {
-    V4,
 }
 
 impl Scenario {

@@ -2,15 +2,17 @@
 
 use super::error::Problem;
 use super::expect::Bound;
-use super::fault::{
-    Direction, Fault, PathFault, Place, ProcessFault, ServiceFault, Share, Times, What,
-};
+use super::fault::{Fault, ProcessFault, ServiceFault, Times, What};
+use super::place::Place;
 use super::text::{Bounds, Length, Text};
-use super::{Bars, ClientFamily, Expect, Load, Phases, Probe};
+use super::{Bars, Expect, Load, Phases, Probe};
 use crate::failover::phase::ByPhase;
 use crate::lab::layout::{AccessPoint, Dc, Door};
+use crate::lab::paths::{self, Direction};
+use crate::lab::share::Share;
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 #[derive(Debug, Deserialize)]
@@ -48,7 +50,6 @@ struct Lengths {
 struct RawLoad {
     new: u32,
     held: u32,
-    ip: ClientFamily,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,6 +80,7 @@ enum Kind {
     Loss,
     Reset,
     Unreachable,
+    Prohibited,
     Police,
     Slow,
     Kill,
@@ -124,7 +126,7 @@ struct RawBars {
 
 impl Default for RawLoad {
     fn default() -> RawLoad {
-        RawLoad { new: 100, held: 40, ip: ClientFamily::V4 }
+        RawLoad { new: 100, held: 40 }
     }
 }
 
@@ -176,7 +178,7 @@ impl Scenario {
             stands_for: self.stands_for.trim().to_owned(),
             long,
             short,
-            load: Load { new: self.load.new, held: self.load.held, ip: self.load.ip },
+            load: Load { new: self.load.new, held: self.load.held },
             probe: self.probe,
             access_points,
             nearpoint: self.nearpoint,
@@ -303,24 +305,32 @@ impl RawFault {
         let Text(place) = problems.needed("where", self.place.take())?;
         let path = |what| Some(What::Path(what, place));
         match self.what {
-            Kind::Blackhole => path(PathFault::Blackhole),
-            Kind::Unreachable => path(PathFault::Unreachable),
+            Kind::Blackhole => path(paths::What::Blackhole),
+            Kind::Unreachable => path(paths::What::Unreachable),
+            Kind::Prohibited => path(paths::What::Prohibited),
             Kind::OneWay => {
                 let direction = problems.needed("direction", self.direction.take())?;
-                path(PathFault::OneWay(direction))
+                if place == Place::Uplink {
+                    problems.add("where", "the uplink leads to clients and DCs: say which DCs");
+                }
+                path(paths::What::OneWay(direction))
             }
             Kind::Loss => {
                 let Text(share) = problems.needed("share", self.share.take())?;
-                path(PathFault::Loss(share))
+                path(paths::What::Loss(share))
             }
             Kind::Reset => {
                 let share = self.share.take().map_or(Share::ALL, |Text(share)| share);
-                path(PathFault::Reset(share))
+                path(paths::What::Reset(share))
             }
             Kind::Police => {
                 let rate = self.packets_per_second.take();
-                let packets_per_second = problems.needed("packets_per_second", rate)?;
-                path(PathFault::Police { packets_per_second })
+                let rate = problems.needed("packets_per_second", rate)?;
+                let Some(rate) = NonZeroU32::new(rate) else {
+                    problems.add("packets_per_second", "1 at least: none at all is a blackhole");
+                    return None;
+                };
+                path(paths::What::Police(rate))
             }
             Kind::Slow => {
                 let factor = problems.needed("factor", self.factor.take())?;

@@ -1,10 +1,12 @@
 use super::expect::Bound;
-use super::fault::{Place, What};
+use super::fault::What;
+use super::place::Place;
 use super::schedule::{Act, Broken};
 use super::*;
 use crate::failover::example::ms;
 use crate::failover::phase::ByPhase;
 use crate::lab::layout::{Door, Site};
+use crate::lab::paths::Where;
 
 const README: &str = include_str!("../../../lab/README.md");
 
@@ -43,7 +45,7 @@ fn acts(scenario: &Scenario, phases: &Phases) -> Vec<(u128, usize, Act)> {
 fn every_scenario_is_valid_and_none_is_there_twice() {
     let scenarios = Scenario::read_all(&folder());
     let scenarios = scenarios.unwrap_or_else(|it| panic!("{}", crate::report::with_sources(&it)));
-    assert!(scenarios.len() >= 16, "{} scenarios", scenarios.len());
+    assert!(scenarios.len() >= 17, "{} scenarios", scenarios.len());
     let distinct = |of: fn(&Scenario) -> &str| {
         scenarios.iter().map(of).collect::<BTreeSet<_>>().len() == scenarios.len()
     };
@@ -108,12 +110,20 @@ fn the_example_of_the_readme_is_a_scenario_and_its_table_has_every_key() {
     ] {
         assert!(README.contains(&format!("`{key}`")), "the README does not explain {key}");
     }
+    // What it names when it refuses one are all that there are.
+    let refused = refusal(&with("  - {what: melt, where: dc1}", ""));
+    let kinds = refused.split_once("expected one of ").unwrap().1;
+    let kinds: Vec<&str> = kinds.split('`').skip(1).step_by(2).collect();
+    assert!(kinds.contains(&"blackhole"), "{refused}");
+    for kind in kinds {
+        assert!(README.contains(&format!("\n| `{kind}` |")), "the README does not explain {kind}");
+    }
 }
 
 #[test]
 fn what_is_not_said_has_a_default() {
     let scenario = scenario("  - {what: blackhole, where: dc1}");
-    assert_eq!(scenario.load, Load { new: 100, held: 40, ip: ClientFamily::V4 });
+    assert_eq!(scenario.load, Load { new: 100, held: 40 });
     assert_eq!(scenario.probe, Probe::Tcp);
     let access_points: Vec<String> =
         scenario.access_points.iter().map(ToString::to_string).collect();
@@ -132,6 +142,7 @@ fn every_kind_of_fault_is_read_with_its_place() {
   - {what: reset, where: uplink}
   - {what: reset, where: dc1/v6, share: 20%}
   - {what: unreachable, where: all}
+  - {what: prohibited, where: dc2}
   - {what: police, where: dc2, packets_per_second: 50}
   - {what: slow, where: ams, factor: 10}
   - {what: kill, where: dc1}
@@ -148,9 +159,10 @@ fn every_kind_of_fault_is_read_with_its_place() {
         "blackhole dc1 ipv6",
         "one-way loss from ams",
         "loss of 5% dc1",
-        "reset of 100% uplink",
-        "reset of 20% dc1/v6",
-        "unreachable all",
+        "resets uplink",
+        "resets of 20% dc1/v6",
+        "host unreachable all",
+        "prohibited dc2",
         "at most 50 packets/s dc2",
         "slow x10 dc1 dc2",
         "kill dc1",
@@ -179,6 +191,25 @@ fn places_have_dcs_and_addresses() {
     assert_eq!(read("all").access_points().len(), 9);
     for text in ["", "dc4", "dc1 ipv5", "dc1/c", "nowhere"] {
         assert!(text.parse::<Place>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn places_are_told_as_they_are_written_and_the_router_knows_them() {
+    let door = |door| Where::AccessPoint(AccessPoint { dc: Dc::Dc1, door });
+    for (text, paths) in [
+        ("dc1/b", vec![door(Door::B)]),
+        ("dc1", vec![Where::Dc(Dc::Dc1)]),
+        ("dc1 ipv4", vec![door(Door::A), door(Door::B)]),
+        ("dc1 ipv6", vec![Where::V6(Dc::Dc1)]),
+        ("ams", vec![Where::Dc(Dc::Dc1), Where::Dc(Dc::Dc2)]),
+        ("sin", vec![Where::Dc(Dc::Dc3)]),
+        ("all", vec![Where::AllDcs]),
+        ("uplink", vec![Where::Uplink]),
+    ] {
+        let place: Place = text.parse().unwrap();
+        assert_eq!(place.paths(), paths, "{text}");
+        assert_eq!(place.to_string(), text);
     }
 }
 
@@ -270,6 +301,15 @@ fn errors_name_the_file_and_the_key() {
         (with(kill, "expect: {failed: {now: 0}}"), "unknown field `now`"),
         (with("  - {what: loss, where: dc1}", ""), "test.yaml: faults[0].share: is missing"),
         (with("  - {what: kill}", ""), "faults[0].where: is missing"),
+        (
+            with("  - {what: police, where: dc1, packets_per_second: 0}", ""),
+            "faults[0].packets_per_second: 1 at least",
+        ),
+        (
+            with("  - {what: one-way, where: uplink, direction: to-dc}", ""),
+            "faults[0].where: the uplink leads to clients and DCs",
+        ),
+        (with(kill, "load: {ip: v6}"), "unknown field `ip`"),
         (with("  - {what: kill, where: uplink}", ""), "faults[0].where: this fault is of whole"),
         (with("  - {what: mute, where: dc1 ipv6}", ""), "faults[0].where: this fault is of serv"),
         (

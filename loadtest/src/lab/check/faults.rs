@@ -5,7 +5,8 @@ use super::host::{PATIENCE, SILENCE, Seen, connect, connect_from, connect_in_vai
 use super::report::{Observation, verdict};
 use crate::lab::error::LabError;
 use crate::lab::layout::{self, AccessPoint, Dc, Door};
-use crate::lab::paths::{Direction, PathFault, Share, What, Where};
+use crate::lab::paths::{Direction, PathFault, What, Where};
+use crate::lab::share::Share;
 use crate::lab::topology::Lab;
 use std::io;
 use std::net::SocketAddr;
