@@ -113,13 +113,12 @@ fn log(launch: &Launch) -> PathBuf {
 
 /// An event of nearpoint, for the timeline and for who asks when a DC was in use.
 fn mark(event: &EventView, at: Duration) -> Mark {
+    let is_in_use = |health: &str| matches!(health, "up" | "suspect");
     let dc_in_use = match (event.kind.as_str(), event.dc, event.from.as_deref()) {
-        // The first that is heard of a DC is no return.
-        ("dc", Some(dc), Some(from)) if from != "unknown" => match event.to.as_str() {
-            "down" | "unknown" => Some((dc, false)),
-            _ if from == "down" => Some((dc, true)),
-            _ => None,
-        },
+        ("dc", Some(dc), Some(from)) => {
+            let now = is_in_use(&event.to);
+            (is_in_use(from) != now).then_some((dc, now))
+        }
         _ => None,
     };
     let isolated = (event.kind == "isolation").then(|| event.to == "isolated");
@@ -172,15 +171,16 @@ mod tests {
         assert_eq!(dc_in_use("suspect", "down"), Some((2, false)));
         assert_eq!(dc_in_use("down", "up"), Some((2, true)));
         assert_eq!(dc_in_use("down", "suspect"), Some((2, true)));
-        // The last access point was taken from the list.
+        // The last access point was taken from the list, and another one put there.
         assert_eq!(dc_in_use("up", "unknown"), Some((2, false)));
+        assert_eq!(dc_in_use("unknown", "up"), Some((2, true)));
     }
 
     #[test]
     fn what_changes_nothing_for_clients_is_told_and_no_more() {
         assert_eq!(dc_in_use("up", "suspect"), None);
-        assert_eq!(dc_in_use("unknown", "up"), None);
         assert_eq!(dc_in_use("unknown", "down"), None);
+        assert_eq!(dc_in_use("down", "unknown"), None);
         let access_point = event("access_point", Some(2), "up", "down");
         let told = mark(&access_point, Duration::from_secs(3));
         assert_eq!((told.at, told.whose), (Duration::from_secs(3), Teller::Edge));

@@ -33,7 +33,7 @@ pub(super) fn interrupted(
     again: Option<(Duration, u16)>,
 ) -> Interruption {
     let ended = last_answer + ms(100);
-    Interruption { last_answer, ended, why: Failure::Reset, from, again }
+    Interruption { last_answer, ended, why: Some(Failure::Reset), from, again }
 }
 
 pub(super) fn dc_in_use(at: Duration, dc: u16, in_use: bool) -> Mark {

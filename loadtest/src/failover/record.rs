@@ -65,17 +65,18 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A session that was held open and answered no more.
+/// A session that was held open, and was not answered for a while or any more.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Interruption {
     /// The last answer of this session.
     pub(crate) last_answer: Duration,
-    /// When it had ended for its client: broken, or given up.
+    /// When it had ended for its client: broken, or given up. Or when it was answered after all.
     pub(crate) ended: Duration,
-    pub(crate) why: Failure,
+    /// `None` if it was answered after all, and goes on.
+    pub(crate) why: Option<Failure>,
     /// The DC that it was with.
     pub(crate) from: u16,
-    /// The first answer in a session that took its place, and whose it was; `None` if there was none to
+    /// The first answer in it or in a session that took its place, and whose it was; `None` if there was none to
     /// the end.
     pub(crate) again: Option<(Duration, u16)>,
 }

@@ -15,6 +15,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 /// Between two questions of a client.
 const PACE: Duration = Duration::from_secs(1);
 
+/// What is worth a note, if the session goes on.
+const STALL: Duration = Duration::from_millis(500);
+
 /// How long a client waits for an answer before it takes the session for dead.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -81,9 +84,16 @@ impl Client {
                 why = session.ended() => Err(why),
             };
             match answered {
-                Ok(()) => last_answer = Instant::now(),
+                Ok(()) => {
+                    let now = Instant::now();
+                    if now > last_answer + PACE + STALL {
+                        let again = Some((self.recorder.offset(now), session.dc));
+                        self.interrupted(last_answer, None, session.dc, again);
+                    }
+                    last_answer = now;
+                }
                 Err(why) => {
-                    let entry = self.interrupted(last_answer, why, session.dc);
+                    let entry = self.interrupted(last_answer, Some(why), session.dc, None);
                     session = self.come_back(why).await;
                     last_answer = Instant::now();
                     let again = (self.recorder.offset(last_answer), session.dc);
@@ -94,18 +104,19 @@ impl Client {
     }
 
     /// Writes it down, and says where.
-    fn interrupted(&self, last_answer: Instant, why: Failure, from: u16) -> usize {
-        let interruption = Interruption {
-            last_answer: self.recorder.offset(last_answer),
-            ended: self.recorder.offset(Instant::now()),
-            why,
-            from,
-            again: None,
-        };
+    fn interrupted(
+        &self,
+        last_answer: Instant,
+        why: Option<Failure>,
+        from: u16,
+        again: Option<(Duration, u16)>,
+    ) -> usize {
+        let ended = self.recorder.offset(Instant::now());
+        let last_answer = self.recorder.offset(last_answer);
         let mut entry = 0;
         self.recorder.change(|notes| {
             entry = notes.met.interruptions.len();
-            notes.met.interruptions.push(interruption);
+            notes.met.interruptions.push(Interruption { last_answer, ended, why, from, again });
         });
         entry
     }

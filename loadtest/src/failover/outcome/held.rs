@@ -10,14 +10,17 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Held {
     pub(crate) sessions: usize,
-    /// Interruptions; a session that took the place of another may be interrupted as well.
+    /// How often one was not answered for a while, and went on.
+    pub(crate) stalled: usize,
+    /// How often one was broken or given up; a session that took the place of another may be interrupted as well.
     pub(crate) interrupted: usize,
     pub(crate) interrupted_by_dc: BTreeMap<u16, usize>,
     /// Of these, how many went on with another DC.
     pub(crate) moved: usize,
     /// How many did not go on to the end of the run.
     pub(crate) never_back: usize,
-    /// From the last answer of a session to the first one in its successor; of those that went on.
+    /// From the last answer to the next one, in the same session or in its successor; of those that went
+    /// on.
     pub(crate) median_outage: Option<Time>,
     pub(crate) longest_outage: Option<Time>,
 }
@@ -26,9 +29,14 @@ impl Held {
     pub(super) fn of(recording: &Recording) -> Held {
         let mut held = Held { sessions: recording.held, ..Held::default() };
         let mut outages: Vec<Duration> = Vec::new();
-        for Interruption { last_answer, from, again, .. } in &recording.interruptions {
-            held.interrupted += 1;
-            *held.interrupted_by_dc.entry(*from).or_default() += 1;
+        for Interruption { last_answer, why, from, again, .. } in &recording.interruptions {
+            match why {
+                None => held.stalled += 1,
+                Some(_) => {
+                    held.interrupted += 1;
+                    *held.interrupted_by_dc.entry(*from).or_default() += 1;
+                }
+            }
             match again {
                 Some((at, dc)) => {
                     held.moved += usize::from(dc != from);

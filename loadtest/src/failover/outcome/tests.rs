@@ -190,6 +190,15 @@ fn held_sessions_are_interrupted_moved_and_out_for_a_while() {
 }
 
 #[test]
+fn a_held_session_that_goes_on_after_a_silence_was_out_and_is_not_interrupted() {
+    let stalled = Interruption { why: None, ..interrupted(ms(5_000), DC1, Some((ms(9_000), DC1))) };
+    let held = with_interruptions([stalled]).held;
+    assert_eq!((held.stalled, held.interrupted, held.moved), (1, 0, 0));
+    assert_eq!(held.interrupted_by_dc, BTreeMap::new());
+    assert_eq!(held.longest_outage, Some(time(4_000)));
+}
+
+#[test]
 fn nearpoint_says_when_a_dc_is_out_of_use_and_when_it_is_used_again() {
     let news = with_marks([
         dc_in_use(ms(5_620), DC1, false),

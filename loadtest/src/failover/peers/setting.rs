@@ -38,8 +38,6 @@ pub(crate) enum Probe {
 
 // What nearpoint does unless it is told otherwise, wherever a peer has an equal.
 
-/// Attempts of a session, in all (`connect.attempts`).
-pub(super) const ATTEMPTS: u32 = 5;
 /// For all of them, in seconds (`connect.deadline`).
 pub(super) const DEADLINE: u32 = 10;
 /// Between two probes of an access point that is down or suspect, in milliseconds
@@ -53,6 +51,9 @@ pub(super) const RISE: u32 = 2;
 pub(super) const IDLE: u32 = 10;
 
 // What peers have no default for that would do here.
+
+/// Attempts of a session, in all. nearpoint's are 5, and two at a time.
+pub(super) const ATTEMPTS: u32 = 4;
 
 /// For one connect, in seconds. nearpoint waits for 3 s, but begins another attempt long before.
 pub(super) const CONNECT_TIMEOUT: u32 = 1;

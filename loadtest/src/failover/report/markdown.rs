@@ -21,8 +21,9 @@ than one in a hundred did.
 **back to normal** is the time from the begin of the fault to that of the last session that failed, or \
 that took more than 180 ms (two round trips to the farthest DC, and 100 ms).
 
-**held: longest outage** is the longest time between the last answer in a session that was held open and \
-the first one in the session that took its place.
+**held: longest outage** is the longest time between two answers of a client that holds a session open, \
+whether the session went on or another took its place. The client asks every second, and comes back a \
+second after an end in order and 50 ms after a reset.
 
 Less is better everywhere; the best of a scenario is bold, and the remark says where a peer is better \
 than nearpoint.";

@@ -111,7 +111,10 @@ fn whole(outcome: &Outcome) -> [String; 8] {
         news.all_out_of_use().map_or("-".to_owned(), |time| time.to_string()),
         outcome.answers_again.map_or("never".to_owned(), |time| time.to_string()),
         told(news.all_used_again()),
-        format!("{} of {}", held.interrupted, held.sessions),
+        match held.stalled {
+            0 => format!("{} of {}", held.interrupted, held.sessions),
+            stalled => format!("{} of {}, {stalled} stalled", held.interrupted, held.sessions),
+        },
         held.moved.to_string(),
         held.median_outage.map_or("-".to_owned(), |time| time.to_string()),
         longest_outage(outcome).text,
