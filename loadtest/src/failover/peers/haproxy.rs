@@ -143,7 +143,7 @@ mod tests {
             "    maxconn 10000\n",
             "    stats socket /run/lab/haproxy.sock mode 600 level operator\n",
             "    bind 198.19.0.2:8443\n",
-            "    retries 4\n",
+            "    retries 3\n",
             "    option allbackups\n",
             "    server dc1-a 198.19.1.10:4430\n",
             "    server dc2-v6 [2001:2:0:2::10]:4430\n",
