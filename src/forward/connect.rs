@@ -13,7 +13,7 @@ use super::worker::Worker;
 use crate::config;
 use crate::net::{DialError, DialOptions, Keepalive};
 use crate::routing::{
-    Attempt, AttemptPlan, Client, ConnectFailure, GiveUp, Health, Ranking, Snapshot, Step,
+    Attempt, AttemptPlan, Client, ConnectFailure, GiveUp, Ranking, Snapshot, Step,
 };
 
 /// An upstream that answered.
@@ -109,22 +109,17 @@ impl Connecting<'_> {
     }
 
     /// What the hedge of a silent dial costs, unless its DC has no budget left. One whose access point
-    /// has been found dead meanwhile costs nothing: nobody begins with that one any more.
+    /// has been found dead since the session began costs nothing: nobody begins with that one any more.
+    /// Where all are Down and dialled all the same, the budget holds.
     fn hedge(&self, silent: Attempt) -> Option<Hedge> {
         let topology = &self.snapshot.topology;
         let metrics = &self.worker.shared.context.metrics;
         let metrics = self.settings.dc_metrics(metrics, topology, topology.dc(silent.dc).id);
-        if self.is_down_by_now(silent) {
+        let newest = self.worker.shared.context.snapshots.load();
+        if self.snapshot.has_gone_down(silent.access_point, &newest) {
             return Some(Hedge::free(silent, metrics));
         }
         Hedge::spend(silent, &self.snapshot.dc(silent.dc).slot, metrics)
-    }
-
-    /// By the newest snapshot: the session's own may be as old as its first dial.
-    fn is_down_by_now(&self, attempt: Attempt) -> bool {
-        let id = self.snapshot.topology.access_point(attempt.access_point).id;
-        let newest = self.worker.shared.context.snapshots.load_full();
-        newest.health_of(id) == Some(Health::Down)
     }
 
     fn abandon(&mut self, attempt: Attempt, timed_out: bool) {

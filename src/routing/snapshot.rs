@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::geo::Millis;
 use super::health::{AdminState, Health};
-use super::ids::{AccessPointId, AccessPointIndex, DcIndex};
+use super::ids::{AccessPointIndex, DcIndex};
 use super::place::Locate;
 use super::slot::{AccessPointSlot, DcSlot};
 use super::topology::Topology;
@@ -128,11 +128,39 @@ impl Snapshot {
         &self.access_points[index.at()]
     }
 
-    /// Health of an access point, which other snapshots may know by other indices. `None` if it is not
-    /// in this one.
+    /// Whether an access point that this snapshot does not know Down is so in a newer one, which may
+    /// have another index for it.
     #[must_use]
-    pub fn health_of(&self, id: AccessPointId) -> Option<Health> {
-        let index = self.topology.find_access_point(id)?;
-        Some(self.access_point(index).health)
+    pub fn has_gone_down(&self, index: AccessPointIndex, newer: &Self) -> bool {
+        let id = self.topology.access_point(index).id;
+        let found = newer.topology.find_access_point(id).map(|index| newer.access_point(index));
+        self.access_point(index).health != Health::Down
+            && found.is_some_and(|state| state.health == Health::Down)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::fixture::{AMSTERDAM, all_up, dc, three_dcs, topology};
+
+    #[test]
+    fn who_goes_down_is_found_in_a_newer_snapshot_by_its_identity() {
+        let known = || all_up(three_dcs());
+        let first = AccessPointIndex(0);
+        let mut newer =
+            all_up(topology(vec![dc(0, Some(AMSTERDAM), 3), three_dcs().dcs[1].clone()]));
+        assert_eq!(
+            newer.topology.access_point(AccessPointIndex(3)).id,
+            known().topology.access_point(first).id
+        );
+        assert!(!known().has_gone_down(first, &newer));
+        newer.access_points[3].health = Health::Down;
+        assert!(known().has_gone_down(first, &newer));
+        let mut already = known();
+        already.access_points[0].health = Health::Down;
+        assert!(!already.has_gone_down(first, &newer), "it was so when it was dialled");
+        newer.access_points[0].health = Health::Down;
+        assert!(!known().has_gone_down(AccessPointIndex(5), &newer), "it left");
     }
 }

@@ -117,6 +117,27 @@ async fn without_budget_sessions_wait_for_the_dial_to_fail() {
 }
 
 #[tokio::test]
+async fn without_budget_sessions_wait_no_longer_than_until_their_access_point_is_down() {
+    const CONNECT: &str = "{timeout: 60s, deadline: 60s, hedge: {min: 50ms}}";
+    let lab = Lab::new(1);
+    let edge = start(&lab, CONNECT, NEVER_DOWN).await;
+    let amsterdam = dc_slot(&edge, AMSTERDAM);
+    while amsterdam.take_hedge() {}
+    lab.dc(AMSTERDAM).set_fault_everywhere(Fault::Drop).await.expect("dark");
+    let clients = edge.clients();
+    let session = tokio::spawn(async move { who_answers(clients, ip(DUTCH)).await });
+    let asked = async || hedges(&edge, AMSTERDAM, "no_budget").await;
+    eventually("it asks again", async || (asked().await >= 2.0).then_some(())).await;
+    let probing = "{interval: 200ms, fast_interval: 50ms, timeout: 200ms}";
+    lab.configure(&[("connect", CONNECT), ("health", probing), ("listeners", STICKY)]);
+    let who = session.await.expect("no panic").expect("a session");
+    assert_eq!(who.dc, MIAMI);
+    edge.until_dcs_are(&[AMSTERDAM], Health::Down).await;
+    assert_eq!(hedges(&edge, AMSTERDAM, "won").await, 1.0);
+    assert_eq!(edge.doors.scrape().await.sum("connect_failures_total", &[]), 0.0);
+}
+
+#[tokio::test]
 async fn an_access_point_that_is_overtaken_again_and_again_is_suspect() {
     let lab = Lab::new(1);
     let edge = start(&lab, HASTY, NEVER_DOWN).await;

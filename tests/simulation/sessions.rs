@@ -8,7 +8,7 @@ use nearpoint::routing::control::OVERTAKEN;
 use nearpoint::routing::topology::ListenerRoute;
 use nearpoint::routing::{
     AccessPointId, AccessPointSlot, Attempt, AttemptPlan, Client, ClientPrefix, ConnectFailure,
-    DcId, DcIndex, DcSlot, GiveUp, Health, Ranking, Snapshot, Step, rank,
+    DcId, DcIndex, DcSlot, GiveUp, Ranking, Snapshot, Step, rank,
 };
 
 use crate::clients::Manner;
@@ -248,7 +248,7 @@ impl Storm {
         if let Some(silent) = silent {
             let (hedged, hedges) = session.dc(silent);
             let dead = session.in_flight.first().is_some_and(|waiting| {
-                self.machine.snapshot.health_of(session.id(*waiting)) == Some(Health::Down)
+                session.snapshot.has_gone_down(waiting.access_point, &self.machine.snapshot)
             });
             if !dead && !hedges.take_hedge() {
                 slot.release_connect();
