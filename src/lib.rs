@@ -144,7 +144,8 @@
 //! only after what was received before has been delivered.
 //!
 //! **Invariant: an edge that is cut off ends no session.** Open ones are given up only of an access
-//! point that goes on failing after another DC has answered, and never in isolation.
+//! point that goes on failing after another DC has answered, while another one is in use, and never in
+//! isolation or soon after two sites have fallen silent together.
 //!
 //! **Invariant: `routing` has no clock.** Nor randomness, sockets, tasks or logs. Time and facts come
 //! in, decisions go out as values. So the same function serves traffic, `nearpoint explain` and the

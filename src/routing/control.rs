@@ -14,6 +14,7 @@ mod pace;
 mod publish;
 mod retire;
 mod schedule;
+mod unsteady;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use cell::AccessPointCell;
 use dc::DcCell;
 use retire::Retiring;
 use schedule::Schedule;
+use unsteady::Unsteady;
 
 pub use event::{
     Cause, Change, Effect, Event, HealthChange, ProbeReport, ProbeRequest, ProbeTimes,
@@ -62,6 +64,7 @@ pub struct ControlState {
     schedule: Schedule,
     retiring: Retiring,
     isolation: Isolation,
+    unsteady: Unsteady,
     looked_at: Instant,
     earned_at: Instant,
     generation: u64,
@@ -90,6 +93,7 @@ impl ControlState {
             schedule: Schedule::default(),
             retiring: Retiring::default(),
             isolation: Isolation::default(),
+            unsteady: Unsteady::default(),
             looked_at: now,
             earned_at: now,
             generation: 0,

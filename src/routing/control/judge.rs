@@ -30,8 +30,18 @@ impl ControlState {
                 cell.contact.on_answer(now);
                 self.on_life_sign(now, now, effects);
             }
-            Way::Silent if cell.contact.on_failure(now) => self.isolation.on_failure(),
-            Way::Silent | Way::Untried => {}
+            Way::Silent => {
+                let is_news = cell.contact.on_failure(now);
+                if is_news {
+                    self.isolation.on_failure();
+                }
+                if let Some(access_point) = topology.find_access_point(id) {
+                    let site = &topology.dc(topology.access_point(access_point).dc).site;
+                    let last_answer = self.isolation.last_answer();
+                    self.unsteady.on_silence(site, is_news, last_answer, now);
+                }
+            }
+            Way::Untried => {}
         }
         if lived {
             self.on_lived(id.dc, now, effects);

@@ -4,11 +4,17 @@
 //! client waits for nothing: a reset sends it to another DC. But silence may be the edge's own, when it
 //! loses its way to everybody. So there has to be a sign that it has not: another DC has answered since
 //! the first failure, and a probe of this access point that began after that has failed all the same. A
-//! short cut, in which all go Down and come back together, shows no such thing.
+//! short cut, in which all go Down and come back together, shows no such thing. Short cuts one after the
+//! other may: they are known by [`Unsteady`](super::unsteady::Unsteady).
+//!
+//! And there has to be somebody who could serve the clients. Where nothing is Up they would come back to
+//! the same access points: most likely it is the probes that ask for the wrong thing.
 
 use std::time::Instant;
 
+use super::dc::DcCell;
 use super::{Change, ControlState, Effect};
+use crate::routing::health::AdminState;
 use crate::routing::ids::{AccessPointId, AccessPointIndex, DcId};
 use crate::routing::snapshot::Closing;
 use crate::routing::topology::OnDown;
@@ -39,6 +45,9 @@ impl ControlState {
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
+        if !self.has_refuge() || self.unsteady.is_unsteady(now) {
+            return;
+        }
         let Some(cell) = self.access_points.get_mut(&id) else { return };
         let Some(outage) = cell.outage.as_mut().filter(|it| !it.confirmed) else { return };
         outage.confirmed = true;
@@ -63,6 +72,9 @@ impl ControlState {
     /// Probes those at once whose next probe would confirm their outage: their sessions wait for it, and
     /// what is Down is not probed often.
     pub(super) fn hasten_confirmations(&mut self, now: Instant) {
+        if !self.has_refuge() || self.unsteady.is_unsteady(now) {
+            return;
+        }
         let cells = self.access_points.iter();
         let awaited = cells.filter_map(|(id, cell)| {
             let outage = cell.outage.filter(|it| !it.unseen && !it.confirmed)?;
@@ -73,9 +85,10 @@ impl ControlState {
         ids.into_iter().for_each(|id| self.hasten(id, now));
     }
 
-    /// Whose silent sessions are to be closed: nobody's while the edge is cut off.
+    /// Whose silent sessions are to be closed: nobody's while the edge is cut off, or nothing is Up.
     pub(super) fn closing(&self) -> Box<[Closing]> {
-        if self.isolation.is_isolated() || self.effective.on_down() == OnDown::Keep {
+        let keep = self.effective.on_down() == OnDown::Keep;
+        if keep || self.isolation.is_isolated() || !self.has_refuge() {
             return Box::default();
         }
         let cells = (0..).map(AccessPointIndex).zip(self.access_points.values());
@@ -84,5 +97,13 @@ impl ControlState {
             Some(Closing { access_point, silent_since: outage.began })
         });
         closing.collect()
+    }
+
+    /// Whether clients that come back find an access point that is in use.
+    fn has_refuge(&self) -> bool {
+        self.access_points.iter().any(|(id, cell)| {
+            let ready = |dc: &DcCell| dc.admin == AdminState::Ready;
+            cell.is_in_use() && self.dcs.get(&id.dc).is_some_and(ready)
+        })
     }
 }

@@ -45,6 +45,8 @@ enum Fault {
     NoRoute,
     /// Accepts and never answers.
     Mute,
+    /// Serves sessions, and answers probes with something else than they want.
+    WrongPage,
 }
 
 impl Lab {
@@ -96,7 +98,7 @@ impl Lab {
 
     fn duration(&self, request: &ProbeRequest) -> Duration {
         match self.faults.get(&request.access_point) {
-            None => self.round_trip_to(request).min(request.timeout),
+            None | Some(Fault::WrongPage) => self.round_trip_to(request).min(request.timeout),
             Some(Fault::Refuses | Fault::EdgeOutOfDescriptors | Fault::NoRoute) => Duration::ZERO,
             Some(Fault::Mute) if request.probe == Probe::Tcp => self.round_trip_to(request),
             Some(Fault::Mute) => request.timeout,
@@ -120,6 +122,7 @@ impl Lab {
                 Ok(ProbeTimes::connected(self.round_trip_to(request)))
             }
             Some(Fault::Mute) => Err(ProbeFailure::Silent),
+            Some(Fault::WrongPage) => Err(ProbeFailure::WrongAnswer),
             Some(Fault::NoRoute) => Err(ConnectFailure::Local(LocalFailure::NoRoute).into()),
             Some(Fault::Refuses) => Err(ConnectFailure::Refused.into()),
             Some(Fault::EdgeOutOfDescriptors) => {

@@ -6,13 +6,15 @@ use std::time::Instant;
 use nearpoint::routing::{DcId, Health, Snapshot};
 
 /// Sessions are given up of access points that are Down, and only once another DC has answered since
-/// they began to fail. `answers` has the last one of each DC.
+/// they began to fail, and while somebody is Up. `answers` has the last one of each DC.
 pub(crate) fn sessions_of_the_dead_are_given_up(
     snapshot: &Snapshot,
     answers: &BTreeMap<DcId, Instant>,
     now: Instant,
 ) {
     assert!(!snapshot.isolated || snapshot.closing.is_empty(), "sessions given up in isolation");
+    let refuge = snapshot.access_points.iter().any(|state| state.health.is_usable());
+    assert!(refuge || snapshot.closing.is_empty(), "sessions given up while nothing is Up");
     for closing in &snapshot.closing {
         let id = snapshot.topology.access_point(closing.access_point).id;
         let health = snapshot.access_point(closing.access_point).health;
