@@ -137,7 +137,7 @@ fn check(command: &str) -> Result<(), String> {
         }
         ["cargo", "build" | "test", rest @ ..] => known_flags(rest),
         ["nearpoint", ..] => parses(&words),
-        ["loadtest", "compare" | "idle" | "storm" | "lab" | "serve", ..] => Ok(()),
+        ["loadtest", "compare" | "failover" | "idle" | "lab" | "serve" | "storm", ..] => Ok(()),
         [program, ..] if KNOWN.contains(program) => Ok(()),
         [program, ..] => Err(format!("`{program}` is not known to tests/docs.rs")),
         [] => Ok(()),

@@ -242,6 +242,34 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Examples in the documents and in `--help`: what starts with the program's name, after a prompt.
+    #[test]
+    fn every_command_that_is_shown_is_understood() {
+        let mut commands = Vec::new();
+        for text in [
+            include_str!("../../README.md"),
+            include_str!("../README.md"),
+            include_str!("../lab/README.md"),
+            STORM_EXAMPLES,
+            crate::failover::EXAMPLES,
+        ] {
+            for line in text.lines().map(str::trim_start) {
+                let line = line.strip_prefix("$ ").unwrap_or(line);
+                let line = line.strip_prefix("target/release/").unwrap_or(line);
+                if line.starts_with("loadtest ") {
+                    // What follows two spaces is said of it.
+                    commands.push(line.split("  ").next().unwrap_or(line).to_owned());
+                }
+            }
+        }
+        assert!(commands.len() > 20, "{commands:#?}");
+        for command in commands {
+            if let Err(error) = Cli::try_parse_from(command.split_whitespace()) {
+                panic!("{command}: {error}");
+            }
+        }
+    }
+
     #[test]
     fn access_points_are_read_with_and_without_a_service() {
         let address = SocketAddr::from(([127, 0, 0, 1], 80));
