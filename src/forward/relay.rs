@@ -133,7 +133,9 @@ impl Relay<'_> {
     }
 
     fn is_given_up(&self, progress: &Progress) -> bool {
-        self.watch.is_given_up(self.upstream, progress.down.has_read())
+        // While the client does not take what there is, more cannot come: that silence is not the upstream's.
+        !progress.down.is_back_pressured()
+            && self.watch.is_given_up(self.upstream, progress.down.has_read())
     }
 
     fn poll_flows(&self, cx: &mut Context<'_>, progress: &mut Progress) -> Poll<End> {

@@ -43,8 +43,8 @@ pub fn reset_on_close(socket: &impl AsFd) {
     let _ = set_socket_linger(socket, Some(Duration::ZERO));
 }
 
-/// Nothing that comes from now on is received; what came before can still be read, and then the stream
-/// ends.
+/// What came before can still be read, and where nothing is left the stream ends. Linux goes on to take
+/// what comes later: the reader stops at that end.
 pub fn stop_receiving(socket: &impl AsFd) {
     // A socket that is dead already ends by itself.
     let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);

@@ -51,13 +51,14 @@ impl Unsteady {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routing::fixture::start;
 
     const MS: Duration = Duration::from_millis(1);
 
     /// Whether it takes the edge for unsteady after these came to nothing, each with the time, the site
     /// and whether it was news, where the last answer was at `last_answer`.
     fn is_unsteady(in_vain: &[(u32, &str, bool)], last_answer: u32) -> bool {
-        let began = Instant::now();
+        let began = start();
         let at = |ms: u32| began + MS * ms;
         let mut edge = Unsteady::default();
         for (ms, site, is_news) in in_vain {
@@ -79,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_has_been_steady_for_a_while_is_trusted() {
-        let now = Instant::now();
+        let now = start();
         let mut edge = Unsteady::default();
         for site in ["a", "b"] {
             edge.on_silence(&Arc::from(site), true, None, now);

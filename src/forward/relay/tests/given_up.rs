@@ -116,3 +116,33 @@ async fn what_came_before_is_delivered_before_the_reset() {
     reset_comes(&mut session.client).await;
     assert_eq!(end_of(session.relay).await.ending, Ending::OnDown);
 }
+
+#[tokio::test(flavor = "local")]
+async fn one_whose_client_takes_nothing_lets_nothing_come_and_is_not_silent() {
+    let mut session = Session::new(NO_LIMIT).await;
+    // More than all sockets on the way hold.
+    let sent = fill(&mut session.upstream).await;
+    let since = failure().await;
+    session.give_up(Some(since));
+    while since.elapsed() < LEAST_SILENCE * 5 / 4 {
+        session.look().await;
+        assert!(!session.is_over(), "it has something to deliver");
+    }
+    let mut received = vec![0; sent];
+    session.client.read_exact(&mut received).await.expect("all of it");
+    // The rest came only now.
+    session.look().await;
+    assert!(!session.is_over());
+    session.ask().await;
+    session.answer().await;
+}
+
+/// Sends until nothing more is taken for a while. Returns how much that was.
+async fn fill(stream: &mut TcpStream) -> usize {
+    let piece = [7; 1 << 16];
+    let mut sent = 0;
+    while let Ok(taken) = timeout(SECOND / 5, stream.write(&piece)).await {
+        sent += taken.expect("taken");
+    }
+    sent
+}
