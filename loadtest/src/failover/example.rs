@@ -1,6 +1,6 @@
 //! Recordings made by hand, for tests.
 
-use super::record::{Arrival, Failure, Interruption, Mark, Recording, Teller};
+use super::record::{Arrival, Failure, Interruption, Mark, Recording, Strike, Teller};
 use std::time::Duration;
 
 /// Milliseconds.
@@ -8,15 +8,21 @@ pub(super) const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// A fault from 5 s to 15 s of a run of 25 s, in which nobody came and nothing was said.
+/// A fault from 5 s to 15 s of a run of 25 s, in which nobody came and nothing was said. The lab took
+/// 50 ms for it.
 pub(super) fn quiet() -> Recording {
     Recording {
         fault_began: ms(5_000),
         fault_ended: ms(15_000),
         load_ended: ms(25_000),
         held: 40,
+        strikes: vec![strike(5_000, 5_050)],
         ..Recording::default()
     }
+}
+
+pub(super) fn strike(from: u64, to: u64) -> Strike {
+    Strike { from: ms(from), to: ms(to) }
 }
 
 pub(super) fn answered(began: Duration, took: Duration, dc: u16) -> Arrival {

@@ -113,8 +113,8 @@ struct Company(Vec<Member>);
 struct Member {
     peer: Peer,
     installed: Option<Installed>,
-    /// The first thing that kept it from being measured.
-    failure: Option<String>,
+    /// Whatever kept it from being measured.
+    failures: Vec<String>,
 }
 
 impl Company {
@@ -127,13 +127,13 @@ impl Company {
             if members.iter().any(|member| member.peer == peer) {
                 continue;
             }
-            let mut member = Member { peer, installed: None, failure: None };
+            let mut member = Member { peer, installed: None, failures: Vec::new() };
             match peer.find(places).await {
                 Ok(installed) => member.installed = Some(installed),
                 Err(error) => {
                     let reason = with_sources(&error);
                     eprintln!("{}: {reason}", peer.name());
-                    member.failure = Some(reason);
+                    member.failures.push(reason);
                 }
             }
             members.push(member);
@@ -165,7 +165,7 @@ impl Company {
 
     /// Whether nothing kept any of them from being measured.
     fn is_complete(&self) -> bool {
-        self.0.iter().all(|member| member.failure.is_none())
+        self.0.iter().all(|member| member.failures.is_empty())
     }
 
     /// How many can be started.
@@ -174,9 +174,10 @@ impl Company {
     }
 
     fn report(&self) -> Vec<PeerReport> {
-        let report = |Member { peer, installed, failure }: &Member| {
+        let report = |Member { peer, installed, failures }: &Member| {
             let version = installed.as_ref().map(|installed| installed.version.clone());
-            PeerReport::new(peer.name(), version, failure.clone())
+            let failure = (!failures.is_empty()).then(|| failures.join("; "));
+            PeerReport::new(peer.name(), version, failure)
         };
         self.0.iter().map(report).collect()
     }
@@ -187,7 +188,7 @@ impl Member {
     fn fail(&mut self, scenario: &str, error: &dyn Error) {
         let reason = format!("{scenario}: {}", with_sources(error));
         eprintln!("{}: {reason}", self.peer.name());
-        self.failure.get_or_insert(reason);
+        self.failures.push(reason);
     }
 }
 

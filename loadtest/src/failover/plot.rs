@@ -222,9 +222,9 @@ impl Picture<'_> {
     }
 
     fn summary(&self, panel: &Panel) -> String {
-        let Recording { arrivals, fault_began, .. } = panel.recording;
+        let Recording { arrivals, strikes, .. } = panel.recording;
         let failed = arrivals.iter().filter(|it| it.outcome.is_err());
-        let failed = failed.filter(|it| !is_caught(it, *fault_began, self.broken)).count();
+        let failed = failed.filter(|it| !is_caught(it, strikes)).count();
         format!("{failed} of {} sessions failed", arrivals.len())
     }
 
@@ -280,7 +280,7 @@ impl Picture<'_> {
         for arrival in recording.arrivals.iter().filter(|arrival| arrival.outcome.is_err()) {
             let at = since(arrival.began, recording.fault_began);
             if (self.from()..self.to()).contains(&at) {
-                let caught = is_caught(arrival, recording.fault_began, self.broken);
+                let caught = is_caught(arrival, &recording.strikes);
                 *bins.entry((at / across).floor() as i64).or_insert(true) &= caught;
             }
         }

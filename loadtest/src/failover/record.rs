@@ -1,7 +1,7 @@
 //! What one run through one peer has seen, before anybody judges it.
 //!
-//! Times count from the start of the load. All of them are of one clock: clients, faults and the questions
-//! to the edge are of one process.
+//! Times count from the start of the load. Clients and faults are of one process and one clock; what
+//! nearpoint tells has the time of day, of the same machine, to the millisecond.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(crate) struct Recording {
     /// When the fault began.
     pub(crate) fault_began: Duration,
-    /// When it was over.
+    /// When it was over: the lab had undone all of it.
     pub(crate) fault_ended: Duration,
     /// When clients stopped to come.
     pub(crate) load_ended: Duration,
@@ -22,8 +22,19 @@ pub(crate) struct Recording {
     pub(crate) held: usize,
     /// What those met.
     pub(crate) interruptions: Vec<Interruption>,
+    /// When the lab broke something.
+    pub(crate) strikes: Vec<Strike>,
     /// What was done, and what nearpoint told, in order of time.
     pub(crate) marks: Vec<Mark>,
+}
+
+/// The lab breaks something. It is broken at some moment in between, and a busy machine takes long.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Strike {
+    /// When it began to.
+    pub(crate) from: Duration,
+    /// When it had done so.
+    pub(crate) to: Duration,
 }
 
 /// A client that comes: connects, says something, and waits for an answer.
@@ -70,9 +81,10 @@ impl fmt::Display for Failure {
 pub(crate) struct Interruption {
     /// The last answer of this session.
     pub(crate) last_answer: Duration,
-    /// When it had ended for its client: broken, or given up. Or when it was answered after all.
+    /// When it had ended for its client: broken, or given up. Or when it was answered after all, or the run
+    /// was over.
     pub(crate) ended: Duration,
-    /// `None` if it was answered after all, and goes on.
+    /// `None` if it was answered after all and goes on, or was still silent at the end of the run.
     pub(crate) why: Option<Failure>,
     /// The DC that it was with.
     pub(crate) from: u16,

@@ -4,7 +4,7 @@ use super::dcs::{DcError, Dcs};
 use super::edge::Edge;
 use super::load::{Load, LoadError, Shape};
 use super::peers::{Installed, Peer, Setting};
-use super::record::{Mark, Recording};
+use super::record::{Mark, Recording, Strike};
 use super::scenario::{Phases, Scenario};
 use super::stage::{Stage, StageError};
 use super::ways;
@@ -40,12 +40,20 @@ pub(super) async fn run(
 
     let mut stage = Stage::new(&lab, dcs, edge);
     let fault_began = Instant::from_std(began) + phases.before;
-    let mut marks = Vec::new();
+    let (mut strikes, mut marks) = (Vec::new(), Vec::new());
     for step in scenario.schedule(phases) {
         sleep_until(fault_began + step.at).await;
+        let from = began.elapsed();
         stage.perform(&step).await.map_err(RunError::Stage)?;
-        marks.push(Mark::of_the_lab(began.elapsed(), step.to_string()));
+        let to = began.elapsed();
+        if step.breaks() {
+            strikes.push(Strike { from, to });
+        }
+        marks.push(Mark::of_the_lab(to, step.to_string()));
     }
+    sleep_until(fault_began + phases.fault).await;
+    // Who comes while the lab still mends something is not of the phase in which all is well.
+    let fault_ended = began.elapsed();
     sleep_until(fault_began + phases.fault + phases.after).await;
     let load_ended = began.elapsed();
     let met = load.stop().await.map_err(RunError::Load)?;
@@ -58,11 +66,12 @@ pub(super) async fn run(
     stage.edge.stop().await;
     Ok(Recording {
         fault_began: phases.before,
-        fault_ended: phases.before + phases.fault,
+        fault_ended,
         load_ended,
         arrivals: met.arrivals,
         held: scenario.load.held as usize,
         interruptions: met.interruptions,
+        strikes,
         marks,
     })
 }

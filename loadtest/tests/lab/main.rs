@@ -7,6 +7,8 @@
 mod held;
 mod privilege;
 mod scenarios;
+#[path = "../support/skip.rs"]
+mod skip;
 
 use held::{Guest, Held, exists, loadtest, signal};
 use libtest_mimic::{Arguments, Failed, Trial};

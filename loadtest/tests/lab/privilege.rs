@@ -1,13 +1,9 @@
 //! Tests that need what a machine or a user may not have.
 
 use crate::held::loadtest;
+use crate::skip::skip;
 use libtest_mimic::{Completion, Failed};
-use std::env;
 use std::sync::OnceLock;
-
-/// With any value but the empty one, a test that cannot run is a failure: for machines that are
-/// there to run it.
-const FAIL_ON_SKIP: &str = "NEARPOINT_FAIL_ON_SKIP";
 
 /// EX_NOPERM of sysexits(3), as `loadtest lab` uses it.
 const NO_PERMISSION: i32 = 77;
@@ -23,15 +19,6 @@ pub(crate) fn needed_by(
         None => test().map(|()| Completion::Completed),
         Some(why) => skip(why),
     }
-}
-
-/// A test that cannot run, for this reason.
-pub(crate) fn skip(why: &str) -> Result<Completion, Failed> {
-    let skipped = format!("skipped: {why}");
-    if env::var_os(FAIL_ON_SKIP).is_some_and(|value| !value.is_empty()) {
-        return Err(skipped.into());
-    }
-    Ok(Completion::ignored_with(skipped))
 }
 
 /// Why there can be no lab here, as the program itself says.

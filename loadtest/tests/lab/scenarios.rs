@@ -1,7 +1,8 @@
 //! Every scenario in its short version: what it expects of nearpoint holds. Times are not judged here.
 
 use crate::held::loadtest;
-use crate::privilege::{needed_by, skip};
+use crate::privilege::needed_by;
+use crate::skip::skip;
 use libtest_mimic::{Completion, Failed, Trial};
 use serde_json::Value;
 use std::ffi::OsStr;

@@ -46,20 +46,21 @@ impl Held {
             let session = Session::open(number, target).await.map_err(|failure| {
                 io::Error::other(format!("session {number} of {count}: {failure:?}"))
             })?;
-            let client = Client { number, target, recorder: recorder.clone() };
+            let waits = Some((Instant::now(), session.dc));
+            let mut client = Client { number, target, recorder: recorder.clone(), waits };
             let mut stopped = stopped.clone();
             clients.spawn(async move {
                 tokio::select! {
                     () = client.stay(session) => {}
                     // The sender is dropped later than this ends.
-                    _ = stopped.wait_for(|stopped| *stopped) => {}
+                    _ = stopped.wait_for(|stopped| *stopped) => client.leave(Instant::now()),
                 }
             });
         }
         Ok(Held { stop, clients })
     }
 
-    /// Ends all of them where they are.
+    /// Ends all of them where they are. What was silent until now is written down.
     pub(super) async fn stop(mut self) {
         self.stop.send_replace(true);
         while self.clients.join_next().await.is_some() {}
@@ -70,15 +71,18 @@ struct Client {
     number: u32,
     target: SocketAddr,
     recorder: Recorder,
+    /// The last answer in its session, and the DC; `None` while it has none.
+    waits: Option<(Instant, u16)>,
 }
 
 impl Client {
     /// Goes on for ever.
-    async fn stay(self, mut session: Session) {
+    async fn stay(&mut self, mut session: Session) {
         let mut pace = interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_answer = Instant::now();
         loop {
+            self.waits = Some((last_answer, session.dc));
             let answered = tokio::select! {
                 _ = pace.tick() => session.ask(PATIENCE).await,
                 why = session.ended() => Err(why),
@@ -93,6 +97,7 @@ impl Client {
                     last_answer = now;
                 }
                 Err(why) => {
+                    self.waits = None;
                     let entry = self.interrupted(last_answer, Some(why), session.dc, None);
                     session = self.come_back(why).await;
                     last_answer = Instant::now();
@@ -100,6 +105,15 @@ impl Client {
                     self.recorder.change(|it| it.met.interruptions[entry].again = Some(again));
                 }
             }
+        }
+    }
+
+    /// A session that has been silent for longer than it may be has not gone on, though it is not over.
+    fn leave(&self, now: Instant) {
+        if let Some((last_answer, dc)) = self.waits
+            && now > last_answer + PACE + STALL
+        {
+            self.interrupted(last_answer, None, dc, None);
         }
     }
 
@@ -135,5 +149,27 @@ impl Client {
                 Err(failure) => why = failure,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_is_silent_to_the_end_is_one_that_never_came_back() {
+        let start = Instant::now();
+        let recorder = Recorder::default();
+        recorder.change(|notes| notes.began = Some(start));
+        let target = SocketAddr::from(([127, 0, 0, 1], 1));
+        let left = |waits| Client { number: 0, target, recorder: recorder.clone(), waits };
+        // One that has just been answered, one that had its end written down, and a silent one.
+        let now = start + Duration::from_secs(5);
+        left(Some((now - PACE, 2))).leave(now);
+        left(None).leave(now);
+        left(Some((start + PACE, 1))).leave(now);
+        let [Interruption { last_answer, why, from, again, .. }] =
+            recorder.take().interruptions.try_into().unwrap();
+        assert_eq!((last_answer, why, from, again), (PACE, None, 1, None));
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Held {
     pub(crate) sessions: usize,
-    /// How often one was not answered for a while, and went on.
+    /// How often one was not answered for a while, and was not broken: it went on, or the run was over.
     pub(crate) stalled: usize,
     /// How often one was broken or given up; a session that took the place of another may be interrupted as well.
     pub(crate) interrupted: usize,

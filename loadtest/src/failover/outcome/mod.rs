@@ -1,6 +1,6 @@
 //! From a recording to figures.
 //!
-//! **Caught.** A session that was under way when something broke, for no longer than sessions take, cannot
+//! **Caught.** A session that was under way while something broke, for no longer than sessions take, cannot
 //! be saved by a layer-4 proxy: its bytes went to a DC that is gone. Such sessions are counted as *caught*,
 //! for every peer alike, and are neither failed nor part of the times. All others are the proxy's
 //! business.
@@ -16,8 +16,7 @@ pub(crate) use held::Held;
 pub(crate) use news::News;
 
 use super::phase::{ByPhase, Phase};
-use super::record::{Arrival, Failure, Recording};
-use super::scenario::schedule::Broken;
+use super::record::{Arrival, Failure, Recording, Strike};
 use super::time::Time;
 use super::ways::LONGEST_ROUND_TRIP;
 use crate::lab::layout::Dc;
@@ -73,23 +72,10 @@ pub(crate) enum BackToNormal {
     NotWithinTheFault,
 }
 
-/// What the lab did in the run that was recorded.
-#[derive(Clone, Debug)]
-pub(crate) struct Done {
-    /// What was broken, and when (`Scenario::broken`).
-    pub(crate) broken: Vec<Broken>,
-    /// The DCs that it happened to.
-    pub(crate) faulty: BTreeSet<Dc>,
-}
-
 /// A session is disturbed if it failed, or took longer than this: what the farthest DC takes (a round trip
 /// for the connect and one for the answer), and 100 ms.
 pub(crate) const DISTURBED: Duration =
     LONGEST_ROUND_TRIP.saturating_mul(2).saturating_add(Duration::from_millis(100));
-
-/// How long the lab takes to break something, at most: who begins within that time after it was told to
-/// may still be caught.
-const BREAKING: Duration = Duration::from_millis(50);
 
 /// So long without a disturbed session, at the end of the fault, is back to normal.
 const QUIET: Duration = Duration::from_millis(500);
@@ -101,8 +87,9 @@ const SETTLING: Duration = Duration::from_millis(250);
 const AT_FIRST: Duration = Duration::from_secs(5);
 
 impl Outcome {
-    pub(crate) fn of(recording: &Recording, done: &Done) -> Outcome {
-        let run = Run { recording, done };
+    /// `faulty` are the DCs that the fault happens to.
+    pub(crate) fn of(recording: &Recording, faulty: &BTreeSet<Dc>) -> Outcome {
+        let run = Run { recording, faulty };
         Outcome {
             new: ByPhase::of(|phase| run.sessions(run.span(phase))),
             at_first: run.sessions(run.at_first()),
@@ -119,15 +106,14 @@ impl Outcome {
     }
 }
 
-/// Whether an arrival was under way when something broke. Only those that failed are asked.
-pub(crate) fn is_caught(arrival: &Arrival, fault_began: Duration, broken: &[Broken]) -> bool {
+/// Whether an arrival failed that was under way while something broke.
+pub(crate) fn is_caught(arrival: &Arrival, strikes: &[Strike]) -> bool {
     let ended = arrival.began + arrival.took;
     arrival.outcome.is_err()
-        && broken.iter().any(|broken| {
-            let struck = fault_began + broken.from;
+        && strikes.iter().any(|&Strike { from, to }| {
             // One that had waited for longer had failed already, and not because of this.
-            let fresh = arrival.began + DISTURBED >= struck;
-            fresh && arrival.began <= struck + BREAKING && ended >= struck
+            let fresh = arrival.began + DISTURBED >= from;
+            fresh && arrival.began <= to && ended >= from
         })
 }
 
@@ -136,7 +122,7 @@ type Span = (Duration, Duration);
 
 struct Run<'a> {
     recording: &'a Recording,
-    done: &'a Done,
+    faulty: &'a BTreeSet<Dc>,
 }
 
 impl Run<'_> {
@@ -160,7 +146,7 @@ impl Run<'_> {
     }
 
     fn is_caught(&self, arrival: &Arrival) -> bool {
-        is_caught(arrival, self.recording.fault_began, &self.done.broken)
+        is_caught(arrival, &self.recording.strikes)
     }
 
     fn sessions(&self, span: Span) -> Sessions {
@@ -214,7 +200,7 @@ impl Run<'_> {
             begun.map(|arrival| Time(arrival.began - self.recording.fault_ended)).min()
         };
         let before = self.sessions(self.span(Phase::Before)).share_by_dc;
-        let had_clients = self.done.faulty.iter().filter(|dc| before.contains_key(&dc.id()));
+        let had_clients = self.faulty.iter().filter(|dc| before.contains_key(&dc.id()));
         let times: Option<Vec<Time>> = had_clients.map(after).collect();
         times?.into_iter().max()
     }

@@ -1,23 +1,15 @@
 use super::news::Change;
 use super::*;
 use crate::failover::example::{
-    answered, dc_in_use, dc1_gone, failed, interrupted, isolated, ms, quiet,
+    answered, dc_in_use, dc1_gone, failed, interrupted, isolated, ms, quiet, strike,
 };
 use crate::failover::record::{Interruption, Mark};
 
 const DC1: u16 = 1;
 const DC2: u16 = 2;
 
-fn broken(from: u64, to: u64) -> Broken {
-    Broken { from: ms(from), to: ms(to) }
-}
-
-fn done() -> Done {
-    Done { broken: vec![broken(0, 10_000)], faulty: BTreeSet::from([Dc::Dc1]) }
-}
-
 fn outcome(recording: &Recording) -> Outcome {
-    Outcome::of(recording, &done())
+    Outcome::of(recording, &BTreeSet::from([Dc::Dc1]))
 }
 
 fn with_arrivals(arrivals: impl IntoIterator<Item = Arrival>) -> Outcome {
@@ -85,17 +77,27 @@ fn who_was_under_way_when_it_broke_is_caught_and_not_failed() {
 
 #[test]
 fn every_blow_of_a_flapping_fault_catches_somebody() {
-    let recording = Recording {
-        arrivals: [5_010, 7_000, 10_990].map(|at| failed(ms(at), ms(20), Failure::Reset)).into(),
-        ..quiet()
+    let during = |arrivals: Vec<Arrival>| {
+        let strikes = vec![strike(5_000, 5_050), strike(11_000, 11_050)];
+        outcome(&Recording { arrivals, strikes, ..quiet() }).new.fault
     };
-    let done = Done { broken: vec![broken(0, 3_000), broken(6_000, 9_000)], ..done() };
-    let during = Outcome::of(&recording, &done).new.fault;
-    assert_eq!((during.caught, during.failed), (2, 1));
+    let three = [5_010, 7_000, 10_990].map(|at| failed(ms(at), ms(20), Failure::Reset));
+    let three = during(three.into());
+    assert_eq!((three.caught, three.failed), (2, 1));
     // One that has waited all the while was lost before.
-    let arrivals = vec![failed(ms(9_000), ms(5_000), Failure::Silent)];
-    let during = Outcome::of(&Recording { arrivals, ..quiet() }, &done).new.fault;
-    assert_eq!((during.caught, during.failed), (0, 1));
+    let waiting = during(vec![failed(ms(9_000), ms(5_000), Failure::Silent)]);
+    assert_eq!((waiting.caught, waiting.failed), (0, 1));
+}
+
+#[test]
+fn who_comes_while_a_busy_machine_still_breaks_it_is_caught() {
+    let caught = |done: u64| {
+        let arrivals = vec![failed(ms(5_300), ms(20), Failure::Reset)];
+        let strikes = vec![strike(5_200, done)];
+        outcome(&Recording { arrivals, strikes, ..quiet() }).new.fault.caught
+    };
+    assert_eq!(caught(5_400), 1);
+    assert_eq!(caught(5_210), 0);
 }
 
 #[test]
@@ -169,7 +171,7 @@ fn a_dc_answers_again_with_the_first_session_that_began_after_the_fault() {
     // DC 3 is out as well, and nobody misses it.
     let arrivals = vec![before, answered(ms(16_000), ms(20), DC1)];
     let recording = Recording { arrivals, ..quiet() };
-    let both = Done { faulty: BTreeSet::from([Dc::Dc1, Dc::Dc3]), ..done() };
+    let both = BTreeSet::from([Dc::Dc1, Dc::Dc3]);
     assert_eq!(Outcome::of(&recording, &both).answers_again, Some(time(1_000)));
 }
 

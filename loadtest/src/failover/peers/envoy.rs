@@ -109,8 +109,8 @@ static_resources:
           path: {lists}
           watched_directory: {{path: {watched}}}
     connect_timeout: {CONNECT_TIMEOUT}s
-    # The next attempt of a session goes to another access point. LEAST_REQUEST would prefer those
-    # that fail, which have no sessions.
+    # The next attempt of a session goes to whoever's turn it is, mostly another access point: retries
+    # of TCP exclude nobody. LEAST_REQUEST would prefer those that fail, which have no sessions.
     lb_policy: ROUND_ROBIN
     common_lb_config:
       # Nothing is well: all are tried. As long as anything is, the factor of the list keeps this

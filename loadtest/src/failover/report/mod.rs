@@ -8,7 +8,7 @@ mod markdown;
 mod summary;
 mod tables;
 
-use super::outcome::{Done, Outcome};
+use super::outcome::Outcome;
 use super::phase::ByPhase;
 use super::plot::{Panel, Picture, PlotError, draw};
 use super::record::{Mark, Recording};
@@ -135,7 +135,7 @@ impl ScenarioReport {
         phases: Phases,
         runs: &[(&str, Recording)],
     ) -> Result<ScenarioReport, PlotError> {
-        let done = Done { broken: scenario.broken(&phases), faulty: scenario.faulty() };
+        let faulty = scenario.faulty();
         let faults: Vec<String> =
             scenario.faults.iter().map(|fault| fault.what.to_string()).collect();
         let panels = runs.iter().map(|(peer, recording)| Panel { peer, recording }).collect();
@@ -143,12 +143,12 @@ impl ScenarioReport {
             title: &scenario.title,
             fault: &faults.join(", "),
             phases,
-            broken: &done.broken,
+            broken: &scenario.broken(&phases),
             panels,
         })?;
         let of = |(peer, recording): &(&str, Recording)| Run {
             peer: (*peer).to_owned(),
-            outcome: Outcome::of(recording, &done),
+            outcome: Outcome::of(recording, &faulty),
         };
         let outcomes: Vec<Run> = runs.iter().map(of).collect();
         let ours = outcomes.iter().find(|run| run.peer == NEARPOINT).map(|run| &run.outcome);

@@ -61,7 +61,37 @@ pub(crate) enum ServiceFault {
     Status(u16),
 }
 
+impl Fault {
+    /// Whether both cannot be there at once: each has the same process, line or service in its hands, and the
+    /// end of one would end the other. Rules of the router are told apart, so that any of them may overlap.
+    pub(super) fn hinders(&self, other: &Fault) -> bool {
+        let overlap = self.times.from < other.times.until && other.times.from < self.times.until;
+        overlap && self.what.hinders(&other.what)
+    }
+}
+
 impl What {
+    fn hinders(&self, other: &What) -> bool {
+        let same_dc = || !self.dcs().is_disjoint(&other.dcs());
+        match (self, other) {
+            (What::Slow { .. }, What::Slow { .. })
+            | (
+                What::Process(..) | What::WrongService { .. },
+                What::Process(..) | What::WrongService { .. } | What::Service(..),
+            )
+            | (What::Service(..), What::Process(..) | What::WrongService { .. }) => same_dc(),
+            (What::Service(_, these), What::Service(_, those)) => {
+                these.iter().any(|it| those.contains(it))
+            }
+            (What::Path(..) | What::Replace(_), _)
+            | (_, What::Path(..) | What::Replace(_) | What::Slow { .. })
+            | (
+                What::Slow { .. },
+                What::Process(..) | What::WrongService { .. } | What::Service(..),
+            ) => false,
+        }
+    }
+
     /// The DCs that it is about. A list that is replaced is nobody's fault.
     pub(crate) fn dcs(&self) -> BTreeSet<Dc> {
         match self {

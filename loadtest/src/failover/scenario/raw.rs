@@ -169,6 +169,16 @@ impl Scenario {
         if !problems.0.is_empty() {
             return Err(problems.0);
         }
+        for (number, fault) in faults.iter().enumerate() {
+            if let Some(first) = faults[..number].iter().position(|it| fault.hinders(it)) {
+                let both = "both have the same process, line or service in their hands";
+                let key = format!("faults[{number}]");
+                problems.add(&key, format!("overlaps with faults[{first}], and {both}"));
+            }
+        }
+        if !problems.0.is_empty() {
+            return Err(problems.0);
+        }
         let expect = self.expect;
         let bars = self.bars;
         let length = |it: Option<Length>| it.map(|Length(length)| length);

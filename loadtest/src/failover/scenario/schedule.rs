@@ -17,7 +17,7 @@ pub(crate) struct Step<'a> {
     pub(crate) act: Act,
 }
 
-/// A time in which something is broken. What is under way at its begin nobody can save.
+/// A time in which something is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
     pub(crate) from: Duration,
@@ -41,6 +41,13 @@ impl fmt::Display for Step<'_> {
             Act::End => write!(f, "end of {}", self.what),
             Act::Usurp => write!(f, "{} comes up", self.what),
         }
+    }
+}
+
+impl Step<'_> {
+    /// Whether something is broken from then on that was well. What is under way nobody can save.
+    pub(crate) fn breaks(&self) -> bool {
+        self.act == Act::Begin && self.what.is_undone()
     }
 }
 
@@ -70,18 +77,14 @@ impl Scenario {
         let mut broken: Vec<Broken> = Vec::new();
         // Which of them is the last of each fault.
         let mut last: BTreeMap<usize, usize> = BTreeMap::new();
-        for Step { at, fault, what, act } in self.schedule(phases) {
-            match act {
-                Act::Begin if what.is_undone() => {
-                    last.insert(fault, broken.len());
-                    broken.push(Broken { from: at, to: phases.fault });
-                }
-                Act::End => {
-                    if let Some(&number) = last.get(&fault) {
-                        broken[number].to = at;
-                    }
-                }
-                Act::Begin | Act::Usurp => {}
+        for step in self.schedule(phases) {
+            if step.breaks() {
+                last.insert(step.fault, broken.len());
+                broken.push(Broken { from: step.at, to: phases.fault });
+            } else if step.act == Act::End
+                && let Some(&number) = last.get(&step.fault)
+            {
+                broken[number].to = step.at;
             }
         }
         broken

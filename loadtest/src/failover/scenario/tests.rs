@@ -145,13 +145,13 @@ fn every_kind_of_fault_is_read_with_its_place() {
   - {what: prohibited, where: dc2}
   - {what: police, where: dc2, packets_per_second: 50}
   - {what: slow, where: ams, factor: 10}
-  - {what: kill, where: dc1}
-  - {what: stop, where: sin}
-  - {what: refuse, where: dc1/a}
-  - {what: mute, where: dc3}
-  - {what: delay, where: dc3/b, by: 200ms}
-  - {what: status, where: dc3/b, code: 503}
-  - {what: wrong-service, where: dc1, back: 3s}
+  - {what: kill, where: dc1, for: 1s}
+  - {what: stop, where: sin, for: 1s}
+  - {what: refuse, where: dc1/a, from: 1s, for: 1s}
+  - {what: mute, where: dc3, from: 1s, for: 1s}
+  - {what: delay, where: dc3/b, from: 2s, for: 1s, by: 200ms}
+  - {what: status, where: dc3/b, from: 3s, code: 503}
+  - {what: wrong-service, where: dc1, from: 2s, back: 3s}
   - {what: replace, from: 4s, access_points: [dc1/b]}",
     );
     let told: Vec<String> = scenario.faults.iter().map(|it| it.what.to_string()).collect();
@@ -248,6 +248,30 @@ fn faults_overlap_and_ends_come_before_begins() {
     let broken = overlapping.broken(&overlapping.long).into_iter();
     let broken: Vec<_> = broken.map(|it| (it.from.as_secs(), it.to.as_secs())).collect();
     assert_eq!(broken, [(0, 6), (2, 8), (6, 10)]);
+}
+
+#[test]
+fn faults_of_the_same_process_line_or_service_do_not_overlap() {
+    for (one, other) in [
+        ("{what: kill, where: dc1}", "{what: mute, where: dc1/a}"),
+        ("{what: stop, where: ams}", "{what: kill, where: dc2, from: 2s, for: 2s}"),
+        ("{what: slow, where: all, factor: 2}", "{what: slow, where: dc3, factor: 9, from: 1s}"),
+        ("{what: mute, where: dc1}", "{what: refuse, where: dc1/b, from: 9s}"),
+    ] {
+        for (first, second) in [(one, other), (other, one)] {
+            let why = refusal(&with(&format!("  - {first}\n  - {second}"), ""));
+            assert!(why.contains("faults[1]: overlaps with faults[0]"), "{first} {second}: {why}");
+        }
+    }
+    for (one, other) in [
+        ("{what: kill, where: dc1, for: 5s}", "{what: mute, where: dc1, from: 5s}"),
+        ("{what: kill, where: dc1}", "{what: kill, where: dc2}"),
+        ("{what: mute, where: dc1/a}", "{what: mute, where: dc1/b}"),
+        ("{what: kill, where: dc1}", "{what: slow, where: dc1, factor: 2}"),
+        ("{what: stop, where: dc1}", "{what: blackhole, where: dc1}"),
+    ] {
+        scenario(&format!("  - {one}\n  - {other}"));
+    }
 }
 
 #[test]

@@ -1,17 +1,11 @@
 use super::*;
 use crate::failover::example::{dc_in_use, dc1_gone, isolated, ms};
-use crate::failover::outcome::Done;
 use crate::failover::phase::ByPhase;
 use crate::failover::record::{Failure, Recording};
 use crate::failover::scenario::expect::Bound;
-use crate::failover::scenario::schedule::Broken;
 
 fn outcome(recording: &Recording) -> Outcome {
-    let done = Done {
-        broken: vec![Broken { from: ms(0), to: ms(10_000) }],
-        faulty: BTreeSet::from([Dc::Dc1]),
-    };
-    Outcome::of(recording, &done)
+    Outcome::of(recording, &BTreeSet::from([Dc::Dc1]))
 }
 
 /// The only verdict of an expectation about DC 1 being gone, after something else has happened.
@@ -105,6 +99,22 @@ fn no_other_dc_serves_a_phase() {
     let broken = verdict(during(dcs([Dc::Dc3])), nothing);
     assert!(!broken.holds);
     assert_eq!(broken.seen, "dc2, dc3");
+}
+
+#[test]
+fn who_may_serve_has_to_and_nobody_is_nobody() {
+    let during = |list| Expect {
+        served_by: ByPhase { fault: list, ..ByPhase::default() },
+        ..Expect::default()
+    };
+    let all_fail = |recording: &mut Recording| {
+        for arrival in &mut recording.arrivals {
+            arrival.outcome = Err(Failure::Refused);
+        }
+    };
+    assert!(!verdict(during(dcs([Dc::Dc2, Dc::Dc3])), all_fail).holds);
+    assert!(verdict(during(dcs([])), all_fail).holds);
+    assert!(!verdict(during(dcs([])), nothing).holds);
 }
 
 #[test]
