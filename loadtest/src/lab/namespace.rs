@@ -22,6 +22,9 @@ pub(super) const DIRECTORY: &str = "/run/netns";
 /// For a process that was killed to be gone.
 const DYING: Duration = Duration::from_secs(5);
 
+/// Whoever forks faster than this can be killed is left to the next sweep.
+const PASSES: u32 = 5;
+
 /// A network namespace, known to `ip netns` by its name. Dropping it kills what runs inside and
 /// removes it.
 #[derive(Debug)]
@@ -118,8 +121,18 @@ impl Namespace {
         Ok(found)
     }
 
-    /// Kills what runs inside, and waits until it is gone.
+    /// Kills what runs inside, and waits until it is gone; and so what was forked meanwhile.
     fn kill_processes(&self) -> io::Result<()> {
+        for _ in 0..PASSES {
+            if self.kill_those_there()? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Kills those that run inside now, and returns how many there were.
+    fn kill_those_there(&self) -> io::Result<usize> {
         let here = self.entrance.0.metadata()?;
         let mut killed: Vec<OwnedFd> = Vec::new();
         for pid in self.processes()?.into_iter().filter(|pid| *pid != std::process::id()) {
@@ -131,10 +144,11 @@ impl Namespace {
                 killed.push(process);
             }
         }
+        let count = killed.len();
         for process in killed {
             tool::wait_readable(process, DYING)?;
         }
-        Ok(())
+        Ok(count)
     }
 }
 
