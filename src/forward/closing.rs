@@ -2,7 +2,7 @@
 //! back elsewhere.
 //!
 //! Control says whose, and since when ([`Snapshot::closing`]). While that is nobody's, a worker looks
-//! once a second whether it still is so, and sessions cost nothing. Else it goes through its sessions
+//! four times a second whether it still is so, and sessions cost nothing. Else it goes through its sessions
 //! about once a second, a few at a time and at irregular moments, and has those of them look that are
 //! meant. One that is silent ends if the pace of the process has a place for it, and is asked again in
 //! the next round if not. So resets keep to `on_down.rate`, the workers share it by asking equally often,
@@ -26,6 +26,9 @@ use crate::routing::topology::OnDown;
 use crate::routing::{AccessPointSlot, Snapshot};
 
 pub(super) use pace::ResetPace;
+
+/// How often a worker looks whether there is anybody to ask.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// How often everybody is asked who is meant.
 const ROUND: Duration = Duration::from_secs(1);
@@ -125,7 +128,7 @@ impl Watch<'_> {
 pub(super) async fn close_silent_sessions(worker: Rc<Worker>) {
     let jitter = Jitter::default();
     loop {
-        sleep(jitter.about(ROUND)).await;
+        sleep(jitter.about(LOOK)).await;
         while worker.closer.begin_round(&worker.shared.context.snapshots.load()) {
             ask_everybody(&worker, &jitter).await;
         }
