@@ -12,9 +12,15 @@ fn launch(peer: Peer) -> Launch {
     installed.prepare(Setting::example(Probe::Tcp)).unwrap()
 }
 
-/// Dies of the first signal.
+/// Dies of the first signal, also where tests are run by somebody who ignores it (nohup(1)).
 fn process() -> Child {
-    Command::new("sleep").arg("60").spawn().unwrap()
+    let default = "--default-signal=HUP,USR2";
+    let process = Command::new("env").args([default, "sleep", "60"]).spawn().unwrap();
+    let name = format!("/proc/{}/comm", process.id());
+    while fs::read_to_string(&name).unwrap() != "sleep\n" {
+        thread::yield_now();
+    }
+    process
 }
 
 fn without_dc2() -> Vec<AccessPoint> {
