@@ -48,6 +48,11 @@ impl ControlState {
         if !self.has_refuge() || self.unsteady.is_unsteady(now) {
             return;
         }
+        // What it failed for when the probe began may have been made up for since, and it fails anew.
+        let began = self.access_points.get(&id).and_then(|cell| cell.outage).map(|it| it.began);
+        if !began.is_some_and(|began| self.another_has_answered(id.dc, began)) {
+            return;
+        }
         let Some(cell) = self.access_points.get_mut(&id) else { return };
         let Some(outage) = cell.outage.as_mut().filter(|it| !it.confirmed) else { return };
         outage.confirmed = true;
