@@ -123,8 +123,7 @@ impl ControlState {
             self.change(id, Some(turn), now, effects);
         }
         if !isolated {
-            self.confirm_unseen_outages(now, effects);
-            self.hasten_confirmations(now);
+            self.look_at_outages(now, effects);
         }
     }
 

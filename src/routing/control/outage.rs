@@ -12,6 +12,7 @@
 
 use std::time::Instant;
 
+use super::cell::AccessPointCell;
 use super::dc::DcCell;
 use super::{Change, ControlState, Effect};
 use crate::routing::health::AdminState;
@@ -37,57 +38,61 @@ impl ControlState {
         others.any(|(_, other)| other.answered_at > Some(since))
     }
 
-    /// There is a sign that it is this access point and not the edge: if it is Down, its outage is
-    /// confirmed.
+    /// A probe that began after another DC had answered has failed: if this access point is Down, and fails
+    /// for as long, its outage is confirmed.
     pub(super) fn confirm_outage(
         &mut self,
         id: AccessPointId,
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        if !self.has_refuge() || self.unsteady.is_unsteady(now) {
-            return;
-        }
         // What it failed for when the probe began may have been made up for since, and it fails anew.
-        let began = self.access_points.get(&id).and_then(|cell| cell.outage).map(|it| it.began);
-        if !began.is_some_and(|began| self.another_has_answered(id.dc, began)) {
+        let is_dubious = |cell| self.dubious(id, cell).is_some();
+        if self.may_confirm(now) && self.access_points.get(&id).is_some_and(is_dubious) {
+            self.confirm(id, now, effects);
+        }
+    }
+
+    /// Confirms the outages that no probe will: the answer of another DC is sign enough. Of the others
+    /// those are probed at once whose sessions wait for it: what is Down is not probed often.
+    pub(super) fn look_at_outages(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if !self.may_confirm(now) {
             return;
         }
+        let cells = self.access_points.iter();
+        let dubious = cells.filter_map(|(id, cell)| {
+            let unseen = self.dubious(*id, cell)?.unseen;
+            let awaited = cell.slot.active() > 0 && !cell.is_probe_telling;
+            (unseen || awaited).then_some((*id, unseen))
+        });
+        for (id, unseen) in dubious.collect::<Vec<_>>() {
+            match unseen {
+                true => self.confirm(id, now, effects),
+                false => self.hasten(id, now),
+            }
+        }
+    }
+
+    /// Whether there is no sign that it is the edge, and clients have somewhere to go.
+    fn may_confirm(&self, now: Instant) -> bool {
+        self.has_refuge() && !self.unsteady.is_unsteady(now)
+    }
+
+    /// Its outage, if that is not confirmed, though another DC has answered since it began.
+    fn dubious(&self, id: AccessPointId, cell: &AccessPointCell) -> Option<Outage> {
+        let outage = cell.outage.filter(|it| !it.confirmed)?;
+        self.another_has_answered(id.dc, outage.began).then_some(outage)
+    }
+
+    fn confirm(&mut self, id: AccessPointId, now: Instant, effects: &mut Vec<Effect>) {
         let Some(cell) = self.access_points.get_mut(&id) else { return };
-        let Some(outage) = cell.outage.as_mut().filter(|it| !it.confirmed) else { return };
+        let Some(outage) = &mut cell.outage else { return };
         outage.confirmed = true;
         let sessions = cell.slot.active();
         if sessions > 0 && self.effective.on_down() != OnDown::Keep {
             effects.push(Effect::Changed(Change::Closing { access_point: id, sessions }));
         }
         self.publish_soon(now);
-    }
-
-    /// Confirms the outages that no probe will: the answer of another DC is sign enough.
-    pub(super) fn confirm_unseen_outages(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let cells = self.access_points.iter();
-        let unseen = cells.filter_map(|(id, cell)| {
-            let outage = cell.outage.filter(|it| it.unseen && !it.confirmed)?;
-            self.another_has_answered(id.dc, outage.began).then_some(*id)
-        });
-        let ids: Vec<_> = unseen.collect();
-        ids.into_iter().for_each(|id| self.confirm_outage(id, now, effects));
-    }
-
-    /// Probes those at once whose next probe would confirm their outage: their sessions wait for it, and
-    /// what is Down is not probed often.
-    pub(super) fn hasten_confirmations(&mut self, now: Instant) {
-        if !self.has_refuge() || self.unsteady.is_unsteady(now) {
-            return;
-        }
-        let cells = self.access_points.iter();
-        let awaited = cells.filter_map(|(id, cell)| {
-            let outage = cell.outage.filter(|it| !it.unseen && !it.confirmed)?;
-            let awaited = cell.slot.active() > 0 && !cell.is_probe_telling;
-            (awaited && self.another_has_answered(id.dc, outage.began)).then_some(*id)
-        });
-        let ids: Vec<_> = awaited.collect();
-        ids.into_iter().for_each(|id| self.hasten(id, now));
     }
 
     /// Whose silent sessions are to be closed: nobody's while the edge is cut off, or nothing is Up.
