@@ -6,14 +6,11 @@ use crate::http::get;
 use crate::lab::layout::AccessPoint;
 use crate::lab::topology::Lab;
 use crate::peers::ready::NotReady;
-use crate::peers::{PeerError, last_words};
+use crate::peers::{PeerError, last_words, log, spawn};
 use crate::process::Process;
 use nearpoint::admin::view::{EventView, EventsView};
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, SystemTime};
 use tokio::process::Command;
@@ -41,12 +38,10 @@ impl<'a> Edge<'a> {
     ) -> Result<Edge<'a>, PeerError> {
         let admin = setting.admin;
         let launch = installed.prepare(setting)?;
-        let log = log(&launch);
-        let output = File::create(&log).map_err(PeerError::Prepare)?;
-        let errors = output.try_clone().map_err(PeerError::Prepare)?;
+        let log = log(launch.directory.path());
         let mut command = Command::from(lab.edge().command(&launch.program));
-        command.args(&launch.args).stdin(Stdio::null()).stdout(output).stderr(errors);
-        let process = Process::spawn(command).map_err(PeerError::Start)?;
+        command.args(&launch.args);
+        let process = spawn(command, &log)?;
         let mut edge = Edge { lab, process, launch, admin };
         match edge.until_it_serves().await {
             Ok(()) => Ok(edge),
@@ -85,7 +80,10 @@ impl<'a> Edge<'a> {
     pub(super) fn lives(&mut self) -> Result<(), PeerError> {
         match self.process.ended().map_err(PeerError::Lost)? {
             None => Ok(()),
-            Some(status) => Err(PeerError::Ended { status, said: last_words(&log(&self.launch)) }),
+            Some(status) => {
+                let said = last_words(&log(self.launch.directory.path()));
+                Err(PeerError::Ended { status, said })
+            }
         }
     }
 
@@ -104,11 +102,6 @@ impl<'a> Edge<'a> {
     pub(super) async fn stop(self) {
         self.process.stop().await;
     }
-}
-
-/// Where everything goes that it prints.
-fn log(launch: &Launch) -> PathBuf {
-    launch.directory.path().join("output.log")
 }
 
 /// An event of nearpoint, for the timeline and for who asks when a DC was in use.

@@ -120,16 +120,13 @@ impl Installed {
 /// Starts a proxy that keeps its files in `directory`, and returns when it accepts at `listen` and,
 /// where there is an address to ask at, says that it is ready.
 pub(crate) async fn launch(
-    mut command: Command,
+    command: Command,
     directory: &Path,
     listen: SocketAddr,
     ready_at: Option<SocketAddr>,
 ) -> Result<Process, PeerError> {
-    let log = directory.join("output.log");
-    let output = File::create(&log).map_err(PeerError::Prepare)?;
-    let errors = output.try_clone().map_err(PeerError::Prepare)?;
-    command.stdin(Stdio::null()).stdout(output).stderr(errors);
-    let mut process = Process::spawn(command).map_err(PeerError::Start)?;
+    let log = log(directory);
+    let mut process = spawn(command, &log)?;
     let readiness = Readiness { listener: listen, ask: ready_at.map(|admin| (admin, "/readyz")) };
     match ready::wait(|| process.ended(), readiness).await {
         Ok(()) => Ok(process),
@@ -191,6 +188,19 @@ pub(crate) fn free_ports<const COUNT: usize>() -> io::Result<[SocketAddr; COUNT]
     });
     let found: Vec<SocketAddr> = free.by_ref().take(COUNT).collect();
     found.try_into().map_err(|_| io::ErrorKind::AddrInUse.into())
+}
+
+/// Starts a proxy; whatever it prints goes to `log`.
+pub(crate) fn spawn(mut command: Command, log: &Path) -> Result<Process, PeerError> {
+    let output = File::create(log).map_err(PeerError::Prepare)?;
+    let errors = output.try_clone().map_err(PeerError::Prepare)?;
+    command.stdin(Stdio::null()).stdout(output).stderr(errors);
+    Process::spawn(command).map_err(PeerError::Start)
+}
+
+/// Where a proxy prints that keeps its files in `directory`.
+pub(crate) fn log(directory: &Path) -> PathBuf {
+    directory.join("output.log")
 }
 
 /// The end of what the proxy printed, for an error message.
