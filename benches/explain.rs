@@ -29,7 +29,8 @@ fn explanations(criterion: &mut Criterion) {
     let mut clients = clients.iter().cycle();
     let mut next = || *clients.next().expect("a cycle has no end");
     let explained = |client| {
-        explain(black_box(&snapshot), "clients", client, Basis::Presumed).expect("a listener")
+        explain(black_box(&snapshot), "clients", (client, None), Basis::Presumed)
+            .expect("a listener")
     };
     let of = format!("{DCS} x {ACCESS_POINTS}, 10 rules");
     criterion.bench_function(&format!("explain {of}"), |bencher| {

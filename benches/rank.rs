@@ -9,7 +9,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use nearpoint::routing::topology::{ListenerRoute, Route};
+use nearpoint::routing::pick::{Eligible, FailOpen};
+use nearpoint::routing::topology::{Class, Destination, ListenerRoute, Route};
 use nearpoint::routing::{Client, ClientAddr, DcIndex, Policy, pick_access_point, rank};
 use network::{berlin, network, ten_rules};
 
@@ -25,6 +26,7 @@ fn clients() -> Vec<Client> {
 
 fn rankings(criterion: &mut Criterion) {
     let listener = ListenerRoute::new(Route::Nearest);
+    let nearest = Destination::Nearest(Class::Main);
     let clients = clients();
     for dcs in [20, 300] {
         for (name, policy) in [("no rules", Policy::default()), ("10 rules", ten_rules(dcs))] {
@@ -33,7 +35,7 @@ fn rankings(criterion: &mut Criterion) {
             criterion.bench_function(&format!("rank {dcs} x {ACCESS_POINTS}, {name}"), |bencher| {
                 bencher.iter(|| {
                     let client = clients.next().expect("a cycle has no end");
-                    rank(black_box(&snapshot), black_box(&listener), black_box(client))
+                    rank(black_box(&snapshot), black_box(&listener), nearest, black_box(client))
                 });
             });
         }
@@ -47,7 +49,9 @@ fn picks(criterion: &mut Criterion) {
     criterion.bench_function(&format!("pick 1 of {ACCESS_POINTS} access points"), |bencher| {
         bencher.iter(|| {
             let client = clients.next().expect("a cycle has no end");
-            pick_access_point(black_box(&snapshot), DcIndex(3), black_box(client), &[], false)
+            let (class, fail_open) = (Class::Main, FailOpen::Closed);
+            let eligible = Eligible { client: *client, class, fail_open };
+            pick_access_point(black_box(&snapshot), DcIndex(3), black_box(&eligible), &[])
         });
     });
 }

@@ -43,11 +43,13 @@ pub(crate) fn network(dcs: u16, access_points: u8, policy: Policy) -> Snapshot {
         site: None,
         weight: 100,
         max_connecting: 512,
+        replicas: Arc::default(),
         health: HealthSettings::default(),
         access_points: (1..=access_points).map(|n| access_point(id, n)).collect(),
     });
     let topology = Topology::new(TopologySpec {
         revision: Revision([0; 8]),
+        is_test_network: false,
         dcs: dcs.collect(),
         routes: BTreeMap::from([("clients".into(), ListenerRoute::new(Route::Nearest))]),
         policy,

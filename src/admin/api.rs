@@ -106,9 +106,13 @@ impl AdminContext {
             ApiRoute::Explain => {
                 let ip = query.value("ip").ok_or(BadRequest::NoAddress)?;
                 let ip: IpAddr = ip.parse().map_err(|_| BadRequest::Address(ip.to_owned()))?;
+                let dc = query
+                    .value("dc")
+                    .map(|dc| dc.parse().map_err(|_| BadRequest::Dc(dc.to_owned())));
+                let dc = dc.transpose()?;
                 let (listener, _) = the_listener(&snapshot.topology, query.value("listener"))?;
                 let basis = Basis::Live { memory: &self.memory, now: SystemTime::now().into() };
-                reply::json(StatusCode::OK, &explain(snapshot, listener, ip, basis)?)
+                reply::json(StatusCode::OK, &explain(snapshot, listener, (ip, dc), basis)?)
             }
             ApiRoute::Events => match self.events.answer(query).await {
                 Ok(view) => reply::json(StatusCode::OK, &view),
@@ -184,7 +188,7 @@ impl ApiRoute {
     fn parameters(self) -> &'static [&'static str] {
         match self {
             Self::Live | Self::Ready | Self::Status | Self::Configuration | Self::Dcs => &[],
-            Self::Explain => &["ip", "listener"],
+            Self::Explain => &["ip", "listener", "dc"],
             Self::Events => events::PARAMETERS,
         }
     }
@@ -196,6 +200,7 @@ enum BadRequest {
     Query(QueryError),
     NoAddress,
     Address(String),
+    Dc(String),
     Explain(ExplainError),
     Events(EventsError),
 }
@@ -212,6 +217,7 @@ impl fmt::Display for BadRequest {
             Self::Query(error) => error.fmt(f),
             Self::NoAddress => f.write_str("ip is missing: /v1/explain?ip=203.0.113.7"),
             Self::Address(text) => write!(f, "ip: {text:?} is no IPv4 or IPv6 address"),
+            Self::Dc(text) => write!(f, "dc: {text:?} is no number of -32768 to 32767"),
             Self::Explain(error) => error.fmt(f),
             Self::Events(error) => error.fmt(f),
         }

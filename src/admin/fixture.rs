@@ -26,6 +26,7 @@ const BERLIN: (f64, f64) = (52.52, 13.40);
 pub(crate) fn three_dcs() -> TopologySpec {
     TopologySpec {
         revision: Revision(*b"revision"),
+        is_test_network: false,
         dcs: vec![
             dc(2, "ams", (52.37, 4.90)),
             dc(1, "mia", (25.77, -80.19)),
@@ -139,6 +140,7 @@ fn dc(id: u16, name: &str, place: (f64, f64)) -> DcSpec {
         site: None,
         weight: 100,
         max_connecting: 512,
+        replicas: Arc::default(),
         health: HealthSettings::default(),
         access_points: (1..=2)
             .map(|n| AccessPointSpec::new(address(n).expect("an address of the test")))

@@ -30,12 +30,12 @@ pub(super) fn reasons(
             "isolated: this edge is cut off from every site{since}; health stays as it was"
         ));
     }
-    let rankings: Vec<(&str, Ranking)> = snapshot
-        .topology
-        .routes()
-        .iter()
-        .map(|(name, route)| (&**name, rank_anybody(snapshot, route)))
-        .collect();
+    let topology = &snapshot.topology;
+    let rankings = topology.routes().iter().flat_map(|(name, route)| {
+        let destinations = route.destinations(topology).into_iter();
+        destinations.map(move |to| (&**name, rank_anybody(snapshot, route, to)))
+    });
+    let rankings: Vec<(&str, Ranking)> = rankings.collect();
     if !rankings.iter().any(|(_, ranking)| is_usable(ranking)) {
         reasons.push("no listener has a DC that it could use".to_owned());
         let details = rankings.iter().map(|(name, ranking)| {

@@ -148,6 +148,9 @@ pub struct ExplainArgs {
     /// The listener they come to; needed when there are several.
     #[arg(long, short)]
     pub listener: Option<String>,
+    /// The DC that they name in their MTProto header, of an `mtproto` listener: negative for media.
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    pub dc: Option<i16>,
     /// Explain by this configuration, without a daemon.
     #[arg(long, short, value_name = "FILE", conflicts_with = "admin")]
     pub config: Option<PathBuf>,

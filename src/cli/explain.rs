@@ -28,11 +28,10 @@ pub(super) fn offline(config: &Path, args: &ExplainArgs) -> ExitCode {
         Ok(snapshot) => snapshot,
         Err(why) => return output::fail(&why, BAD_CONFIG),
     };
-    let listener = args.listener.as_deref();
     if let Some(file) = &args.file {
         return file::offline(file, &snapshot, args);
     }
-    match explain_all(&snapshot, listener, &args.ips) {
+    match explain_all(&snapshot, args) {
         Ok(views) => print(&views, args.json),
         Err(error) => output::fail(&error.to_string(), BAD_CONFIG),
     }
@@ -65,7 +64,7 @@ async fn ask_all(args: &ExplainArgs) -> Result<Vec<ExplainView>, FetchError> {
     let mut conversation = Conversation::new(args.daemon.admin.clone());
     let mut views = Vec::with_capacity(args.ips.len());
     for ip in &args.ips {
-        views.push(ask_about(&mut conversation, *ip, args.listener.as_deref()).await?);
+        views.push(ask_about(&mut conversation, *ip, args).await?);
     }
     Ok(views)
 }
@@ -73,23 +72,23 @@ async fn ask_all(args: &ExplainArgs) -> Result<Vec<ExplainView>, FetchError> {
 async fn ask_about(
     conversation: &mut Conversation,
     ip: IpAddr,
-    listener: Option<&str>,
+    args: &ExplainArgs,
 ) -> Result<ExplainView, FetchError> {
     let mut target = format!("/v1/explain?ip={}", encode(&ip.to_string()));
-    if let Some(listener) = listener {
+    if let Some(listener) = &args.listener {
         target.push_str("&listener=");
         target.push_str(&encode(listener));
+    }
+    if let Some(dc) = args.dc {
+        target.push_str(&format!("&dc={dc}"));
     }
     conversation.fetch(&target).await
 }
 
-fn explain_all(
-    snapshot: &Snapshot,
-    listener: Option<&str>,
-    ips: &[IpAddr],
-) -> Result<Vec<ExplainView>, ExplainError> {
-    let (listener, _) = the_listener(&snapshot.topology, listener)?;
-    ips.iter().map(|ip| explain(snapshot, listener, *ip, Basis::Presumed)).collect()
+fn explain_all(snapshot: &Snapshot, args: &ExplainArgs) -> Result<Vec<ExplainView>, ExplainError> {
+    let (listener, _) = the_listener(&snapshot.topology, args.listener.as_deref())?;
+    let explain = |ip: &IpAddr| explain(snapshot, listener, (*ip, args.dc), Basis::Presumed);
+    args.ips.iter().map(explain).collect()
 }
 
 fn print(views: &[ExplainView], json: bool) -> ExitCode {

@@ -121,7 +121,7 @@ pub(super) fn check_routes(draft: &RoutingDraft, options: &[Listed], problems: &
         if let Route::Dc(id) = route.route {
             if !known.contains(&id) {
                 problems.add(&path.key("route").key("dc"), unknown_dc(id));
-            } else if !route.allows(id) {
+            } else if !route.lists(id) {
                 let text = format!("does not allow DC {id}, which `route` asks for");
                 problems.add(&path.key("dcs"), text);
             }
@@ -129,6 +129,19 @@ pub(super) fn check_routes(draft: &RoutingDraft, options: &[Listed], problems: &
         let listed = route.dcs.iter().flatten();
         for id in listed.filter(|id| !known.contains(id)) {
             problems.add(&path.key("dcs"), unknown_dc(*id));
+        }
+    }
+    for dc in &draft.dcs {
+        let path = dc.path.key("replicas");
+        for (at, id) in dc.replicas.iter().enumerate() {
+            let path = path.index(at);
+            if *id == dc.id {
+                problems.add(&path, format!("DC {id} cannot stand in for itself"));
+            } else if dc.replicas[..at].contains(id) {
+                problems.add(&path, format!("DC {id} is listed twice"));
+            } else if !known.contains(id) {
+                problems.add(&path, unknown_dc(*id));
+            }
         }
     }
     for (id, path) in draft.policy.named_dcs().filter(|(id, _)| !known.contains(id)) {
@@ -143,7 +156,7 @@ fn unknown_dc(id: DcId) -> String {
 /// Builds the topology of drafts without problems. DCs that only one of the files knows are noted.
 pub(super) fn assemble(
     draft: RoutingDraft,
-    options: &[Listed],
+    (options, is_test_network): (&[Listed], bool),
     revision: Revision,
     (notes, options_notes): (&Findings, &Findings),
 ) -> Topology {
@@ -173,6 +186,7 @@ pub(super) fn assemble(
         draft.listeners.into_iter().map(|draft| (draft.listener.name, draft.route)).collect();
     Topology::new(TopologySpec {
         revision,
+        is_test_network,
         dcs: dcs.into_values().collect(),
         routes,
         policy: draft.policy.policy,

@@ -1,6 +1,6 @@
 //! `dc_options`: the list of access points as it was written, to one entry for each of them.
 //!
-//! A bare list of entries or an object with `dc_options: [...]`, whose other fields are ignored. An
+//! A bare list of entries or an object with `dc_options: [...]`, of whose other fields only `test_mode` counts. An
 //! entry has its flags as truth values or as the integer `flags` of the TL constructor
 //! `dcOption#18b7a10d`.
 
@@ -28,6 +28,17 @@ pub(super) const LIMIT: usize = 16 << 20;
 /// How the document's root is called, and the key of the list within a dumped `config`.
 const LIST: &str = "dc_options";
 
+/// Where a dumped `config` says that it is of a test network.
+const TEST_MODE: &str = "test_mode";
+
+/// What a document says.
+pub(super) struct Options {
+    /// The access points, each (DC, address) once, by DC and address.
+    pub(super) listed: Vec<Listed>,
+    /// Whether they are those of a test network, as a dumped `config` says in `test_mode`.
+    pub(super) is_test_network: bool,
+}
+
 /// One entry of the list.
 struct DcOption {
     path: KeyPath,
@@ -41,9 +52,18 @@ struct DcOption {
     offered_to: Option<listed::Offer>,
 }
 
-/// The access points of a document, each (DC, address) once, by DC and address. Entries that repeat
-/// one are merged and noted. `knows_asns` says whether clients can be matched by autonomous system.
+/// What a document says. Entries that repeat an access point are merged and noted. `knows_asns` says whether clients can be matched by autonomous system.
 pub(super) fn read(
+    root: &Node,
+    knows_asns: bool,
+    (problems, notes): (&Findings, &Findings),
+) -> Options {
+    let is_test_network = matches!(root.entry(TEST_MODE), Some(Node::Bool(true)));
+    let listed = read_list(root, knows_asns, (problems, notes));
+    Options { listed, is_test_network }
+}
+
+fn read_list(
     root: &Node,
     knows_asns: bool,
     (problems, notes): (&Findings, &Findings),

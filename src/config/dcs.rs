@@ -23,6 +23,7 @@ pub(super) struct DcDraft {
     site: Option<Arc<str>>,
     weight: u32,
     max_connecting: u32,
+    pub(super) replicas: Arc<[DcId]>,
     health: HealthSettings,
 }
 
@@ -55,6 +56,7 @@ impl DcDraft {
             site: tree.site.value().map(Name::get),
             weight: tree.weight.get(),
             max_connecting: tree.max_connecting.get(),
+            replicas: tree.replicas.iter().map(|id| id.get()).collect(),
             health: settings(&own),
         })
     }
@@ -68,6 +70,7 @@ impl DcDraft {
             site: self.site.clone(),
             weight: self.weight,
             max_connecting: self.max_connecting,
+            replicas: Arc::clone(&self.replicas),
             health: self.health.clone(),
             access_points: Vec::new(),
         }
@@ -84,6 +87,7 @@ pub(super) fn unlisted(id: DcId, health: HealthSettings) -> DcSpec {
         site: None,
         weight: weight.get(),
         max_connecting: max_connecting.get(),
+        replicas: Arc::default(),
         health,
         access_points: Vec::new(),
     }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::routing::topology::AccessPointFlags;
+use crate::routing::topology::{AccessPointFlags, Class};
 use crate::routing::{AccessPointId, DcId, Topology};
 
 use super::daemon::{EmptyDc, Guards};
@@ -70,7 +70,7 @@ impl Listing {
     pub fn of(topology: &Topology) -> Self {
         let all = topology.access_points().iter();
         let present = all.filter(|access_point| !access_point.retiring);
-        Self(present.map(|it| (it.id, it.flags.serves_main())).collect())
+        Self(present.map(|it| (it.id, it.flags.serves(Class::Main))).collect())
     }
 
     /// Of an effective configuration, as [`Config::effective`](super::Config::effective) or a running
@@ -90,7 +90,7 @@ impl Listing {
                 cdn: flag("cdn"),
                 ..AccessPointFlags::default()
             };
-            Some((AccessPointId { dc, address }, flags.serves_main()))
+            Some((AccessPointId { dc, address }, flags.serves(Class::Main)))
         });
         entries.collect::<Option<_>>().map(Self)
     }

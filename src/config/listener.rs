@@ -127,7 +127,8 @@ impl ListenerDraft {
             tree::Route::Mtproto(later) => match later {},
         };
         let dcs = allowed(tree, &path, node, problems);
-        Self { path, listener, route: ListenerRoute { route, dcs, sticky } }
+        let class = tree.class.into();
+        Self { path, listener, route: ListenerRoute { route, class, dcs, sticky } }
     }
 }
 

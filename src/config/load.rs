@@ -221,7 +221,7 @@ impl Main {
             dc_options::read(&list.root, self.may_know_asns(), (&list_problems, &list_notes));
         // What could not be read may be the very DCs that a listener names.
         if list_problems.is_empty() && self.knows_dcs() {
-            check_routes(&self.draft.routing, &options, &self.problems);
+            check_routes(&self.draft.routing, &options.listed, &self.problems);
         }
         let is_good = self.is_whole() && self.problems.is_empty() && list_problems.is_empty();
         if !is_good {
@@ -240,7 +240,7 @@ impl Main {
 /// The configuration of a draft that had no problems.
 fn into_config(
     draft: Draft,
-    options: Vec<dc_options::Listed>,
+    options: dc_options::Options,
     revision: Revision,
     notes: (&Findings, &Findings),
 ) -> Config {
@@ -250,14 +250,19 @@ fn into_config(
         dc_options: draft.dc_options,
         geoip: draft.geoip,
         listeners: listeners.map(|draft| draft.listener.clone()).collect(),
-        topology: assemble(draft.routing, &options, revision, notes),
+        topology: assemble(
+            draft.routing,
+            (&options.listed, options.is_test_network),
+            revision,
+            notes,
+        ),
         guards: draft.guards,
         memory: draft.memory,
         shutdown: draft.shutdown,
         admin: draft.admin,
         metrics: draft.metrics,
         log: draft.log,
-        effective: Arc::new(Effective::new(draft.tree, options, revision)),
+        effective: Arc::new(Effective::new(draft.tree, options.listed, revision)),
     }
 }
 

@@ -42,6 +42,7 @@ impl PolicyDraft {
             objective: tree.objective.into(),
             tie_margin: Millis::from(tree.tie_margin.get()),
             fail_open: tree.fail_open,
+            bound_fail_open: tree.bound_fail_open,
             default: tree.default.into(),
             rules: rules.into(),
             enforce_on_bound: tree.enforce_on_bound.into(),

@@ -126,11 +126,13 @@ mod tests {
             site: None,
             weight: 100,
             max_connecting: 512,
+            replicas: Arc::default(),
             health: HealthSettings::default(),
             access_points: Vec::new(),
         };
         Arc::new(Topology::new(TopologySpec {
             revision: Revision([0; 8]),
+            is_test_network: false,
             dcs: dcs.iter().map(dc).collect(),
             routes: BTreeMap::new(),
             policy: Policy::default(),

@@ -70,10 +70,12 @@ async fn open_for_client(
     addr: ClientAddr,
 ) -> Result<Box<SessionGuard>, Refused> {
     let snapshot = worker.shared.context.snapshots.load_full();
+    let route = route(&snapshot, settings)?;
+    let destination = route.destination().ok_or(Refused::NoRoute)?;
     let mut client = Client::new(addr, snapshot.locate.locate(addr));
     worker.shared.located(client.location.origin);
     client.remembered = settings.sticky.as_ref().and_then(|it| it.recall(addr, now()));
-    let ranking = rank(&snapshot, route(&snapshot, settings)?, &client);
+    let ranking = rank(&snapshot, route, destination, &client);
     if ranking.audited {
         settings.metrics.policy_audited_total.inc();
     }
@@ -97,8 +99,10 @@ async fn open_for_neighbour(
     addr: ClientAddr,
 ) -> Result<Box<SessionGuard>, Refused> {
     let snapshot = worker.shared.context.snapshots.load_full();
+    let route = route(&snapshot, settings)?;
+    let destination = route.destination().ok_or(Refused::NoRoute)?;
     let neighbour = Client::new(addr, Location::UNKNOWN);
-    let ranking = rank_neighbour(&snapshot, route(&snapshot, settings)?, &neighbour);
+    let ranking = rank_neighbour(&snapshot, route, destination, &neighbour);
     let connected = connect_upstream(worker, settings, &snapshot, &ranking, &neighbour).await?;
     Ok(Box::new(SessionGuard::open(worker, settings, &snapshot, addr, None, connected)))
 }

@@ -124,7 +124,7 @@ impl StickyMemory {
 /// A bound session has its DC from the listener.
 fn remembers(route: &ListenerRoute) -> Option<&Sticky> {
     match route.route {
-        Route::Nearest => route.sticky.as_ref(),
+        Route::Nearest | Route::Mtproto(_) => route.sticky.as_ref(),
         Route::Dc(_) => None,
     }
 }

@@ -95,6 +95,10 @@ impl AttemptPlan {
     /// A plan over the candidates of `ranking`, starting now.
     #[must_use]
     pub fn new(ranking: &Ranking, client: &Client, limits: ConnectLimits, now: Instant) -> Self {
+        let limits = match ranking.is_last_resort() {
+            true => ConnectLimits { attempts: 1, hedging: None, ..limits },
+            false => limits,
+        };
         Self {
             limits,
             deadline: now + limits.deadline,

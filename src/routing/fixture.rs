@@ -12,7 +12,7 @@ use super::ids::DcId;
 use super::network::Network;
 use super::place::{Locate, Location, Origin, Place};
 use super::policy::{Action, Policy, Rule};
-use super::rank::Client;
+use super::rank::{Client, Ranking, rank};
 use super::snapshot::Snapshot;
 use super::topology::{
     AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, OnDown, Revision, Route,
@@ -23,6 +23,12 @@ pub(super) const AMSTERDAM: (f64, f64) = (52.37, 4.90);
 pub(super) const MIAMI: (f64, f64) = (25.77, -80.19);
 pub(super) const SINGAPORE: (f64, f64) = (1.35, 103.82);
 pub(super) const BERLIN: (f64, f64) = (52.52, 13.40);
+
+/// The ranking of a client on a listener that needs no header.
+pub(super) fn ranked(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> Ranking {
+    let destination = listener.destination().expect("a listener that needs no header");
+    rank(snapshot, listener, destination, client)
+}
 
 pub(super) const NEAREST: ListenerRoute = ListenerRoute::new(Route::Nearest);
 
@@ -62,6 +68,7 @@ pub(super) fn dc(id: u16, place: Option<(f64, f64)>, access_points: u8) -> DcSpe
         site: None,
         weight: 100,
         max_connecting: 512,
+        replicas: Arc::default(),
         health: HealthSettings { jitter_percent: 0, ..HealthSettings::default() },
         access_points: (1..=access_points)
             .map(|n| AccessPointSpec::new(address(n).expect("an address of the test")))
@@ -77,6 +84,7 @@ pub(super) fn three_dcs() -> TopologySpec {
 pub(super) fn topology(dcs: Vec<DcSpec>) -> TopologySpec {
     TopologySpec {
         revision: Revision([0; 8]),
+        is_test_network: false,
         dcs,
         routes: BTreeMap::from([("clients".into(), NEAREST)]),
         policy: Policy::default(),

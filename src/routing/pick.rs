@@ -1,25 +1,56 @@
 //! The access point within a DC, chosen only for the DCs that are dialled.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use super::health::{AdminState, Health};
 use super::ids::{AccessPointIndex, DcIndex};
 use super::rank::Client;
 use super::snapshot::Snapshot;
+use super::topology::{AccessPoint, Class};
 
-/// The access point of `dc` that `client` tries next, or `None` when all are tried, out of use or for
-/// others: well ones first (those that this edge has no way to last), then static addresses (they
-/// are meant for proxies), then by rendezvous. Those that are Down take part only when `fail_open`.
+/// Which access points of a DC a session may dial.
+#[derive(Clone, Copy, Debug)]
+pub struct Eligible {
+    /// Whose it is: not every access point is offered to everybody.
+    pub client: Client,
+    /// What it is for.
+    pub class: Class,
+    /// Whether some that are Down take part.
+    pub fail_open: FailOpen,
+}
+
+/// Whether access points that are Down take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailOpen {
+    /// They do not.
+    Closed,
+    /// They do, after all others.
+    Nearest,
+    /// They do, and the one comes first that has not failed for longest. Of a bound session.
+    Bound,
+}
+
+/// The access point of `dc` that a session tries next, or `None` when all are tried, out of use or not
+/// for it: well ones first (those that this edge has no way to last), those made for its class before
+/// those it falls back to, the family of addresses that the last one was not of (RFC 8305, section 4),
+/// static addresses (they are meant for proxies), then by rendezvous.
 #[must_use]
 pub fn pick_access_point(
     snapshot: &Snapshot,
     dc: DcIndex,
-    client: &Client,
+    eligible: &Eligible,
     tried: &[AccessPointIndex],
-    fail_open: bool,
 ) -> Option<AccessPointIndex> {
-    let untried = keyed(snapshot, dc, client, fail_open).filter(|it| !tried.contains(&it.index));
-    untried.min_by(Keyed::order).map(|best| best.index)
+    let member = |index: &AccessPointIndex| snapshot.topology.access_point(*index);
+    let last = tried.iter().rev().map(member).find(|it| it.dc == dc);
+    let last = last.map(|it| it.id.address.is_ipv6());
+    let untried = keyed(snapshot, dc, eligible).filter(|it| !tried.contains(&it.index));
+    let best = untried.min_by(|a, b| {
+        let repeats = |it: &Keyed| last == Some(it.is_ipv6);
+        let families = || repeats(a).cmp(&repeats(b));
+        a.tier.cmp(&b.tier).then_with(families).then_with(|| Keyed::within_tier(a, b))
+    });
+    best.map(|best| best.index)
 }
 
 /// The access points of `dc` in the order in which [`pick_access_point`] would try them, one after the
@@ -28,47 +59,76 @@ pub fn pick_access_point(
 pub fn order_access_points(
     snapshot: &Snapshot,
     dc: DcIndex,
-    client: &Client,
-    fail_open: bool,
+    eligible: &Eligible,
 ) -> Vec<AccessPointIndex> {
-    let mut usable: Vec<Keyed> = keyed(snapshot, dc, client, fail_open).collect();
-    usable.sort_unstable_by(Keyed::order);
-    usable.into_iter().map(|it| it.index).collect()
+    let mut all: Vec<Keyed> = keyed(snapshot, dc, eligible).collect();
+    all.sort_unstable_by(|a, b| a.tier.cmp(&b.tier).then_with(|| Keyed::within_tier(a, b)));
+    let mut order: Vec<&Keyed> = Vec::with_capacity(all.len());
+    for tier in all.chunk_by(|a, b| a.tier == b.tier) {
+        let of_family = |is_ipv6| tier.iter().filter(move |it| it.is_ipv6 == is_ipv6).peekable();
+        let mut families = [of_family(false), of_family(true)];
+        let first = tier.first().is_some_and(|first| first.is_ipv6);
+        for _ in tier {
+            let other = order.last().map_or(first, |last| !last.is_ipv6);
+            let family = match families[usize::from(other)].peek() {
+                Some(_) => other,
+                None => !other,
+            };
+            order.extend(families[usize::from(family)].next());
+        }
+    }
+    order.into_iter().map(|it| it.index).collect()
 }
 
 /// An access point with what it is chosen by.
 struct Keyed {
-    class: (bool, bool, Health, bool),
+    tier: Tier,
+    is_ipv6: bool,
+    is_static: bool,
     score: f64,
     index: AccessPointIndex,
 }
 
+/// What comes before the address: a bound session's last resort goes by the last failure, others by
+/// whether it is down, out of reach, how well it is, and whether it is only fallen back to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Tier(u64, bool, bool, Health, bool);
+
 impl Keyed {
-    fn order(a: &Self, b: &Self) -> Ordering {
-        let better = a.class.cmp(&b.class).then(b.score.total_cmp(&a.score));
-        better.then(a.index.cmp(&b.index))
+    fn within_tier(a: &Self, b: &Self) -> Ordering {
+        let first = Reverse(a.is_static).cmp(&Reverse(b.is_static));
+        first.then(b.score.total_cmp(&a.score)).then(a.index.cmp(&b.index))
     }
 }
 
 /// Those that may be dialled.
-fn keyed(
-    snapshot: &Snapshot,
+fn keyed<'a>(
+    snapshot: &'a Snapshot,
     dc: DcIndex,
-    client: &Client,
-    fail_open: bool,
-) -> impl Iterator<Item = Keyed> {
-    let usable = snapshot.topology.access_points_of(dc).filter(move |(index, access_point)| {
-        let state = snapshot.access_point(*index);
-        access_point.is_for(client)
-            && state.admin == AdminState::Ready
-            && (fail_open || state.health != Health::Down)
-    });
-    usable.map(|(index, access_point)| {
+    eligible: &'a Eligible,
+) -> impl Iterator<Item = Keyed> + use<'a> {
+    let &Eligible { ref client, class, fail_open } = eligible;
+    let members = snapshot.topology.access_points_of(dc);
+    members.filter_map(move |(index, access_point)| {
         let state = snapshot.access_point(index);
         let is_down = state.health == Health::Down;
-        let other = !access_point.flags.static_address;
-        let class = (is_down, state.unreachable, state.health, other);
-        Keyed { class, score: access_point.score(client.addr), index }
+        let is_open = !is_down || fail_open != FailOpen::Closed;
+        let dialled = is_open && state.admin == AdminState::Ready;
+        (dialled && access_point.is_for(client, class)).then(|| {
+            let AccessPoint { flags, id, .. } = access_point;
+            let failed = match fail_open {
+                FailOpen::Bound => state.slot.last_failure(),
+                FailOpen::Closed | FailOpen::Nearest => 0,
+            };
+            let falls_back = !flags.is_made_for(class);
+            Keyed {
+                tier: Tier(failed, is_down, state.unreachable, state.health, falls_back),
+                is_ipv6: id.address.is_ipv6(),
+                is_static: flags.static_address,
+                score: access_point.score(client.addr),
+                index,
+            }
+        })
     })
 }
 
@@ -78,11 +138,16 @@ mod tests {
     use crate::routing::fixture::{AMSTERDAM, all_up, client, dc, topology, within};
 
     fn order(snapshot: &Snapshot, client: &Client, fail_open: bool) -> Vec<u32> {
+        let fail_open = if fail_open { FailOpen::Nearest } else { FailOpen::Closed };
+        in_order(snapshot, &Eligible { client: *client, class: Class::Main, fail_open })
+    }
+
+    fn in_order(snapshot: &Snapshot, eligible: &Eligible) -> Vec<u32> {
         let mut tried = Vec::new();
-        while let Some(next) = pick_access_point(snapshot, DcIndex(0), client, &tried, fail_open) {
+        while let Some(next) = pick_access_point(snapshot, DcIndex(0), eligible, &tried) {
             tried.push(next);
         }
-        assert_eq!(order_access_points(snapshot, DcIndex(0), client, fail_open), tried);
+        assert_eq!(order_access_points(snapshot, DcIndex(0), eligible), tried);
         tried.into_iter().map(|index| index.0).collect()
     }
 

@@ -16,6 +16,8 @@ pub struct Policy {
     pub tie_margin: Millis,
     /// Whether `nearest` ignores health when nothing is Up.
     pub fail_open: bool,
+    /// Whether a bound session whose DC is Down, as are its replicas, is given one dial there.
+    pub bound_fail_open: bool,
     /// What happens to a client that no rule denies, restricts or allows.
     pub default: Admission,
     /// In the order of the file: within a kind of action the first that fits counts.
@@ -30,6 +32,7 @@ impl Default for Policy {
             objective: Objective::Balanced,
             tie_margin: Millis(5.0),
             fail_open: true,
+            bound_fail_open: false,
             default: Admission::Allow,
             rules: Arc::default(),
             enforce_on_bound: EnforceOnBound::Audit,

@@ -15,7 +15,7 @@ use super::place::Location;
 use super::policy::EnforceOnBound;
 use super::snapshot::Snapshot;
 use super::sticky::WhenDown;
-use super::topology::{ListenerRoute, Route};
+use super::topology::{Destination, ListenerRoute};
 use super::verdict::{Permitted, Verdict};
 
 pub use exclusion::Exclusion;
@@ -40,31 +40,32 @@ impl Client {
     }
 }
 
-/// Orders the DCs of `snapshot` for `client` on a listener that routes as `listener` says.
+/// Orders the DCs of `snapshot` for a session of `client` that has come to `listener` and goes to
+/// `destination`, as that listener's route says.
 ///
 /// Groups are formed from the costs of all DCs that the listener, their class and policy allow,
 /// whatever their health: losing a DC moves only its own clients, and adding one moves only its share.
 #[must_use]
-pub fn rank(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> Ranking {
+pub fn rank(
+    snapshot: &Snapshot,
+    listener: &ListenerRoute,
+    destination: Destination,
+    client: &Client,
+) -> Ranking {
     let policy = snapshot.topology.policy();
-    let judged = match (listener.route, policy.enforce_on_bound) {
-        (Route::Dc(_), EnforceOnBound::Off) => None,
-        (Route::Dc(_), EnforceOnBound::Audit | EnforceOnBound::Enforce) | (Route::Nearest, _) => {
-            Some(policy.judge(client))
-        }
-    };
-    let mut question = Question::new(snapshot, listener, client);
-    let mut audited = false;
-    if let Some(verdict) = &judged {
+    let mut question = Question::new(snapshot, listener, destination, client);
+    let (mut judged, mut audited) = (None, false);
+    if destination.bound_to().is_none() || policy.enforce_on_bound != EnforceOnBound::Off {
+        let verdict = judged.insert(policy.judge(client));
         let permitted = policy.permitted(verdict);
-        match (listener.route, policy.enforce_on_bound) {
-            (Route::Nearest, _) => {
+        match (destination, policy.enforce_on_bound) {
+            (Destination::Nearest(_), _) => {
                 question.permitted = permitted;
                 question.preferred = policy.preferred(verdict);
             }
-            (Route::Dc(_), EnforceOnBound::Enforce) => question.permitted = permitted,
-            (Route::Dc(bound), EnforceOnBound::Audit) => audited = !permitted.contains(bound),
-            (Route::Dc(_), EnforceOnBound::Off) => {}
+            (Destination::Dc(..), EnforceOnBound::Enforce) => question.permitted = permitted,
+            (Destination::Dc(dc, _), EnforceOnBound::Audit) => audited = !permitted.contains(dc),
+            (Destination::Dc(..), EnforceOnBound::Off) => {}
         }
     }
     question.recall();
@@ -74,10 +75,14 @@ pub fn rank(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> R
 /// The ranking of nobody in particular: where the state of the network alone would let a client of
 /// `listener` go. No rule is applied, and every access point counts as offered.
 #[must_use]
-pub fn rank_anybody(snapshot: &Snapshot, listener: &ListenerRoute) -> Ranking {
+pub fn rank_anybody(
+    snapshot: &Snapshot,
+    listener: &ListenerRoute,
+    destination: Destination,
+) -> Ranking {
     let addr = ClientAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let anybody = Client::new(addr, Location::UNKNOWN);
-    let mut question = Question::new(snapshot, listener, &anybody);
+    let mut question = Question::new(snapshot, listener, destination, &anybody);
     question.everything_offered = true;
     question.answer(None, false)
 }
@@ -88,16 +93,20 @@ pub fn rank_anybody(snapshot: &Snapshot, listener: &ListenerRoute) -> Ranking {
 pub fn rank_neighbour(
     snapshot: &Snapshot,
     listener: &ListenerRoute,
+    destination: Destination,
     neighbour: &Client,
 ) -> Ranking {
-    let ranking = Question::new(snapshot, listener, neighbour).answer(None, false);
-    Ranking { sticky: false, ..ranking }
+    let question = Question::new(snapshot, listener, destination, neighbour);
+    Ranking { sticky: false, ..question.answer(None, false) }
 }
 
 /// What one ranking is about.
 struct Question<'a> {
     snapshot: &'a Snapshot,
     listener: &'a ListenerRoute,
+    destination: Destination,
+    /// The DCs that stand in for the one of a bound session, in their order.
+    replicas: &'a [DcId],
     client: &'a Client,
     /// The DCs that policy leaves to the client.
     permitted: Permitted<'a>,
@@ -112,10 +121,19 @@ struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    fn new(snapshot: &'a Snapshot, listener: &'a ListenerRoute, client: &'a Client) -> Self {
+    fn new(
+        snapshot: &'a Snapshot,
+        listener: &'a ListenerRoute,
+        destination: Destination,
+        client: &'a Client,
+    ) -> Self {
+        let topology = &snapshot.topology;
+        let bound_to = destination.bound_to().and_then(|dc| topology.find_dc(dc));
         Self {
             snapshot,
             listener,
+            destination,
+            replicas: bound_to.map_or(&[], |index| &*topology.dc(index).replicas),
             client,
             permitted: Permitted::Every,
             preferred: &[],
@@ -125,10 +143,20 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// Whether the session may go to this DC as far as its listener and its destination are concerned.
+    fn leads_to(&self, dc: DcId) -> bool {
+        self.listener.lists(dc)
+            && match self.destination {
+                Destination::Nearest(_) => true,
+                Destination::Dc(bound_to, _) => dc == bound_to || self.replicas.contains(&dc),
+            }
+    }
+
     /// Takes account of the DC that the listener remembers, if there is one that the client may still
     /// be sent to. An operator who takes a DC out moves those who are remembered there.
     fn recall(&mut self) {
-        let (Route::Nearest, Some(sticky)) = (self.listener.route, self.listener.sticky) else {
+        let (Destination::Nearest(_), Some(sticky)) = (self.destination, self.listener.sticky)
+        else {
             return;
         };
         let topology = &self.snapshot.topology;
@@ -149,7 +177,11 @@ impl<'a> Question<'a> {
         let fail_open = self.fails_open(&dcs);
         if fail_open {
             for ranked in &mut dcs {
-                if ranked.exclusion.is_some_and(Exclusion::is_health) {
+                let lifted = match self.destination {
+                    Destination::Nearest(_) => true,
+                    Destination::Dc(bound_to, _) => topology.dc(ranked.dc).id == bound_to,
+                };
+                if lifted && ranked.exclusion.is_some_and(Exclusion::is_health) {
                     ranked.exclusion = self.full(ranked.dc);
                 }
             }
@@ -160,27 +192,30 @@ impl<'a> Question<'a> {
             fail_open,
             verdict,
             audited,
-            route: self.listener.route,
+            destination: self.destination,
             sticky: self.listener.sticky.is_some(),
         }
     }
 
-    /// Whether health is to be ignored: nothing that the listener may use is Up. What policy leaves
+    /// Whether health is to be ignored: nothing that the session may go to is Up. What policy leaves
     /// to this client does not matter here: while another DC of the listener is Up, health is
     /// right to say that its own are not. A DC that the operator took out does not count, however
     /// well it is: it could not be used instead.
     fn fails_open(&self, dcs: &[RankedDc]) -> bool {
         let topology = &self.snapshot.topology;
-        if self.listener.route != Route::Nearest || !topology.policy().fail_open {
-            return false;
-        }
+        let allowed = match self.destination {
+            Destination::Nearest(_) => topology.policy().fail_open,
+            Destination::Dc(..) => topology.policy().bound_fail_open,
+        };
         // Whoever is a candidate before anything is lifted is Up.
-        if dcs.iter().any(|ranked| ranked.exclusion.is_none()) {
+        if !allowed || dcs.iter().any(|ranked| ranked.exclusion.is_none()) {
             return false;
         }
-        !(topology.dcs().iter().zip(&self.snapshot.dcs)).any(|(dc, state)| {
-            let in_use = state.admin == AdminState::Ready && state.health.is_usable();
-            in_use && dc.serves_main() && self.listener.allows(dc.id)
+        let class = self.destination.class();
+        !(0..).map(DcIndex).zip(topology.dcs()).any(|(index, dc)| {
+            let is_ready = self.snapshot.dc(index).admin == AdminState::Ready;
+            let health = || self.snapshot.health_for(index, class, None);
+            is_ready && self.leads_to(dc.id) && health().is_some_and(Health::is_usable)
         })
     }
 
@@ -194,8 +229,7 @@ impl<'a> Question<'a> {
         let mut kept = dcs.iter().filter(|it| it.exclusion == Some(Exclusion::Policy)).peekable();
         let nothing_left = dcs.first().is_some_and(|it| it.precedence == Precedence::RuledOut);
         let usable = |it: &RankedDc| {
-            let dc = self.snapshot.topology.dc(it.dc);
-            self.offered(it.dc, dc).is_some_and(|health| self.closed(it.dc, health).is_none())
+            self.offered(it.dc).is_some_and(|health| self.closed(it.dc, health).is_none())
         };
         kept.peek().is_some() && (nothing_left || kept.any(usable))
     }

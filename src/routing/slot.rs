@@ -3,7 +3,7 @@
 
 mod prefixes;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::client::ClientPrefix;
 use prefixes::Prefixes;
@@ -18,9 +18,16 @@ pub struct DcSlot {
     connecting: AtomicU32,
     began: AtomicU32,
     hedges: AtomicU32,
+    failures: AtomicU64,
 }
 
 impl DcSlot {
+    /// A probe or a dial of this member has failed: it is the one now that failed last.
+    pub fn member_failed(&self, member: &AccessPointSlot) {
+        let number = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        member.last_failure.fetch_max(number, Ordering::Relaxed);
+    }
+
     /// Sessions connected to this DC now.
     #[must_use]
     pub fn active(&self) -> u32 {
@@ -101,6 +108,7 @@ pub struct AccessPointSlot {
     /// Answered sessions since ever, as far as [`KNOWN_AFTER`].
     ever_answered: AtomicU32,
     overtaken: AtomicU32,
+    last_failure: AtomicU64,
     failed: Prefixes,
     mute: Prefixes,
 }
@@ -122,6 +130,13 @@ pub struct Seen {
 }
 
 impl AccessPointSlot {
+    /// The number of its last failure among those of its DC, see [`DcSlot::member_failed`]; 0 when it
+    /// never failed.
+    #[must_use]
+    pub fn last_failure(&self) -> u64 {
+        self.last_failure.load(Ordering::Relaxed)
+    }
+
     /// Sessions connected to this access point now.
     #[must_use]
     pub fn active(&self) -> u32 {

@@ -7,8 +7,9 @@ use super::geo::Millis;
 use super::health::{AdminState, Health};
 use super::ids::{AccessPointIndex, DcIndex};
 use super::place::Locate;
+use super::rank::Client;
 use super::slot::{AccessPointSlot, DcSlot};
-use super::topology::Topology;
+use super::topology::{AccessPoint, Class, Topology};
 
 /// An immutable picture of the network. `control` publishes one whenever something changed; nobody
 /// else writes one.
@@ -49,7 +50,7 @@ pub struct DcState {
     /// Up while an access point is usable; Down when all are Down, less those that are unreachable;
     /// else Unknown.
     pub health: Health,
-    /// The best measured round trip among its usable access points for ordinary sessions.
+    /// The best measured round trip among its usable access points, for the class of sessions that the DC is for.
     pub round_trip: Option<Duration>,
     /// The best settled one among them: what the DC costs where round trips are compared.
     pub settled_round_trip: Option<Duration>,
@@ -114,6 +115,26 @@ impl Snapshot {
             closing: Box::default(),
             topology: Arc::new(topology),
         }
+    }
+
+    /// The health of those access points of a DC that take sessions of this class and are offered to
+    /// `client`, or to anybody if there is none; `None` when that is no access point.
+    #[must_use]
+    pub fn health_for(&self, dc: DcIndex, class: Class, client: Option<&Client>) -> Option<Health> {
+        let it = self.topology.dc(dc);
+        if class == it.class() && (client.is_none() || !it.offers_vary()) {
+            return it.serves(class).then_some(self.dc(dc).health);
+        }
+        let is_for = |member: &AccessPoint| match client {
+            Some(client) => member.is_for(client, class),
+            None => member.flags.serves(class),
+        };
+        let mut members =
+            self.topology.access_points_of(dc).filter(|(_, it)| is_for(it)).peekable();
+        members.peek()?;
+        let states = members.map(|(member, _)| self.access_point(member));
+        let ready = states.filter(|state| state.admin == AdminState::Ready);
+        Some(Health::of_members(ready.map(|state| (state.health, state.unreachable))))
     }
 
     /// The state of one DC.

@@ -99,6 +99,7 @@ impl Layout {
     fn empty(sites: usize, round_trips: RangeInclusive<Duration>) -> Self {
         let spec = TopologySpec {
             revision: Revision([0; 8]),
+            is_test_network: false,
             dcs: Vec::new(),
             routes: routes(DcId(1)),
             policy: Policy::default(),
@@ -199,6 +200,7 @@ impl Layout {
             site: Some(format!("site-{site}").into()),
             weight: 100,
             max_connecting: 512,
+            replicas: Arc::default(),
             health: any_health(random),
             access_points: (0..access_points).map(|_| self.new_access_point(id)).collect(),
         };

@@ -123,7 +123,8 @@ impl Storm {
     pub(crate) fn begin_session(&mut self, client: Client, listener: &str, manner: Manner) {
         let snapshot = Arc::clone(&self.machine.snapshot);
         let Some(listener) = snapshot.topology.route(listener).cloned() else { return };
-        let ranking = rank(&snapshot, &listener, &client);
+        let Some(destination) = listener.destination() else { return };
+        let ranking = rank(&snapshot, &listener, destination, &client);
         let limits = snapshot.topology.connect();
         let plan = AttemptPlan::new(&ranking, &client, limits, self.now);
         self.sessions.last += 1;

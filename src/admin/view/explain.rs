@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::sentence;
 use crate::memory::{EpochSeconds, StickyMemory};
 use crate::routing::client::Carrier;
-use crate::routing::topology::{ListenerRoute, Route, Topology};
+use crate::routing::topology::{Destination, ListenerRoute, NamedDc, Route, Topology};
 use crate::routing::{Client, ClientAddr, Precedence, Ranking, Snapshot, rank};
 
 pub use dcs::{OfferView, RankedView};
@@ -37,8 +37,12 @@ pub struct ExplainView {
     pub location: LocationView,
     /// The listener asked about.
     pub listener: String,
-    /// What it does: `nearest`, or `dc 2`.
+    /// What it does: `nearest`, `dc 2`, or `mtproto`.
     pub route: String,
+    /// The DC that the session is bound to; `null` for one that goes to the closest.
+    pub bound_to: Option<u16>,
+    /// Which access points of a DC it uses: `main`, `media` or `cdn`.
+    pub class: String,
     /// What it remembers of the client; `null` for a listener that remembers nobody.
     pub memory: Option<MemoryView>,
     /// What DCs are compared by: `distance`, `latency` or `balanced`.
@@ -114,6 +118,10 @@ pub enum ExplainError {
     WhichListener(Vec<String>),
     /// There is no listener at all.
     NoListener,
+    /// The listener refuses a client that names this DC, or none.
+    NotRouted(String, Option<i16>),
+    /// A DC was named, and the listener does not look for one.
+    NotSniffed(String),
 }
 
 impl fmt::Display for ExplainError {
@@ -126,6 +134,16 @@ impl fmt::Display for ExplainError {
                 write!(f, "which listener? name one of {}", known.join(", "))
             }
             Self::NoListener => f.write_str("there is no listener"),
+            Self::NotRouted(listener, None) => write!(
+                f,
+                "listener {listener} refuses clients that name no DC: which one does it name?"
+            ),
+            Self::NotRouted(listener, Some(dc)) => {
+                write!(f, "listener {listener} refuses a client that names DC {dc}")
+            }
+            Self::NotSniffed(listener) => {
+                write!(f, "listener {listener} does not look for the DC that a client names")
+            }
         }
     }
 }
@@ -153,14 +171,39 @@ pub fn the_listener<'a>(
     }
 }
 
-/// Where a client of `listener` with this address would go now.
+/// Where the sessions of a listener go whose clients prove that they want `dc`, as their headers have
+/// it, or say nothing.
 ///
 /// # Errors
-/// When there is no such listener.
+/// When such clients are refused, or the listener does not ask.
+pub fn destination_of(
+    topology: &Topology,
+    (listener, route): (&str, &ListenerRoute),
+    dc: Option<i16>,
+) -> Result<Destination, ExplainError> {
+    match (route.route, dc) {
+        (Route::Mtproto(by_header), _) => {
+            let named = dc.map(|id| NamedDc { id, proved: true });
+            let destination = by_header.destination(named, route, topology);
+            destination.ok_or_else(|| ExplainError::NotRouted(listener.to_owned(), dc))
+        }
+        (Route::Nearest | Route::Dc(_), Some(_)) => {
+            Err(ExplainError::NotSniffed(listener.to_owned()))
+        }
+        (Route::Nearest, None) => Ok(Destination::Nearest(route.class)),
+        (Route::Dc(bound_to), None) => Ok(Destination::Dc(bound_to, route.class)),
+    }
+}
+
+/// Where a client of `listener` with this address would go now; one that names `dc` in its header, where
+/// the listener looks for that.
+///
+/// # Errors
+/// When there is no such listener, or it refuses the client for what it names.
 pub fn explain(
     snapshot: &Snapshot,
     listener: &str,
-    ip: IpAddr,
+    (ip, dc): (IpAddr, Option<i16>),
     basis: Basis<'_>,
 ) -> Result<ExplainView, ExplainError> {
     let topology = &snapshot.topology;
@@ -171,7 +214,8 @@ pub fn explain(
         Basis::Live { memory, now } => memory.recall(listener, addr, now),
         Basis::Presumed => None,
     };
-    let ranking = rank(snapshot, route, &client);
+    let goes_to = destination_of(topology, (listener, route), dc)?;
+    let ranking = rank(snapshot, route, goes_to, &client);
     let destination = destination(snapshot, &ranking, &client);
     let chosen = destination.ok();
     let dials = dials::of(snapshot, &ranking, &client);
@@ -184,6 +228,8 @@ pub fn explain(
         location: LocationView::from(client.location),
         listener: listener.to_owned(),
         route: route.route.to_string(),
+        bound_to: goes_to.bound_to().map(|dc| dc.0),
+        class: goes_to.class().as_str().to_owned(),
         memory: memory(route, &client, &ranking),
         objective: policy.objective.as_str().to_owned(),
         tie_margin_ms: policy.tie_margin.0,
@@ -192,17 +238,14 @@ pub fn explain(
         why: chosen.map(|dc| ranking.why(dc).as_str().to_owned()),
         refused: destination.err().map(|refusal| refusal.as_str().to_owned()),
         fail_open: ranking.fail_open,
-        policy: PolicyView::new(policy, route.route, &client, &ranking),
+        policy: PolicyView::new(policy, goes_to, &client, &ranking),
         dcs: dcs::views(snapshot, &client, &ranking, (chosen, &dials)),
         attempts: dials.iter().map(|dial| AttemptView::new(snapshot, dial)).collect(),
     })
 }
 
 fn memory(route: &ListenerRoute, client: &Client, ranking: &Ranking) -> Option<MemoryView> {
-    let sticky = match route.route {
-        Route::Nearest => route.sticky?,
-        Route::Dc(_) => return None,
-    };
+    let sticky = route.sticky.filter(|_| !ranking.is_bound())?;
     let first = ranking.dcs.first();
     Some(MemoryView {
         dc: client.remembered.map(|dc| dc.0),

@@ -7,6 +7,7 @@ mod events;
 pub(super) mod exclusions;
 mod explain;
 mod held;
+mod outlook;
 mod sentence;
 mod sites;
 mod standing;
@@ -18,8 +19,8 @@ pub use dcs::{AccessPointView, CoordinatesView, DcView, DcsView};
 pub use events::{EventView, EventsView};
 pub use explain::{
     AttemptView, Basis, DEFAULT, ExplainError, ExplainView, LocationView, MemoryView, OfferView,
-    Part, PolicyView, RankedView, RuleView, destination, explain, rule_name, shortened,
-    the_listener,
+    Part, PolicyView, RankedView, RuleView, destination, destination_of, explain, rule_name,
+    shortened, the_listener,
 };
 pub use held::HeldDownView;
 pub use sites::SiteStatusView;

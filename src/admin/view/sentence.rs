@@ -67,9 +67,12 @@ fn because(
     match ranking.why(chosen.dc) {
         Why::Pinned if ranking.audited => {
             let refused = refused(snapshot, ranking);
-            format!("listener {listener} has no other; policy would refuse it ({refused})")
+            format!(
+                "listener {listener} binds the session to it; policy would refuse it ({refused})"
+            )
         }
-        Why::Pinned => format!("listener {listener} has no other"),
+        Why::Pinned => format!("listener {listener} binds the session to it"),
+        Why::Replica => format!("a replica; {}", passed_over(snapshot, ranking)),
         Why::Sticky => format!("listener {listener} remembers that it was there before"),
         Why::Preferred => preferred(snapshot, ranking),
         Why::FailOpen => "nothing is up, so health is ignored".to_owned(),

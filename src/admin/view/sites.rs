@@ -65,6 +65,7 @@ fn standing(dcs: impl Iterator<Item = Standing> + Clone) -> Standing {
             let worst = [
                 Standing::Refusing,
                 Standing::FailOpen,
+                Standing::StoodIn,
                 Standing::Down,
                 Standing::Unknown,
                 Standing::Drain,
@@ -78,7 +79,7 @@ fn standing(dcs: impl Iterator<Item = Standing> + Clone) -> Standing {
 
 fn says(standing: Standing, dcs: &[&DcStatusView], (up, all): (usize, usize)) -> String {
     let counted = match (up, all) {
-        (_, 0) => "no access point for ordinary sessions".to_owned(),
+        (_, 0) => "no access point".to_owned(),
         (up, all) if up == all => "all access points up".to_owned(),
         (0, _) => "no access point up".to_owned(),
         (up, all) => format!("{up} of {all} access points up"),

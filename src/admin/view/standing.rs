@@ -5,9 +5,9 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::held::{self, HeldDownView};
+use super::outlook::Outlook;
 use super::rounded;
-use crate::routing::topology::Route;
-use crate::routing::{AdminState, Closing, DcIndex, Health, Millis, Snapshot, rank_anybody};
+use crate::routing::{AdminState, Closing, DcIndex, Health, Millis, Snapshot};
 
 /// What a DC does for its clients now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub enum Standing {
     Unknown,
     /// No access point is up; its clients go to other DCs.
     Down,
+    /// No access point is up; the DCs that hold the same keys and data serve its sessions.
+    StoodIn,
     /// No access point is up; clients are sent there all the same, because nothing is.
     FailOpen,
     /// Sessions that want it are refused.
@@ -29,7 +31,7 @@ pub enum Standing {
     Drain,
     /// The operator took it out; its clients go to other DCs.
     Maint,
-    /// It has no access point for ordinary sessions.
+    /// It has no access point.
     Unused,
     /// Nobody knows: this edge is cut off from every site.
     Isolated,
@@ -44,6 +46,7 @@ impl Standing {
             Self::Degraded => "degraded",
             Self::Unknown => "unknown",
             Self::Down => "down",
+            Self::StoodIn => "stood_in",
             Self::FailOpen => "fail_open",
             Self::Refusing => "refusing",
             Self::Drain => "drain",
@@ -61,9 +64,10 @@ pub struct StandingView {
     pub standing: Standing,
     /// The same in a sentence.
     pub says: String,
-    /// Access points for ordinary sessions that can be used.
+    /// Access points that can be used, of those for the sessions that the DC is for: ordinary ones, or of
+    /// media, or of a CDN.
     pub access_points_up: usize,
-    /// Access points for ordinary sessions.
+    /// All of these.
     pub access_points: usize,
     /// Sessions connected to it now.
     pub sessions_active: u32,
@@ -83,7 +87,7 @@ pub struct DcStatusView {
     pub stands: StandingView,
     /// Access points that are down, and whose sessions are reset when they hear nothing of them.
     pub closing: usize,
-    /// Access points for ordinary sessions that keep changing, and stay down for a while.
+    /// Access points that keep changing, and stay down for a while.
     pub held_down: Vec<HeldDownView>,
 }
 
@@ -91,25 +95,25 @@ impl DcStatusView {
     /// Where every DC of `snapshot` stands `now`, by id.
     #[must_use]
     pub fn all(snapshot: &Snapshot, now: Instant) -> Vec<Self> {
-        let listeners = Listeners::new(snapshot);
+        let outlook = Outlook::new(snapshot);
         let indexes = (0..).zip(snapshot.topology.dcs());
-        indexes.map(|(index, _)| Self::new(snapshot, &listeners, DcIndex(index), now)).collect()
+        indexes.map(|(index, _)| Self::new(snapshot, &outlook, DcIndex(index), now)).collect()
     }
 
-    fn new(snapshot: &Snapshot, listeners: &Listeners<'_>, index: DcIndex, now: Instant) -> Self {
+    fn new(snapshot: &Snapshot, outlook: &Outlook<'_>, index: DcIndex, now: Instant) -> Self {
         let (dc, state) = (snapshot.topology.dc(index), snapshot.dc(index));
         let members = Members::new(snapshot, index, now);
         let (standing, says) = match (state.admin, state.health) {
-            (AdminState::Maint, _) => listeners.without(index, Standing::Maint, "in maintenance"),
-            (AdminState::Drain, _) => listeners.without(index, Standing::Drain, "draining"),
+            (AdminState::Maint, _) => outlook.without(index, Standing::Maint, "in maintenance"),
+            (AdminState::Drain, _) => outlook.without(index, Standing::Drain, "draining"),
             (AdminState::Ready, _) if members.all == 0 => {
-                listeners.without(index, Standing::Unused, "no access point for ordinary sessions")
+                outlook.without(index, Standing::Unused, "no access point")
             }
             (AdminState::Ready, health) if snapshot.isolated => {
                 (Standing::Isolated, members.last_seen(health))
             }
             (AdminState::Ready, Health::Down) => {
-                listeners.without(index, Standing::Down, "no access point up")
+                outlook.without(index, Standing::Down, "no access point up")
             }
             (AdminState::Ready, Health::Unknown) => {
                 (Standing::Unknown, "not probed yet".to_owned())
@@ -160,7 +164,7 @@ fn closing_says(closing: usize) -> Option<String> {
     (closing > 0).then(|| "silent sessions are reset".to_owned())
 }
 
-/// The access points of a DC for ordinary sessions.
+/// The access points of a DC for the sessions that it is for.
 struct Members {
     all: usize,
     /// Those that can be used.
@@ -174,7 +178,8 @@ impl Members {
     fn new(snapshot: &Snapshot, dc: DcIndex, now: Instant) -> Self {
         let mut this = Self { all: 0, up: 0, well: true, held_down: Vec::new() };
         let members = snapshot.topology.access_points_of(dc);
-        for (index, member) in members.filter(|(_, member)| member.flags.serves_main()) {
+        let class = snapshot.topology.dc(dc).class();
+        for (index, member) in members.filter(|(_, member)| member.flags.serves(class)) {
             let state = snapshot.access_point(index);
             let health = match state.admin {
                 AdminState::Ready => state.health,
@@ -200,64 +205,6 @@ impl Members {
             Health::Down | Health::Unknown => health.as_str().to_owned(),
         };
         format!("nobody knows while this edge is cut off; last seen {seen}")
-    }
-}
-
-/// What the state of the network lets the listeners do, policy apart: who is refused where.
-struct Listeners<'a> {
-    all: Vec<Outlook<'a>>,
-}
-
-struct Outlook<'a> {
-    name: &'a str,
-    bound: bool,
-    /// DCs it may use.
-    allowed: Vec<DcIndex>,
-    /// DCs it would try.
-    candidates: Vec<DcIndex>,
-}
-
-impl<'a> Listeners<'a> {
-    fn new(snapshot: &'a Snapshot) -> Self {
-        let topology = &snapshot.topology;
-        let outlook = topology.routes().iter().map(|(name, route)| Outlook {
-            name,
-            bound: route.route != Route::Nearest,
-            allowed: (0..)
-                .zip(topology.dcs())
-                .filter(|(_, dc)| route.allows(dc.id))
-                .map(|(index, _)| DcIndex(index))
-                .collect(),
-            candidates: rank_anybody(snapshot, route).candidates().collect(),
-        });
-        Self { all: outlook.collect() }
-    }
-
-    /// What becomes of the clients of a DC that is out of use for the reason that `standing` and
-    /// `says` name.
-    fn without(&self, dc: DcIndex, standing: Standing, says: &str) -> (Standing, String) {
-        let users = || self.all.iter().filter(|it| it.allowed.contains(&dc));
-        if users().any(|it| it.candidates.contains(&dc)) {
-            let says = format!("{says}; tried all the same, because nothing is up");
-            return (Standing::FailOpen, says);
-        }
-        let refused: Vec<&str> =
-            users().filter(|it| it.candidates.is_empty()).map(|it| it.name).collect();
-        let moved = users().any(|it| !it.candidates.is_empty() && !it.bound);
-        match (refused.as_slice(), moved) {
-            ([], true) => (standing, format!("{says}; its clients go to other DCs")),
-            ([], false) => (standing, format!("{says}; no listener uses it")),
-            (names, true) => {
-                let names = names.join(", ");
-                let says =
-                    format!("{says}; listener {names} refuses everyone, others go to other DCs");
-                (Standing::Refusing, says)
-            }
-            (names, false) => {
-                let says = format!("{says}; listener {} refuses everyone", names.join(", "));
-                (Standing::Refusing, says)
-            }
-        }
     }
 }
 
@@ -361,7 +308,10 @@ mod tests {
         set_health(&mut snapshot, 2, Health::Down);
         let (standing, says) = amsterdam(&snapshot);
         assert_eq!(standing, Standing::Refusing);
-        assert!(says.contains("listener dc2 refuses everyone"), "{says}");
+        assert_eq!(
+            says,
+            "no access point up, no replica: refusing (listener dc2); others go to other DCs"
+        );
         set_health(&mut snapshot, 2, Health::Up);
         set_admin(&mut snapshot, 2, AdminState::Drain);
         assert_eq!(amsterdam(&snapshot).0, Standing::Refusing);
@@ -385,6 +335,7 @@ mod tests {
             Standing::Degraded,
             Standing::Unknown,
             Standing::Down,
+            Standing::StoodIn,
             Standing::FailOpen,
             Standing::Refusing,
             Standing::Drain,

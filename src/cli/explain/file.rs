@@ -14,8 +14,8 @@ use super::super::{BAD_CONFIG, FAILED, output};
 use super::addresses::Addresses;
 use super::ask_about;
 use super::tally::{Answer, Fate, Names};
-use crate::admin::view::{Basis, ExplainView, Part, destination, the_listener};
-use crate::routing::topology::ListenerRoute;
+use crate::admin::view::{Basis, ExplainView, Part, destination, destination_of, the_listener};
+use crate::routing::topology::{Destination, ListenerRoute};
 use crate::routing::{Client, ClientAddr, CountryCode, Decision, Snapshot, country, rank};
 use report::Report;
 
@@ -25,7 +25,11 @@ pub(super) fn offline(file: &Path, snapshot: &Snapshot, args: &ExplainArgs) -> E
         Ok(found) => found,
         Err(error) => return output::fail(&error.to_string(), BAD_CONFIG),
     };
-    let counted = count_all(file, args, |ip| decide(snapshot, route, ip));
+    let goes_to = match destination_of(&snapshot.topology, (listener, route), args.dc) {
+        Ok(goes_to) => goes_to,
+        Err(error) => return output::fail(&error.to_string(), BAD_CONFIG),
+    };
+    let counted = count_all(file, args, |ip| decide(snapshot, route, goes_to, ip));
     finish(counted, file, &names(snapshot, listener))
 }
 
@@ -61,7 +65,7 @@ async fn ask_all(file: &Path, args: &ExplainArgs, names: &mut Names) -> Result<R
     while let Some(line) = addresses.read()? {
         match line {
             Ok(ip) => {
-                let view = ask_about(&mut conversation, ip, args.listener.as_deref()).await?;
+                let view = ask_about(&mut conversation, ip, args).await?;
                 learn(names, &view);
                 report.take(ip, &answer_of(&view)).map_err(Failed::Output)?;
             }
@@ -123,16 +127,16 @@ impl Source {
 }
 
 /// The same decision as an explanation makes, without its words.
-fn decide(snapshot: &Snapshot, route: &ListenerRoute, ip: IpAddr) -> Answer {
+fn decide(snapshot: &Snapshot, route: &ListenerRoute, goes_to: Destination, ip: IpAddr) -> Answer {
     let addr = ClientAddr::new(ip);
     let client = Client::new(addr, snapshot.locate.locate(addr));
-    let ranking = rank(snapshot, route, &client);
+    let ranking = rank(snapshot, route, goes_to, &client);
     let policy = snapshot.topology.policy();
     let verdict = ranking.verdict.as_ref();
     let rules = policy.rules.iter().enumerate();
     let fitting = rules
         .filter(|(_, rule)| rule.clients.fits(&client))
-        .map(|(index, _)| (index, Part::of(policy, route.route, verdict, index) == Part::Decides));
+        .map(|(index, _)| (index, Part::of(policy, goes_to, verdict, index) == Part::Decides));
     Answer {
         country: client.location.country().and_then(country::find).map(|country| country.code),
         fate: match destination(snapshot, &ranking, &client) {

@@ -48,12 +48,13 @@ pub(super) fn arguments(line: &str) -> ExplainArgs {
 #[test]
 fn a_configuration_alone_explains_where_clients_go() {
     let snapshot = Snapshot::presume_up(Topology::new(three_dcs()), Arc::new(Germany));
-    let ips = ["203.0.113.7", "10.0.0.1"].map(|ip| ip.parse().expect("an address"));
-    let views = explain_all(&snapshot, None, &ips).expect("one listener");
+    let mut args = arguments("nearpoint explain 203.0.113.7 10.0.0.1");
+    let views = explain_all(&snapshot, &args).expect("one listener");
     assert!(views[0].sentence.ends_with("576 km away: nearest."));
     let nobody_knows = "10.0.0.1 (location unknown) goes to DC ";
     assert!(views[1].sentence.starts_with(nobody_knows), "{}", views[1].sentence);
-    assert!(explain_all(&snapshot, Some("nobody"), &ips).is_err());
+    args.listener = Some("nobody".into());
+    assert!(explain_all(&snapshot, &args).is_err());
 }
 
 #[tokio::test]
@@ -64,7 +65,7 @@ async fn a_daemon_explains_what_its_snapshot_says() {
     let mut args = arguments(&line);
     let views = ask_all(&args).await.expect("answers");
     let snapshot = live.reader.load();
-    let decided = explain_all(&snapshot, None, &args.ips).expect("one listener");
+    let decided = explain_all(&snapshot, &args).expect("one listener");
     assert!(views.iter().all(|view| view.basis == "live"));
     // Nobody is remembered: but for that, both know the same.
     let as_live = decided.into_iter().map(|view| ExplainView { basis: "live".into(), ..view });

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::config::tree::{Clients, WEIGHT};
 use crate::config::value::Secret;
-use crate::routing::topology::{AccessPointFlags, AccessPointSpec};
+use crate::routing::topology::{AccessPointFlags, AccessPointSecret, AccessPointSpec};
 use crate::routing::{AccessPointId, ClientMatch, DcId};
 
 /// An access point and the DC it belongs to. Serialized, it is an entry of the effective
@@ -50,6 +50,7 @@ impl Listed {
             flags: self.flags,
             weight: self.weight,
             offered_to: self.offered_to.iter().map(|offer| offer.matching.clone()).collect(),
+            secret: self.secret.as_ref().map(|secret| AccessPointSecret::new(secret.bytes())),
         }
     }
 }

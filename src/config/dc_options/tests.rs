@@ -8,7 +8,7 @@ fn read_text(text: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
     let document = Document::parse(text.as_bytes(), LIMIT)
         .unwrap_or_else(|error| panic!("{}: {text}", error.text));
     let (problems, notes) = (Findings::default(), Findings::default());
-    let listed = read(&document.root, false, (&problems, &notes));
+    let listed = read(&document.root, false, (&problems, &notes)).listed;
     let told = |findings: Findings| {
         let list =
             findings.into_list(|path| Located::within("f".as_ref(), &document, path)).into_iter();
@@ -16,7 +16,7 @@ fn read_text(text: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
     };
     let listed = listed.iter().map(|listed| {
         let dc = listed.dc;
-        let AccessPointSpec { address, flags, weight, offered_to } = listed.spec();
+        let AccessPointSpec { address, flags, weight, offered_to, secret } = listed.spec();
         let mut text = format!("{dc} {address} {weight}");
         for (on, name) in [
             (flags.media_only, " media_only"),
@@ -27,6 +27,7 @@ fn read_text(text: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
         ] {
             text.push_str(if on { name } else { "" });
         }
+        text.push_str(if secret.is_some() { " secret" } else { "" });
         for clients in offered_to.iter() {
             text.push_str(&format!(" for {clients}"));
         }

@@ -35,7 +35,7 @@ pub(crate) struct Dc {
     /// Connects in flight at a time, of this edge: a dead DC must not starve the others.
     pub(crate) max_connecting: Count<1, 1_000_000>,
     /// DCs that hold the same keys and data, in the order in which they stand in for it.
-    pub(crate) replicas: List<Later>,
+    pub(crate) replicas: List<DcNumber>,
     /// The PROXY header that its access points expect.
     pub(crate) send_proxy: OrNone<Later>,
     /// How this edge dials it.

@@ -9,7 +9,7 @@ use crate::config::value::{
     All, Count, DcNumber, Given, Later, List, ListenAddress, Name, NotYet, Or, OrNone,
     SourceNetwork, Time, whole_seconds,
 };
-use crate::routing::sticky;
+use crate::routing::{sticky, topology};
 
 /// A month and a year, in milliseconds.
 const MONTH: u64 = 30 * 86_400_000;
@@ -29,7 +29,7 @@ pub(crate) struct Listener {
     pub(crate) bind: List<ListenAddress>,
     /// What it serves.
     pub(crate) protocol: Protocol,
-    /// Which DC a session goes to: `nearest`, or `{dc: 2}` for this one and never another.
+    /// Which DC a session goes to: `nearest`, or `{dc: 2}` for this one, its replicas, and never another.
     pub(crate) route: Route,
     /// Which access points of a DC its sessions use.
     pub(crate) class: Class,
@@ -73,23 +73,33 @@ pub(crate) enum Route {
     /// The closest healthy one.
     #[default]
     Nearest,
-    /// This one, by its id, and never another: the sessions are bound.
+    /// This one, by its id, or a replica of it, and never another: the sessions are bound.
     Dc(DcNumber),
     /// The one that the client's header names.
     Mtproto(Later),
 }
 
 /// Which access points of a DC are used.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", expecting = "`main`")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Class {
     /// Those for ordinary sessions.
     #[default]
     Main,
-    /// Those for up- and downloads too.
-    Media(Later),
+    /// Those for up- and downloads only; where none of them can be used, those for ordinary sessions.
+    Media,
     /// Those of a CDN.
-    Cdn(Later),
+    Cdn,
+}
+
+impl From<Class> for topology::Class {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Main => Self::Main,
+            Class::Media => Self::Media,
+            Class::Cdn => Self::Cdn,
+        }
+    }
 }
 
 /// When a session is connected to its DC.

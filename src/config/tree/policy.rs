@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Clients;
-use crate::config::value::{DcNumber, Given, List, NotYet, OnlyFalse, OnlyTrue, Time};
+use crate::config::value::{DcNumber, Given, List, NotYet, OnlyTrue, Time};
 use crate::routing::policy;
 
 /// How DCs are compared, and who may go where.
@@ -20,8 +20,9 @@ pub(crate) struct Policy {
     pub(crate) spill_margin: NotYet,
     /// Whether health is ignored when nothing is up; `nearest` listeners only.
     pub(crate) fail_open: bool,
-    /// The same for the DC of a bound session.
-    pub(crate) bound_fail_open: OnlyFalse,
+    /// Whether a bound session whose DC and replicas are all down is given one dial at its DC: at the
+    /// access point that has not failed for longest.
+    pub(crate) bound_fail_open: bool,
     /// What happens to a client that no rule denies, restricts or allows.
     pub(crate) default: Verdict,
     /// Who may go where. Deny wins over restrict, restrict over allow, allow over prefer; within one
@@ -38,7 +39,7 @@ impl Default for Policy {
             tie_margin: std::time::Duration::from_millis(5).into(),
             spill_margin: NotYet,
             fail_open: true,
-            bound_fail_open: OnlyFalse,
+            bound_fail_open: false,
             default: Verdict::Allow,
             rules: List::default(),
             enforce_on_bound: EnforceOnBound::Audit,

@@ -90,30 +90,6 @@ impl<'de> Deserialize<'de> for OfAllDcs {
     }
 }
 
-/// A switch that cannot be on yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct OnlyFalse;
-
-impl Scalar for OnlyFalse {
-    fn parse(node: &Node) -> Parsed<Self> {
-        match node {
-            Node::Bool(false) => Ok(Self),
-            Node::Bool(true) => Err(format!("`true`: {NOT_YET}")),
-            other => Err(format!("is {}, not `false`", other.kind())),
-        }
-    }
-
-    fn written(&self) -> impl Serialize {
-        false
-    }
-
-    fn schema() -> Schema {
-        json_schema!({ "const": false, "x-not-in-this-version": ["true"] })
-    }
-}
-
-scalar!(OnlyFalse);
-
 /// A word that needs no value, in a mapping: `deny: true`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OnlyTrue;

@@ -18,7 +18,7 @@ pub(super) use address::{AdminAddress, ClientNetwork, Ip, ListenAddress, Port, S
 pub(super) use choice::{All, Auto, Embedded, Or, OrNone, Same};
 pub(super) use country::{AsNumber, Continent, Country};
 pub(super) use http::{HostHeader, RequestPath, StatusCodes};
-pub(super) use later::{LATER, Later, NotYet, OfAllDcs, OnlyFalse, OnlyTrue};
+pub(super) use later::{LATER, Later, NotYet, OfAllDcs, OnlyTrue};
 pub(super) use list::{Given, List, Many, Slot};
 pub(super) use number::{Count, DcNumber, Degrees, Factor, FlagBits};
 pub(super) use parse::{client_network, shown, spoken, spoken_size};

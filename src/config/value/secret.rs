@@ -16,6 +16,13 @@ use crate::config::node::Node;
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(Box<[u8]>);
 
+impl Secret {
+    /// For those who need it; never for what is shown.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// What may be told of it: the first 8 digits of its SHA-256 in hex, so that a change can be seen.
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

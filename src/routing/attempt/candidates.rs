@@ -1,7 +1,7 @@
 //! The DCs that a session may still dial, in order, and whose turn it is.
 
 use crate::routing::ids::{AccessPointIndex, DcIndex};
-use crate::routing::pick::pick_access_point;
+use crate::routing::pick::{Eligible, pick_access_point};
 use crate::routing::rank::{Client, Ranking};
 use crate::routing::snapshot::Snapshot;
 
@@ -11,8 +11,7 @@ const PER_DC: u32 = 2;
 /// What one session may dial, and has dialled.
 #[derive(Debug)]
 pub(super) struct Candidates {
-    client: Client,
-    fail_open: bool,
+    eligible: Eligible,
     bound: bool,
     dcs: Vec<Candidate>,
     tried: Vec<AccessPointIndex>,
@@ -41,8 +40,7 @@ impl Candidates {
     pub(super) fn new(ranking: &Ranking, client: &Client) -> Self {
         let new = |dc| Candidate { dc, dials: 0, open: true, open_to_hedges: true };
         Self {
-            client: *client,
-            fail_open: ranking.fail_open,
+            eligible: ranking.eligible(client),
             bound: ranking.is_bound(),
             dcs: ranking.candidates().map(new).collect(),
             tried: Vec::new(),
@@ -135,7 +133,7 @@ impl Candidates {
     }
 
     fn pick(&self, snapshot: &Snapshot, dc: DcIndex) -> Option<AccessPointIndex> {
-        pick_access_point(snapshot, dc, &self.client, &self.tried, self.fail_open)
+        pick_access_point(snapshot, dc, &self.eligible, &self.tried)
     }
 
     fn take(&mut self, at: usize, access_point: AccessPointIndex) -> (DcIndex, AccessPointIndex) {

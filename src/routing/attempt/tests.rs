@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::routing::fixture::{
-    BERLIN, NEAREST, all_up, client, dc, set_health, start, three_dcs, topology,
+    BERLIN, NEAREST, all_up, client, dc, ranked, set_health, start, three_dcs, topology,
 };
 use crate::routing::health::Health;
-use crate::routing::rank::rank;
 use crate::routing::topology::{ListenerRoute, TopologySpec};
 
 /// The plan of a client in Berlin: of [`three_dcs`] it gets 2, then 1, then 5.
@@ -25,7 +24,7 @@ impl Lab {
 
     fn on(listener: &ListenerRoute, snapshot: Snapshot) -> Self {
         let berliner = client("203.0.113.7", Some(BERLIN));
-        let ranking = rank(&snapshot, listener, &berliner);
+        let ranking = ranked(&snapshot, listener, &berliner);
         let now = start();
         let limits = snapshot.topology.connect();
         Self { plan: AttemptPlan::new(&ranking, &berliner, limits, now), snapshot, now }

@@ -67,7 +67,7 @@ impl DcCell {
     }
 }
 
-/// The access points of one DC that serve ordinary sessions.
+/// The access points of one DC for the class of sessions that it is for.
 pub(super) struct Members<'a>(pub(super) Vec<&'a AccessPointCell>);
 
 impl Members<'_> {

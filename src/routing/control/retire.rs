@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Retiring {
     /// Each with the end of its time.
     leaving: BTreeMap<AccessPointId, (AccessPoint, Instant)>,
-    /// Those for ordinary sessions that came to the DCs of `leaving` since somebody began to leave.
+    /// Those for the sessions that their DC is for which came to the DCs of `leaving` since somebody began to leave.
     added: BTreeSet<AccessPointId>,
     next_deadline: Option<Instant>,
 }
@@ -51,7 +51,7 @@ impl Retiring {
         self.leaving = leaving.collect();
         let added = after.access_points().iter().filter(|new| {
             let is_new = before.find_access_point(new.id).is_none() || self.added.contains(&new.id);
-            new.flags.serves_main() && is_new
+            new.flags.serves(after.dc(new.dc).class()) && is_new
         });
         self.added = added.map(|new| new.id).collect();
         self.settle();
@@ -70,9 +70,9 @@ impl Retiring {
         let succeeds = |id| proved(id) && (added.contains(&id) || !with_news.contains(&id.dc));
         let succeeded = |dc: &DcId| {
             let Some(index) = configured.find_dc(*dc) else { return true };
-            let mut main =
-                configured.access_points_of(index).filter(|(_, it)| it.flags.serves_main());
-            main.any(|(_, member)| succeeds(member.id))
+            let class = configured.dc(index).class();
+            let members = configured.access_points_of(index);
+            members.filter(|(_, it)| it.flags.serves(class)).any(|(_, member)| succeeds(member.id))
         };
         let dcs: BTreeSet<DcId> = self.leaving.keys().map(|id| id.dc).collect();
         let over: BTreeSet<DcId> = dcs.into_iter().filter(succeeded).collect();

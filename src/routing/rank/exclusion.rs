@@ -1,7 +1,7 @@
 //! Why a DC is left out.
 
 use super::Question;
-use super::{AdminState, DcIndex, Health, Route};
+use super::{AdminState, DcIndex, Destination, Health};
 use crate::routing::topology::Dc;
 
 /// Why a DC is left out.
@@ -9,7 +9,7 @@ use crate::routing::topology::Dc;
 pub enum Exclusion {
     /// The listener does not use it.
     Listener,
-    /// It has no access point for ordinary sessions.
+    /// It has no access point for sessions of this class.
     Class,
     /// Policy keeps this client away from it; [`Ranking::verdict`](super::Ranking::verdict) names
     /// the rule.
@@ -68,29 +68,22 @@ impl Question<'_> {
     /// What the DC is for, rather than how it is: the exclusion of one that takes no part in groups,
     /// or the health of one that does.
     pub(super) fn ruled_out(&self, index: DcIndex, dc: &Dc) -> Result<Health, Exclusion> {
-        if !self.listener.allows(dc.id) {
+        if !self.leads_to(dc.id) {
             return Err(Exclusion::Listener);
         }
-        if !dc.serves_main() {
+        if !dc.serves(self.destination.class()) {
             return Err(Exclusion::Class);
         }
         if !self.permitted.contains(dc.id) {
             return Err(Exclusion::Policy);
         }
-        self.offered(index, dc).ok_or(Exclusion::NotOffered)
+        self.offered(index).ok_or(Exclusion::NotOffered)
     }
 
     /// The health of what the DC offers to this client; `None` when that is nothing.
-    pub(super) fn offered(&self, index: DcIndex, dc: &Dc) -> Option<Health> {
-        if !dc.offers_vary() || self.everything_offered {
-            return dc.serves_main().then_some(self.snapshot.dc(index).health);
-        }
-        let members = self.snapshot.topology.access_points_of(index);
-        let mut offered = members.filter(|(_, member)| member.is_for(self.client)).peekable();
-        offered.peek()?;
-        let states = offered.map(|(member, _)| self.snapshot.access_point(member));
-        let ready = states.filter(|state| state.admin == AdminState::Ready);
-        Some(Health::of_members(ready.map(|state| (state.health, state.unreachable))))
+    pub(super) fn offered(&self, index: DcIndex) -> Option<Health> {
+        let client = (!self.everything_offered).then_some(self.client);
+        self.snapshot.health_for(index, self.destination.class(), client)
     }
 
     /// How the DC is, if that keeps a client away that it is for.
@@ -99,12 +92,14 @@ impl Question<'_> {
         if self.only_remembered && self.remembered != Some(index) {
             return Some(Exclusion::Remembered);
         }
-        match (state.admin, health, self.listener.route) {
+        match (state.admin, health, self.destination) {
             (AdminState::Maint, ..) => Some(Exclusion::Maint),
             (AdminState::Drain, ..) => Some(Exclusion::Drain),
             (AdminState::Ready, Health::Down, _) => Some(Exclusion::Down),
             // A bound session has nowhere else to go: an unproved DC is better than none.
-            (AdminState::Ready, Health::Unknown, Route::Nearest) => Some(Exclusion::Unknown),
+            (AdminState::Ready, Health::Unknown, Destination::Nearest(_)) => {
+                Some(Exclusion::Unknown)
+            }
             (AdminState::Ready, Health::Up | Health::Suspect | Health::Unknown, _) => {
                 self.full(index)
             }

@@ -2,7 +2,7 @@
 
 use super::{Precedence, Question, RankedDc};
 use crate::routing::geo::{Kilometers, Millis};
-use crate::routing::ids::DcIndex;
+use crate::routing::ids::{DcId, DcIndex};
 use crate::routing::policy::Objective;
 use crate::routing::snapshot::DcState;
 use crate::routing::topology::Dc;
@@ -34,10 +34,11 @@ impl Question<'_> {
         if self.remembered == Some(index) {
             return Precedence::Remembered;
         }
-        match (0..).zip(self.preferred).find(|(_, preferred)| **preferred == dc.id) {
-            Some((place, _)) => Precedence::Preferred(place),
-            None => Precedence::Ordinary,
+        let place = |dcs: &[DcId]| (0..).zip(dcs).find(|(_, it)| **it == dc.id).map(|(at, _)| at);
+        if self.destination.bound_to().is_some_and(|bound_to| bound_to != dc.id) {
+            return place(self.replicas).map_or(Precedence::RuledOut, Precedence::Replica);
         }
+        place(self.preferred).map_or(Precedence::Ordinary, Precedence::Preferred)
     }
 
     fn cost(&self, dc: &Dc, state: &DcState, distance: Option<Kilometers>) -> Option<Millis> {

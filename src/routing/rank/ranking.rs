@@ -1,14 +1,16 @@
 //! What comes out: the DCs in their order, with everything that placed them.
 
-use super::{DcIndex, Exclusion, Route, Verdict};
+use super::{Client, DcIndex, Destination, Exclusion, Verdict};
 use crate::routing::geo::{Kilometers, Millis};
+use crate::routing::pick::{Eligible, FailOpen};
+use crate::routing::topology::Class;
 
 /// All DCs in the order in which this client would use them, excluded ones in their place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     /// Best first; the DCs that are [ruled out](Precedence::RuledOut) come last.
     pub dcs: Vec<RankedDc>,
-    /// Health was ignored because nothing is Up.
+    /// Health was ignored because nothing is Up; of a bound session that of its own DC only.
     pub fail_open: bool,
     /// What the rules say about the client; `None` where they were not asked: on a bound listener
     /// with `enforce_on_bound: off`, and for [`rank_anybody`](super::rank_anybody).
@@ -18,7 +20,7 @@ pub struct Ranking {
     /// There is no candidate because of policy: it leaves the client no DC of the listener, or only
     /// such as cannot be used, while another could.
     pub refused_by_policy: bool,
-    pub(super) route: Route,
+    pub(super) destination: Destination,
     pub(super) sticky: bool,
 }
 
@@ -54,6 +56,8 @@ pub enum Precedence {
     Preferred(u32),
     /// Its cost decides.
     Ordinary,
+    /// It stands in for the DC of a bound session; its place in the list of that DC.
+    Replica(u32),
     /// Listener, class, policy or the clients its access points are for keep it out, however well it
     /// is: it takes no part in groups.
     RuledOut,
@@ -70,8 +74,10 @@ pub enum Why {
     Sticky,
     /// A rule of policy prefers it.
     Preferred,
-    /// The listener has no other.
+    /// The session is bound to it.
     Pinned,
+    /// It stands in for the DC that the session is bound to.
+    Replica,
     /// A better one was left out or failed.
     Failover,
     /// Nothing is Up.
@@ -80,12 +86,13 @@ pub enum Why {
 
 impl Why {
     /// All of them, for metrics.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Nearest,
         Self::Tie,
         Self::Sticky,
         Self::Preferred,
         Self::Pinned,
+        Self::Replica,
         Self::Failover,
         Self::FailOpen,
     ];
@@ -99,6 +106,7 @@ impl Why {
             Self::Sticky => "sticky",
             Self::Preferred => "preferred",
             Self::Pinned => "pinned",
+            Self::Replica => "replica",
             Self::Failover => "failover",
             Self::FailOpen => "fail_open",
         }
@@ -123,17 +131,20 @@ impl Ranking {
         if self.fail_open {
             return Why::FailOpen;
         }
-        match (self.route, self.first()) {
-            (Route::Dc(_), _) => Why::Pinned,
-            (Route::Nearest, Some(home)) if home.dc == chosen => match home.precedence {
+        match (self.destination, self.first()) {
+            (Destination::Dc(..), Some(home)) if home.dc != chosen => Why::Replica,
+            (Destination::Dc(..), _) => Why::Pinned,
+            (Destination::Nearest(_), Some(home)) if home.dc == chosen => match home.precedence {
                 Precedence::Remembered => Why::Sticky,
                 Precedence::Preferred(_) => Why::Preferred,
-                Precedence::Ordinary | Precedence::RuledOut => match self.tied_with(home).next() {
-                    Some(_) => Why::Tie,
-                    None => Why::Nearest,
-                },
+                Precedence::Ordinary | Precedence::Replica(_) | Precedence::RuledOut => {
+                    match self.tied_with(home).next() {
+                        Some(_) => Why::Tie,
+                        None => Why::Nearest,
+                    }
+                }
             },
-            (Route::Nearest, _) => Why::Failover,
+            (Destination::Nearest(_), _) => Why::Failover,
         }
     }
 
@@ -154,7 +165,7 @@ impl Ranking {
     #[must_use]
     pub fn remembers(&self, chosen: DcIndex, hedged: bool) -> bool {
         self.sticky
-            && self.route == Route::Nearest
+            && !self.is_bound()
             && self.candidates().any(|candidate| candidate == chosen)
             && (!hedged || self.is_in_best_group(chosen))
     }
@@ -162,10 +173,30 @@ impl Ranking {
     /// Whether the session is bound: its DC is fixed.
     #[must_use]
     pub fn is_bound(&self) -> bool {
-        match self.route {
-            Route::Nearest => false,
-            Route::Dc(_) => true,
-        }
+        self.destination.bound_to().is_some()
+    }
+
+    /// Which access points of a DC the session uses.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.destination.class()
+    }
+
+    /// Whether a bound session is given one dial at what is Down, because it has nothing else.
+    #[must_use]
+    pub fn is_last_resort(&self) -> bool {
+        self.fail_open && self.is_bound()
+    }
+
+    /// Which access points of its candidates a session of `client` may dial.
+    #[must_use]
+    pub fn eligible(&self, client: &Client) -> Eligible {
+        let fail_open = match (self.fail_open, self.is_bound()) {
+            (false, _) => FailOpen::Closed,
+            (true, false) => FailOpen::Nearest,
+            (true, true) => FailOpen::Bound,
+        };
+        Eligible { client: *client, class: self.class(), fail_open }
     }
 
     /// Whether only the hash, or an excess, has put another DC before this one.

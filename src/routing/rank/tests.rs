@@ -9,15 +9,18 @@ use std::time::Duration;
 
 use super::*;
 use crate::routing::fixture::{
-    AMSTERDAM, BERLIN, MIAMI, NEAREST, SINGAPORE, all_up, client, client_at, dc, set_health,
-    three_dcs, topology,
+    AMSTERDAM, BERLIN, MIAMI, NEAREST, SINGAPORE, all_up, client, client_at, dc, ranked,
+    set_health, three_dcs, topology,
 };
 use crate::routing::geo::Millis;
 use crate::routing::ids::DcId;
 use crate::routing::policy::Objective;
+use crate::routing::topology::{Class, Route};
+
+const ANYWHERE: Destination = Destination::Nearest(Class::Main);
 
 fn order_of(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> Vec<u16> {
-    let ranking = rank(snapshot, listener, client);
+    let ranking = ranked(snapshot, listener, client);
     ranking.candidates().map(|index| snapshot.topology.dc(index).id.0).collect()
 }
 
@@ -26,7 +29,7 @@ fn bound_to(dc: u16) -> ListenerRoute {
 }
 
 fn why(snapshot: &Snapshot, listener: &ListenerRoute, client: &Client) -> Why {
-    let ranking = rank(snapshot, listener, client);
+    let ranking = ranked(snapshot, listener, client);
     ranking.why(ranking.candidates().next().expect("a candidate"))
 }
 
@@ -47,7 +50,7 @@ fn a_down_dc_is_passed_over_and_says_why() {
     let berliner = client("203.0.113.7", Some(BERLIN));
     assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [1, 5]);
     assert_eq!(why(&snapshot, &NEAREST, &berliner), Why::Failover);
-    let ranking = rank(&snapshot, &NEAREST, &berliner);
+    let ranking = ranked(&snapshot, &NEAREST, &berliner);
     assert_eq!(ranking.dcs[0].exclusion, Some(Exclusion::Down));
     assert_eq!(ranking.home(), snapshot.topology.find_dc(DcId(2)));
 }
@@ -107,7 +110,7 @@ fn fail_open_lifts_no_bound_on_connects() {
     }
     let berliner = client("203.0.113.7", Some(BERLIN));
     assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [1, 5]);
-    let ranking = rank(&snapshot, &NEAREST, &berliner);
+    let ranking = ranked(&snapshot, &NEAREST, &berliner);
     assert_eq!(ranking.dcs[0].exclusion, Some(Exclusion::Capacity));
 }
 
@@ -172,7 +175,7 @@ fn excess_pushes_a_dc_back_without_touching_the_groups_of_the_others() {
     snapshot.dcs[0].excess = Millis(20.0);
     for client in &clients {
         assert_eq!(order_of(&snapshot, &NEAREST, client), [2, 1, 3]);
-        assert_eq!(rank(&snapshot, &NEAREST, client).dcs[1].group, Some(0));
+        assert_eq!(ranked(&snapshot, &NEAREST, client).dcs[1].group, Some(0));
     }
     snapshot.dcs[0].excess = Millis(500.0);
     assert_eq!(order_of(&snapshot, &NEAREST, &clients[0]), [2, 3, 1]);
@@ -208,7 +211,7 @@ fn excess_counts_once_for_a_client_that_goes_by_the_round_trip() {
         snapshot.dcs[index].settled_round_trip = Some(Duration::from_millis(ms));
     }
     snapshot.dcs[1].excess = Millis(50.0);
-    let ranking = rank(&snapshot, &NEAREST, &client("10.0.0.1", None));
+    let ranking = ranked(&snapshot, &NEAREST, &client("10.0.0.1", None));
     assert_eq!(ranking.dcs[0].excess, Millis(0.0));
     assert_eq!(order_of(&snapshot, &NEAREST, &client("10.0.0.1", None)), [2, 1, 5]);
 }
@@ -225,7 +228,7 @@ fn dcs_that_listener_or_class_rule_out_are_last_and_in_no_group() {
     for n in 0..50 {
         let client = client(&format!("203.0.113.{n}"), Some(AMSTERDAM));
         assert_eq!(why(&snapshot, &listener, &client), Why::Nearest, "no tie with those ruled out");
-        let ranking = rank(&snapshot, &listener, &client);
+        let ranking = ranked(&snapshot, &listener, &client);
         let id = |it: &RankedDc| snapshot.topology.dc(it.dc).id.0;
         let groups: Vec<_> = ranking.dcs.iter().map(|it| (id(it), it.group)).collect();
         assert_eq!(groups[..2], [(1, Some(0)), (4, Some(1))]);
@@ -233,7 +236,7 @@ fn dcs_that_listener_or_class_rule_out_are_last_and_in_no_group() {
     }
     let listed = BTreeSet::from([2, 3].map(DcId));
     let listener = ListenerRoute { dcs: Some(listed), ..ListenerRoute::new(Route::Dc(DcId(2))) };
-    assert_eq!(rank(&snapshot, &listener, &client("203.0.113.7", None)).home(), None);
+    assert_eq!(ranked(&snapshot, &listener, &client("203.0.113.7", None)).home(), None);
 }
 
 #[test]

@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{AccessPointFlags, ConnectLimits, HealthSettings, ListenerRoute, OnDown, Revision};
+use super::{
+    AccessPointFlags, AccessPointSecret, ConnectLimits, HealthSettings, ListenerRoute, OnDown,
+    Revision,
+};
 use crate::routing::client_match::ClientMatch;
 use crate::routing::geo::Coordinates;
 use crate::routing::ids::DcId;
@@ -16,6 +19,8 @@ use crate::routing::policy::Policy;
 pub struct TopologySpec {
     /// Hash of the `dc_options` document.
     pub revision: Revision,
+    /// Whether the DCs are those of a test network.
+    pub is_test_network: bool,
     /// In any order; ids are unique.
     pub dcs: Vec<DcSpec>,
     /// By listener name.
@@ -49,6 +54,8 @@ pub struct DcSpec {
     pub weight: u32,
     /// See [`Dc::max_connecting`](super::Dc::max_connecting).
     pub max_connecting: u32,
+    /// See [`Dc::replicas`](super::Dc::replicas).
+    pub replicas: Arc<[DcId]>,
     /// See [`Dc::health`](super::Dc::health).
     pub health: HealthSettings,
     /// In any order; addresses are unique within the DC.
@@ -66,6 +73,8 @@ pub struct AccessPointSpec {
     pub weight: u32,
     /// See [`AccessPoint::offered_to`](super::AccessPoint::offered_to).
     pub offered_to: Arc<[ClientMatch]>,
+    /// See [`AccessPoint::secret`](super::AccessPoint::secret).
+    pub secret: Option<AccessPointSecret>,
 }
 
 impl AccessPointSpec {
@@ -77,6 +86,7 @@ impl AccessPointSpec {
             flags: AccessPointFlags::default(),
             weight: 100,
             offered_to: Arc::default(),
+            secret: None,
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use nearpoint::routing::topology::{ConnectLimits, ListenerRoute, Route};
+use nearpoint::routing::pick::{Eligible, FailOpen};
+use nearpoint::routing::topology::{Class, ConnectLimits, Destination, ListenerRoute, Route};
 use nearpoint::routing::{
     AccessPointIndex, AccessPointState, AdminState, Attempt, Client, DcIndex, Health, Snapshot,
     pick_access_point,
@@ -28,7 +29,7 @@ fn eligible<'a>(
     });
     dcs.flat_map(move |((index, _), _)| {
         let members = topology.access_points_of(index);
-        let offered = members.filter(move |(_, member)| member.is_for(client));
+        let offered = members.filter(move |(_, member)| member.is_for(client, Class::Main));
         let states = offered.map(move |(member, _)| (index, snapshot.access_point(member)));
         states.filter(|(_, state)| state.admin == AdminState::Ready)
     })
@@ -124,10 +125,13 @@ pub(crate) fn hedges_leave_the_site(
     match listener.route {
         Route::Dc(_) => assert_eq!(hedge.dc, silent, "a bound hedge stays in its DC"),
         Route::Nearest if topology.dc(hedge.dc).site != *site => {}
+        Route::Mtproto(_) => unreachable!("no listener of the simulation sniffs"),
         Route::Nearest => {
+            let fail_open = FailOpen::Closed;
+            let eligible = Eligible { client: *client, class: Class::Main, fail_open };
             let elsewhere = candidates.iter().find(|dc| {
                 topology.dc(**dc).site != *site
-                    && pick_access_point(snapshot, **dc, client, tried, false).is_some()
+                    && pick_access_point(snapshot, **dc, &eligible, tried).is_some()
             });
             assert_eq!(elsewhere, None, "a hedge stays at site {site}");
         }
@@ -194,5 +198,9 @@ fn may_use(
     // Bound sessions are served whatever the rules say: the policy of the simulation audits them.
     let policy = snapshot.topology.policy();
     let permitted = || policy.permitted(&policy.judge(client)).contains(dc);
-    listener.allows(dc) && (listener.route != Route::Nearest || permitted())
+    listener.lists(dc)
+        && match listener.destination().and_then(Destination::bound_to) {
+            Some(bound_to) => dc == bound_to,
+            None => permitted(),
+        }
 }

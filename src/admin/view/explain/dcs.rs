@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::{dcs, exclusions, rounded};
+use crate::routing::pick::Eligible;
 use crate::routing::topology::AccessPoint;
 use crate::routing::{
     AccessPointIndex, AdminState, Attempt, Client, DcIndex, Exclusion, Health, Millis, Precedence,
@@ -88,10 +89,11 @@ pub(super) fn views(
     ranking: &Ranking,
     (chosen, dials): (Option<DcIndex>, &[Attempt]),
 ) -> Vec<RankedView> {
+    let eligible = ranking.eligible(client);
     let views = ranking.dcs.iter().map(|ranked| RankedView {
         chosen: chosen == Some(ranked.dc),
         exclusion_says: exclusions::says(snapshot, client, ranking, ranked),
-        access_points: offers(snapshot, client, ranking.fail_open, ranked.dc, dials),
+        access_points: offers(snapshot, &eligible, ranked.dc, dials),
         ..RankedView::new(snapshot, ranked)
     });
     views.collect()
@@ -133,19 +135,19 @@ fn precedence(precedence: Precedence) -> &'static str {
         Precedence::Remembered => "remembered",
         Precedence::Preferred(_) => "preferred",
         Precedence::Ordinary => "ordinary",
+        Precedence::Replica(_) => "replica",
         Precedence::RuledOut => "ruled_out",
     }
 }
 
 fn offers(
     snapshot: &Snapshot,
-    client: &Client,
-    fail_open: bool,
+    eligible: &Eligible,
     dc: DcIndex,
     dials: &[Attempt],
 ) -> Vec<OfferView> {
     let topology = &snapshot.topology;
-    let mut order = order_access_points(snapshot, dc, client, fail_open);
+    let mut order = order_access_points(snapshot, dc, eligible);
     let mut views: Vec<OfferView> = Vec::new();
     for index in &order {
         let dial = dials.iter().find(|dial| dial.access_point == *index);
@@ -157,7 +159,7 @@ fn offers(
     order.sort_unstable();
     for (index, access_point) in topology.access_points_of(dc) {
         if order.binary_search(&index).is_err() {
-            let exclusion = left_out(snapshot, client, index, access_point);
+            let exclusion = left_out(snapshot, eligible, index, access_point);
             views.push(OfferView {
                 exclusion: Some(exclusion.as_str().to_owned()),
                 ..OfferView::new(snapshot, index, access_point)
@@ -170,14 +172,14 @@ fn offers(
 /// Why this client would not dial an access point that is not in the order of its dials.
 fn left_out(
     snapshot: &Snapshot,
-    client: &Client,
+    eligible: &Eligible,
     index: AccessPointIndex,
     access_point: &AccessPoint,
 ) -> Exclusion {
     let state = snapshot.access_point(index);
     match (state.admin, state.health) {
-        _ if !access_point.flags.serves_main() => Exclusion::Class,
-        _ if !access_point.is_for(client) => Exclusion::NotOffered,
+        _ if !access_point.flags.serves(eligible.class) => Exclusion::Class,
+        _ if !access_point.is_for(&eligible.client, eligible.class) => Exclusion::NotOffered,
         (AdminState::Maint, _) => Exclusion::Maint,
         (AdminState::Drain, _) => Exclusion::Drain,
         (AdminState::Ready, Health::Up | Health::Unknown | Health::Suspect | Health::Down) => {

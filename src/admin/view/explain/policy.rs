@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::routing::policy::{Action, Admission, EnforceOnBound};
-use crate::routing::topology::Route;
+use crate::routing::topology::Destination;
 use crate::routing::{Client, Decision, Policy, Ranking, Verdict};
 
 /// What counts when no rule denies, restricts or allows.
@@ -64,17 +64,22 @@ pub struct RuleView {
 }
 
 impl PolicyView {
-    pub(super) fn new(policy: &Policy, route: Route, client: &Client, ranking: &Ranking) -> Self {
+    pub(super) fn new(
+        policy: &Policy,
+        goes_to: Destination,
+        client: &Client,
+        ranking: &Ranking,
+    ) -> Self {
         let verdict = ranking.verdict.as_ref();
         let rules = policy.rules.iter().enumerate();
         let fitting = rules.filter(|(_, rule)| rule.clients.fits(client));
         let decision = verdict.map(|verdict| verdict.decision);
         Self {
-            says: says(policy, route, ranking).to_owned(),
+            says: says(policy, goes_to, ranking).to_owned(),
             rules: policy.rules.len(),
             fitting: fitting
                 .map(|(index, rule)| {
-                    let part = Part::of(policy, route, verdict, index);
+                    let part = Part::of(policy, goes_to, verdict, index);
                     RuleView {
                         rule: rule_name(index),
                         index,
@@ -108,7 +113,12 @@ pub enum Part {
 impl Part {
     /// The part of the rule at `index`, which fits, where `policy` has given `verdict`.
     #[must_use]
-    pub fn of(policy: &Policy, route: Route, verdict: Option<&Verdict>, index: usize) -> Self {
+    pub fn of(
+        policy: &Policy,
+        goes_to: Destination,
+        verdict: Option<&Verdict>,
+        index: usize,
+    ) -> Self {
         let Some(verdict) = verdict else {
             return Self::NotAsked;
         };
@@ -118,11 +128,11 @@ impl Part {
             (
                 Action::Prefer(_),
                 Decision::Restricted(_) | Decision::Allowed(_) | Decision::Default(_),
-            ) => match (route, verdict.preferred_by) {
+            ) => match (goes_to, verdict.preferred_by) {
                 // A bound session has nothing to prefer.
-                (Route::Dc(_), _) => Self::NotAsked,
-                (Route::Nearest, Some(by)) if by != index => Self::Beaten(by),
-                (Route::Nearest, _) => Self::Decides,
+                (Destination::Dc(..), _) => Self::NotAsked,
+                (Destination::Nearest(_), Some(by)) if by != index => Self::Beaten(by),
+                (Destination::Nearest(_), _) => Self::Decides,
             },
             (
                 Action::Deny | Action::Restrict(_) | Action::Allow,
@@ -141,20 +151,20 @@ impl Part {
     }
 }
 
-fn says(policy: &Policy, route: Route, ranking: &Ranking) -> &'static str {
-    match (route, policy.enforce_on_bound) {
-        (Route::Nearest, _) => "enforced",
-        (Route::Dc(_), EnforceOnBound::Off) => {
-            "not asked: the listener is bound, and enforce_on_bound is off"
+fn says(policy: &Policy, goes_to: Destination, ranking: &Ranking) -> &'static str {
+    match (goes_to, policy.enforce_on_bound) {
+        (Destination::Nearest(_), _) => "enforced",
+        (Destination::Dc(..), EnforceOnBound::Off) => {
+            "not asked: the session is bound, and enforce_on_bound is off"
         }
-        (Route::Dc(_), EnforceOnBound::Audit) if ranking.audited => {
-            "would refuse; only counted: the listener is bound, and enforce_on_bound is audit"
+        (Destination::Dc(..), EnforceOnBound::Audit) if ranking.audited => {
+            "would refuse; only counted: the session is bound, and enforce_on_bound is audit"
         }
-        (Route::Dc(_), EnforceOnBound::Audit) => {
-            "would not refuse; the listener is bound, and enforce_on_bound is audit"
+        (Destination::Dc(..), EnforceOnBound::Audit) => {
+            "would not refuse; the session is bound, and enforce_on_bound is audit"
         }
-        (Route::Dc(_), EnforceOnBound::Enforce) => {
-            "enforced: the listener is bound, and enforce_on_bound is enforce"
+        (Destination::Dc(..), EnforceOnBound::Enforce) => {
+            "enforced: the session is bound, and enforce_on_bound is enforce"
         }
     }
 }

@@ -17,7 +17,7 @@ fn explained(snapshot: &Snapshot, ip: &str) -> ExplainView {
 fn explained_on(snapshot: &Snapshot, ip: &str, basis: Basis<'_>) -> ExplainView {
     let (listener, _) = the_listener(&snapshot.topology, None).expect("one listener");
     let ip = ip.parse().expect("an address of the test");
-    explain(snapshot, listener, ip, basis).expect("a listener that exists")
+    explain(snapshot, listener, (ip, None), basis).expect("a listener that exists")
 }
 
 fn pinned(dc: u16) -> TopologySpec {
@@ -115,7 +115,11 @@ fn fail_open_and_pinned_listeners_say_so() {
     assert!(view.fail_open);
     assert!(view.sentence.contains("nothing is up"), "{}", view.sentence);
     let view = explained(&all_up(pinned(5)), "203.0.113.7");
-    assert!(view.sentence.ends_with("listener pinned has no other."), "{}", view.sentence);
+    assert!(
+        view.sentence.ends_with("listener pinned binds the session to it."),
+        "{}",
+        view.sentence
+    );
     let view = explained(&all_up(pinned(9)), "203.0.113.7");
     assert!(view.sentence.ends_with("(listener pinned may use none)."), "{}", view.sentence);
 }

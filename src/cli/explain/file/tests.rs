@@ -31,14 +31,16 @@ fn what_is_counted_is_what_is_explained() {
     for snapshot in [ruled(), Snapshot::presume_up(Topology::new(three_dcs()), Arc::new(Germany))] {
         let (listener, route) = the_listener(&snapshot.topology, None).expect("one listener");
         for address in ["203.0.113.7", "203.0.113.200", "10.0.0.1", "2001:db8::1"] {
-            let view = explain(&snapshot, listener, ip(address), Basis::Presumed);
+            let view = explain(&snapshot, listener, (ip(address), None), Basis::Presumed);
             let explained = answer_of(&view.expect("the listener is there"));
-            assert_eq!(decide(&snapshot, route, ip(address)), explained, "{address}");
+            let goes_to = route.destination().expect("nearest");
+            assert_eq!(decide(&snapshot, route, goes_to, ip(address)), explained, "{address}");
         }
     }
     let snapshot = ruled();
     let (_, route) = the_listener(&snapshot.topology, None).expect("one listener");
-    let german = decide(&snapshot, route, ip("203.0.113.7"));
+    let goes_to = route.destination().expect("nearest");
+    let german = decide(&snapshot, route, goes_to, ip("203.0.113.7"));
     assert_eq!(german.fate, Fate::Served(1, "preferred".into()));
     assert_eq!(german.fitting, [(0, true), (1, true)]);
 }
@@ -49,7 +51,7 @@ fn names_learnt_from_explanations_are_those_of_the_configuration() {
     let (listener, _) = the_listener(&snapshot.topology, None).expect("one listener");
     let mut learnt = Names::default();
     for address in ["203.0.113.7", "10.0.0.1"] {
-        let view = explain(&snapshot, listener, ip(address), Basis::Presumed);
+        let view = explain(&snapshot, listener, (ip(address), None), Basis::Presumed);
         learn(&mut learnt, &view.expect("the listener is there"));
     }
     assert_eq!(learnt, names(&snapshot, listener));

@@ -11,7 +11,7 @@ use crate::routing::{ClientAddr, ClientMatch, CountryCode, DcId, Health, Snapsho
 /// What an operator reads of the client 203.0.113.7 without a daemon.
 fn read(snapshot: &Snapshot, listener: &str, client: &str) -> String {
     let client = client.parse().expect("an address of the test");
-    let view = explain(snapshot, listener, client, Basis::Presumed).expect("a listener");
+    let view = explain(snapshot, listener, (client, None), Basis::Presumed).expect("a listener");
     render(&view, Look::Plain)
 }
 
@@ -118,7 +118,7 @@ fn a_remembered_client_is_shown_where_it_was() {
     let listener = memory.of_listener("clients").expect("it is sticky");
     listener.remember(ClientAddr::new(client), DcId(5), now);
     let basis = Basis::Live { memory: &memory, now };
-    let view = explain(&snapshot, "clients", client, basis).expect("a listener");
+    let view = explain(&snapshot, "clients", (client, None), basis).expect("a listener");
     let expected = "\
 203.0.113.7 (DE, database) goes to DC 5 sin, 9917 km away: \
 listener clients remembers that it was there before.
@@ -144,7 +144,7 @@ fn a_bound_listener_that_audits_says_that_it_would_refuse() {
     let mut spec = ruled();
     spec.routes = BTreeMap::from([("pinned".into(), bound_to(5))]);
     let expected = "\
-203.0.113.7 (DE, database) goes to DC 5 sin, 9917 km away: listener pinned has no other; \
+203.0.113.7 (DE, database) goes to DC 5 sin, 9917 km away: listener pinned binds the session to it; \
 policy would refuse it (policy.rules[1], restrict country DE to DC 1, 2, \
 which leaves it nothing that can be used).
 

@@ -197,8 +197,9 @@ impl Run {
 /// next DC, and round again.
 fn one_by_one(snapshot: &Snapshot, case: &Case) -> Vec<AccessPointIndex> {
     let berliner = client("203.0.113.7", Some(BERLIN));
-    let ranking = rank(snapshot, &case.listener(), &berliner);
-    let order = |dc| crate::routing::order_access_points(snapshot, dc, &berliner, false);
+    let ranking = ranked(snapshot, &case.listener(), &berliner);
+    let order =
+        |dc| crate::routing::order_access_points(snapshot, dc, &ranking.eligible(&berliner));
     let mut dcs: Vec<Vec<_>> = ranking.candidates().map(order).collect();
     let mut all = Vec::new();
     while dcs.iter().any(|left| !left.is_empty()) {

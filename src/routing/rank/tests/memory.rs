@@ -10,7 +10,7 @@ const REFUSE: ListenerRoute = remembering(WhenDown::Refuse);
 
 const fn remembering(when_down: WhenDown) -> ListenerRoute {
     let sticky = Sticky { ttl: Duration::from_secs(60), clients: 1000, when_down };
-    ListenerRoute { route: Route::Nearest, dcs: None, sticky: Some(sticky) }
+    ListenerRoute { route: Route::Nearest, class: Class::Main, dcs: None, sticky: Some(sticky) }
 }
 
 fn berliner_of(dc: u16) -> Client {
@@ -60,7 +60,7 @@ fn with_refuse_a_remembered_client_gets_its_own_dc_or_none() {
     let mut snapshot = all_up(three_dcs());
     assert_eq!(order_of(&snapshot, &REFUSE, &berliner_of(5)), [5], "nor after failed dials");
     set_health(&mut snapshot, 5, Health::Down);
-    let ranking = rank(&snapshot, &REFUSE, &berliner_of(5));
+    let ranking = ranked(&snapshot, &REFUSE, &berliner_of(5));
     assert_eq!(ranking.candidates().count(), 0);
     assert_eq!(ranking.dcs[0].exclusion, Some(Exclusion::Down));
     assert!(ranking.dcs[1..].iter().all(|it| it.exclusion == Some(Exclusion::Remembered)));
@@ -82,20 +82,22 @@ fn a_neighbour_that_speaks_for_itself_is_judged_by_no_rule_and_not_remembered() 
     for (index, ms) in [90, 30, 150].into_iter().enumerate() {
         snapshot.dcs[index].settled_round_trip = Some(Duration::from_millis(ms));
     }
-    let ranking = rank_neighbour(&snapshot, &REFUSE, &neighbour);
+    let ranking = rank_neighbour(&snapshot, &REFUSE, ANYWHERE, &neighbour);
     let dcs: Vec<u16> =
         ranking.candidates().map(|index| snapshot.topology.dc(index).id.0).collect();
     assert_eq!(dcs, [2, 1, 5]);
     assert!(ranking.candidates().all(|dc| !ranking.remembers(dc, false)));
     assert!(ranking.verdict.is_none() && !ranking.refused_by_policy);
-    assert_eq!(rank_neighbour(&snapshot, &bound_to(5), &neighbour).candidates().count(), 1);
+    let bound = Destination::Dc(DcId(5), Class::Main);
+    let ranking = rank_neighbour(&snapshot, &bound_to(5), bound, &neighbour);
+    assert_eq!(ranking.candidates().count(), 1);
 }
 
 #[test]
 fn what_a_sticky_listener_chose_is_to_be_remembered_however_it_came_about() {
     let mut snapshot = all_up(three_dcs());
     let remembers = |snapshot: &Snapshot, listener: &ListenerRoute| {
-        let ranking = rank(snapshot, listener, &berliner_of(5));
+        let ranking = ranked(snapshot, listener, &berliner_of(5));
         ranking.candidates().map(|dc| ranking.remembers(dc, false)).collect::<Vec<_>>()
     };
     assert_eq!(remembers(&snapshot, &MOVE), [true; 3]);
@@ -114,7 +116,7 @@ fn a_dc_that_was_only_faster_is_remembered_in_the_best_group_alone() {
         topology(vec![dc(1, Some(BERLIN), 1), dc(2, Some(BERLIN), 1), dc(5, Some(SINGAPORE), 1)]);
     let mut snapshot = all_up(spec);
     let remembered = |snapshot: &Snapshot, client: &Client| {
-        let ranking = rank(snapshot, &MOVE, client);
+        let ranking = ranked(snapshot, &MOVE, client);
         let hedged = ranking.candidates().filter(|dc| ranking.remembers(*dc, true));
         let mut ids: Vec<u16> = hedged.map(|dc| snapshot.topology.dc(dc).id.0).collect();
         ids.sort_unstable();

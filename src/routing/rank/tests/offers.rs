@@ -25,13 +25,13 @@ fn for_germans(access_points: usize) -> TopologySpec {
 fn a_dc_that_offers_a_client_nothing_is_as_if_of_another_class() {
     let snapshot = all_up(for_germans(2));
     assert_eq!(order_of(&snapshot, &NEAREST, &german()), [2, 1, 5]);
-    let ranking = rank(&snapshot, &NEAREST, &other());
+    let ranking = ranked(&snapshot, &NEAREST, &other());
     assert_eq!(order_of(&snapshot, &NEAREST, &other()), [1, 5]);
     assert_eq!(why(&snapshot, &NEAREST, &other()), Why::Nearest);
     assert_eq!(ranking.dcs[2].exclusion, Some(Exclusion::NotOffered));
     assert_eq!((ranking.dcs[2].group, ranking.refused_by_policy), (None, false));
     assert_eq!(order_of(&snapshot, &bound_to(2), &other()), [] as [u16; 0]);
-    assert_eq!(rank_anybody(&snapshot, &NEAREST).candidates().count(), 3);
+    assert_eq!(rank_anybody(&snapshot, &NEAREST, ANYWHERE).candidates().count(), 3);
 }
 
 #[test]
@@ -43,13 +43,13 @@ fn a_dc_is_as_well_as_what_it_offers_to_the_client() {
     snapshot.access_points[members[1]].health = Health::Down;
     assert_eq!(order_of(&snapshot, &NEAREST, &german()), [2, 1, 5]);
     assert_eq!(order_of(&snapshot, &NEAREST, &other()), [1, 5]);
-    let ranking = rank(&snapshot, &NEAREST, &other());
+    let ranking = ranked(&snapshot, &NEAREST, &other());
     assert_eq!(ranking.dcs[0].exclusion, Some(Exclusion::Down), "it keeps its place");
     snapshot.access_points[members[1]].health = Health::Unknown;
-    let ranking = rank(&snapshot, &NEAREST, &other());
+    let ranking = ranked(&snapshot, &NEAREST, &other());
     assert_eq!(ranking.dcs[0].exclusion, Some(Exclusion::Unknown));
     snapshot.access_points[members[1]].health = Health::Up;
     snapshot.access_points[members[1]].admin = AdminState::Drain;
-    let ranking = rank(&snapshot, &NEAREST, &other());
+    let ranking = ranked(&snapshot, &NEAREST, &other());
     assert_eq!(ranking.dcs[0].exclusion, Some(Exclusion::Down), "nothing that is left in");
 }

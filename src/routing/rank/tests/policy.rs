@@ -30,8 +30,8 @@ fn berliner() -> Client {
     client("203.0.113.7", Some(BERLIN))
 }
 
-fn ranked(snapshot: &Snapshot) -> Ranking {
-    rank(snapshot, &NEAREST, &berliner())
+fn ruled(snapshot: &Snapshot) -> Ranking {
+    ranked(snapshot, &NEAREST, &berliner())
 }
 
 const NOBODY: [u16; 0] = [];
@@ -39,14 +39,14 @@ const NOBODY: [u16; 0] = [];
 #[test]
 fn a_denied_client_has_no_dc_and_policy_is_the_reason() {
     let mut spec = with_rules(vec![restrict(&[2]), rule(&EVERYBODY, Action::Deny)]);
-    let ranking = ranked(&all_up(spec.clone()));
+    let ranking = ruled(&all_up(spec.clone()));
     assert_eq!(ranking.candidates().count(), 0);
     assert!(ranking.dcs.iter().all(|it| it.exclusion == Some(Exclusion::Policy)));
     assert!(ranking.refused_by_policy);
     assert_eq!(ranking.verdict.map(|it| it.decision), Some(Decision::Denied(1)));
     spec.policy.rules = [].into();
     spec.policy.default = Admission::Deny;
-    let ranking = ranked(&all_up(spec));
+    let ranking = ruled(&all_up(spec));
     assert_eq!((ranking.candidates().count(), ranking.refused_by_policy), (0, true));
     assert_eq!(ranking.home(), None);
 }
@@ -57,9 +57,9 @@ fn a_restricted_client_is_refused_while_another_dc_is_up() {
     assert_eq!(order_of(&snapshot, &NEAREST, &berliner()), [2, 1]);
     set_health(&mut snapshot, 2, Health::Down);
     assert_eq!(order_of(&snapshot, &NEAREST, &berliner()), [1]);
-    assert!(!ranked(&snapshot).refused_by_policy);
+    assert!(!ruled(&snapshot).refused_by_policy);
     snapshot.dcs[0].admin = AdminState::Drain;
-    let ranking = ranked(&snapshot);
+    let ranking = ruled(&snapshot);
     assert_eq!((ranking.candidates().count(), ranking.fail_open), (0, false));
     assert!(ranking.refused_by_policy, "DC 5 could serve it");
 }
@@ -78,7 +78,7 @@ fn fail_open_keeps_to_the_restriction_and_is_nobody_elses_refusal() {
     for dc in [1, 2, 5] {
         set_health(&mut snapshot, dc, Health::Down);
     }
-    let ranking = ranked(&snapshot);
+    let ranking = ruled(&snapshot);
     assert_eq!((ranking.candidates().count(), ranking.refused_by_policy), (0, false));
 }
 
@@ -86,18 +86,18 @@ fn fail_open_keeps_to_the_restriction_and_is_nobody_elses_refusal() {
 fn a_restriction_whose_dcs_are_full_is_no_refusal_by_policy() {
     let mut spec = with_rules(vec![restrict(&[2])]);
     spec.dcs[0].max_connecting = 0;
-    let ranking = ranked(&all_up(spec));
+    let ranking = ruled(&all_up(spec));
     assert_eq!((ranking.candidates().count(), ranking.refused_by_policy), (0, false));
 }
 
 #[test]
 fn a_restriction_to_dcs_that_nobody_has_is_a_refusal_by_policy() {
     let mut snapshot = all_up(with_rules(vec![restrict(&[7])]));
-    assert!(ranked(&snapshot).refused_by_policy);
+    assert!(ruled(&snapshot).refused_by_policy);
     for dc in [1, 2, 5] {
         set_health(&mut snapshot, dc, Health::Down);
     }
-    assert!(ranked(&snapshot).refused_by_policy, "whatever the health");
+    assert!(ruled(&snapshot).refused_by_policy, "whatever the health");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn groups_are_formed_from_what_policy_leaves() {
     for n in 0..50 {
         let client = client(&format!("203.0.113.{n}"), Some(BERLIN));
         assert_eq!(why(&snapshot, &NEAREST, &client), Why::Nearest, "no tie with DC 3");
-        let ranking = rank(&snapshot, &NEAREST, &client);
+        let ranking = ranked(&snapshot, &NEAREST, &client);
         assert!(ranking.dcs[2..].iter().all(|it| it.group.is_none()));
     }
 }
@@ -121,7 +121,7 @@ fn preferred_dcs_come_first_in_their_order_and_the_others_by_cost() {
     set_health(&mut snapshot, 5, Health::Down);
     assert_eq!(order_of(&snapshot, &NEAREST, &berliner()), [1, 2]);
     assert_eq!(why(&snapshot, &NEAREST, &berliner()), Why::Failover);
-    assert_eq!(ranked(&snapshot).dcs[0].precedence, Precedence::Preferred(0));
+    assert_eq!(ruled(&snapshot).dcs[0].precedence, Precedence::Preferred(0));
     let snapshot = all_up(with_rules(vec![prefer(&[5, 1]), restrict(&[1, 2])]));
     assert_eq!(order_of(&snapshot, &NEAREST, &berliner()), [1, 2], "both apply");
     let mut spec = with_rules(vec![prefer(&[5])]);
@@ -135,7 +135,7 @@ fn a_bound_session_is_judged_as_enforce_on_bound_says() {
         let mut spec = with_rules(rules);
         spec.policy.enforce_on_bound = mode;
         let snapshot = all_up(spec);
-        let ranking = rank(&snapshot, &bound_to(5), &berliner());
+        let ranking = ranked(&snapshot, &bound_to(5), &berliner());
         let served = ranking.candidates().count() == 1;
         assert_ne!(served, ranking.refused_by_policy);
         (served, ranking.audited, ranking.verdict.is_some())
@@ -152,7 +152,7 @@ fn a_bound_session_is_judged_as_enforce_on_bound_says() {
     let mut spec = three_dcs();
     spec.policy.default = Admission::Deny;
     spec.policy.enforce_on_bound = EnforceOnBound::Enforce;
-    let ranking = rank(&all_up(spec), &bound_to(5), &berliner());
+    let ranking = ranked(&all_up(spec), &bound_to(5), &berliner());
     assert!(ranking.refused_by_policy);
 }
 
@@ -162,6 +162,7 @@ fn nobody_in_particular_is_ranked_whatever_the_rules() {
     spec.policy.default = Admission::Deny;
     spec.policy.enforce_on_bound = EnforceOnBound::Enforce;
     let snapshot = all_up(spec);
-    assert_eq!(rank_anybody(&snapshot, &NEAREST).candidates().count(), 3);
-    assert_eq!(rank_anybody(&snapshot, &bound_to(5)).candidates().count(), 1);
+    let bound = Destination::Dc(DcId(5), Class::Main);
+    assert_eq!(rank_anybody(&snapshot, &NEAREST, ANYWHERE).candidates().count(), 3);
+    assert_eq!(rank_anybody(&snapshot, &bound_to(5), bound).candidates().count(), 1);
 }

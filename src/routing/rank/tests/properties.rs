@@ -11,7 +11,7 @@ use crate::routing::ids::AccessPointIndex;
 use crate::routing::pick::pick_access_point;
 use crate::routing::policy::{Action, Admission, Rule};
 use crate::routing::sticky::Sticky;
-use crate::routing::topology::{DcSpec, Topology, TopologySpec};
+use crate::routing::topology::{Class, DcSpec, Destination, Route, Topology, TopologySpec};
 
 /// Half of all IPv4 clients, the other half, and all.
 const NETWORKS: [&str; 3] = ["0.0.0.0/1", "128.0.0.0/1", "0.0.0.0/0"];
@@ -45,12 +45,11 @@ impl Case {
 
     /// The DCs of the candidates in order, and the access points of each in order.
     fn dials(&self, snapshot: &Snapshot) -> Vec<(DcId, Vec<String>)> {
-        let ranking = rank(snapshot, &self.listener, &self.client);
+        let ranking = ranked(snapshot, &self.listener, &self.client);
         let dials = ranking.candidates().map(|dc| {
             let mut tried: Vec<AccessPointIndex> = Vec::new();
-            let fail_open = ranking.fail_open;
-            while let Some(next) = pick_access_point(snapshot, dc, &self.client, &tried, fail_open)
-            {
+            let eligible = ranking.eligible(&self.client);
+            while let Some(next) = pick_access_point(snapshot, dc, &eligible, &tried) {
                 tried.push(next);
             }
             let topology = &snapshot.topology;
@@ -105,7 +104,8 @@ impl States {
         }
         let topology = Arc::clone(&snapshot.topology);
         for (index, state) in (0..).map(DcIndex).zip(snapshot.dcs.iter_mut()) {
-            let main = topology.access_points_of(index).filter(|(_, it)| it.flags.serves_main());
+            let main =
+                topology.access_points_of(index).filter(|(_, it)| it.flags.serves(Class::Main));
             let members = main.map(|(it, _)| (snapshot.access_points[it.at()].health, false));
             state.health = Health::of_members(members);
         }
@@ -178,6 +178,7 @@ fn listeners() -> impl Strategy<Value = ListenerRoute> {
     let route =
         prop_oneof![4 => Just(Route::Nearest), 1 => (1u16..20).prop_map(|dc| Route::Dc(DcId(dc)))];
     (route, dcs, prop::option::of(sticky)).prop_map(|(route, dcs, sticky)| ListenerRoute {
+        class: Class::Main,
         route,
         dcs,
         sticky,
@@ -207,11 +208,17 @@ fn cases() -> impl Strategy<Value = Case> {
     )
 }
 
+/// Whether the listener may send anybody to this DC.
+fn allows(case: &Case, dc: DcId) -> bool {
+    let destination = case.listener.destination().and_then(Destination::bound_to);
+    case.listener.lists(dc) && destination.is_none_or(|bound_to| bound_to == dc)
+}
+
 /// Whether the listener has a DC that is Up and that the operator leaves in.
 fn something_is_up(case: &Case, snapshot: &Snapshot) -> bool {
     snapshot.topology.dcs().iter().zip(&snapshot.dcs).any(|(dc, state)| {
-        let left_in = state.admin == AdminState::Ready && dc.serves_main();
-        left_in && state.health.is_usable() && case.listener.allows(dc.id)
+        let left_in = state.admin == AdminState::Ready && dc.serves(Class::Main);
+        left_in && state.health.is_usable() && allows(case, dc.id)
     })
 }
 
@@ -228,7 +235,7 @@ proptest! {
         let lost: BTreeSet<u16> = case.ids().into_iter().enumerate()
             .filter(|(at, _)| down >> at & 1 == 1).map(|(_, id)| id).collect();
         lost.iter().for_each(|id| set_health(&mut snapshot, *id, Health::Down));
-        let ranking = rank(&snapshot, &case.listener, &case.client);
+        let ranking = ranked(&snapshot, &case.listener, &case.client);
         let left: Vec<u16> = all.iter().copied().filter(|id| !lost.contains(id)).collect();
         match ranking.fail_open {
             false => prop_assert_eq!(case.order(&snapshot), left),
@@ -307,12 +314,12 @@ let (one, two) = (Topology::new(case.spec.clone()), Topology::new(other.spec.clo
         }
         let restricted_to = case.restricted_to();
         for (dc, access_points) in &dials {
-            prop_assert!(case.listener.allows(*dc));
+            prop_assert!(allows(&case, *dc));
             prop_assert!(restricted_to.as_ref().is_none_or(|dcs| dcs.contains(dc)));
             let index = snapshot.topology.find_dc(*dc).expect("a DC of the case");
             for (_, it) in snapshot.topology.access_points_of(index) {
                 let dialled = access_points.contains(&it.id.to_string());
-                prop_assert!(!dialled || it.is_for(&case.client));
+                prop_assert!(!dialled || it.is_for(&case.client, Class::Main));
             }
         }
     }
@@ -322,7 +329,7 @@ let (one, two) = (Topology::new(case.spec.clone()), Topology::new(other.spec.clo
     fn a_candidate_has_an_access_point_to_dial(case in cases(), states in states()) {
         let mut snapshot = case.snapshot();
         states.apply(&mut snapshot);
-        let ranking = rank(&snapshot, &case.listener, &case.client);
+        let ranking = ranked(&snapshot, &case.listener, &case.client);
         prop_assert!(!ranking.fail_open || !something_is_up(&case, &snapshot));
         for (dc, access_points) in case.dials(&snapshot) {
             prop_assert!(!access_points.is_empty());
@@ -349,7 +356,7 @@ let (one, two) = (Topology::new(case.spec.clone()), Topology::new(other.spec.clo
         match case.client.remembered.filter(|dc| without.contains(&dc.0)) {
             Some(dc) => {
                 prop_assert_eq!(with[0], dc.0);
-                prop_assert_eq!(why(&snapshot, &case.listener, &case.client), match rank(&snapshot, &case.listener, &case.client).fail_open {
+                prop_assert_eq!(why(&snapshot, &case.listener, &case.client), match ranked(&snapshot, &case.listener, &case.client).fail_open {
                     true => Why::FailOpen,
                     false => Why::Sticky,
                 });
@@ -392,7 +399,7 @@ let (one, two) = (Topology::new(case.spec.clone()), Topology::new(other.spec.clo
     /// are in the order of their hashes, whatever each of them costs.
     #[test]
     fn groups_are_within_the_margin(case in cases()) {
-        let ranking = rank(&case.snapshot(), &case.listener, &case.client);
+        let ranking = ranked(&case.snapshot(), &case.listener, &case.client);
         for ranked in ranking.dcs.iter().filter(|it| it.group.is_some()) {
             let group = ranking.dcs.iter().filter(|it| it.group == ranked.group);
             let least = group.map(|it| it.cost.0).fold(f64::INFINITY, f64::min);

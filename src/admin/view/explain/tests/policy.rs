@@ -115,7 +115,7 @@ fn a_bound_listener_says_what_rules_mean_for_it() {
     assert!(audit.policy.says.starts_with("would refuse; only counted"), "{}", audit.policy.says);
     assert!(
         audit.sentence.ends_with(
-            "goes to DC 5 sin, 9917 km away: listener pinned has no other; \
+            "goes to DC 5 sin, 9917 km away: listener pinned binds the session to it; \
              policy would refuse it (policy.rules[0], deny country DE)."
         ),
         "{}",

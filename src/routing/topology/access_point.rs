@@ -1,0 +1,134 @@
+//! One dialable address of a DC, what it is for, and which sessions want that.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::routing::client::ClientAddr;
+use crate::routing::client_match::ClientMatch;
+use crate::routing::ids::{AccessPointId, DcIndex};
+use crate::routing::rank::Client;
+use crate::routing::rendezvous;
+
+/// One dialable address of a DC.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccessPoint {
+    /// Its identity, kept over reloads.
+    pub id: AccessPointId,
+    /// The DC, by position.
+    pub dc: DcIndex,
+    /// The flags of its `dcOption`.
+    pub flags: AccessPointFlags,
+    /// Share within its DC; 100 is usual.
+    pub weight: u32,
+    /// Offered to clients that one of these fits and to nobody else; to everybody when empty.
+    pub offered_to: Arc<[ClientMatch]>,
+    /// What clients, and probes, have to know to speak with it.
+    pub secret: Option<AccessPointSecret>,
+    /// Left the configuration and serves until its DC has a probed successor.
+    pub retiring: bool,
+    /// What rendezvous hashing knows it by.
+    pub(super) key: u64,
+}
+
+impl AccessPoint {
+    /// Whether sessions of this class, of this client, may use it.
+    #[must_use]
+    pub fn is_for(&self, client: &Client, class: Class) -> bool {
+        let mut offered_to = self.offered_to.iter();
+        let offered = self.offered_to.is_empty() || offered_to.any(|some| some.fits(client));
+        self.flags.serves(class) && offered
+    }
+
+    /// See [`rendezvous::score`].
+    #[must_use]
+    pub fn score(&self, client: ClientAddr) -> f64 {
+        rendezvous::score(client, self.key, self.weight)
+    }
+}
+
+/// The flags of a `dcOption` (TL constructor `dcOption#18b7a10d`). Of which family its address is, it
+/// says itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccessPointFlags {
+    /// Serves uploads and downloads only.
+    pub media_only: bool,
+    /// Speaks obfuscated TCP only.
+    pub tcpo_only: bool,
+    /// Belongs to a CDN DC: no user data.
+    pub cdn: bool,
+    /// A stable address, meant for proxies; preferred.
+    pub static_address: bool,
+    /// Clients must not try other ports.
+    pub this_port_only: bool,
+}
+
+impl AccessPointFlags {
+    /// Whether sessions of this class may use the access point. Media may fall back to the access points
+    /// for ordinary sessions of the same DC, as clients do too.
+    #[must_use]
+    pub fn serves(self, class: Class) -> bool {
+        match class {
+            Class::Main => !self.media_only && !self.cdn,
+            Class::Media => !self.cdn,
+            Class::Cdn => self.cdn,
+        }
+    }
+
+    /// Whether it is what sessions of this class want, rather than what they fall back to.
+    #[must_use]
+    pub fn is_made_for(self, class: Class) -> bool {
+        self.serves(class) && (class != Class::Media || self.media_only)
+    }
+}
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Everything that is not one of the others.
+    #[default]
+    Main,
+    /// Uploads and downloads.
+    Media,
+    /// Downloads from a CDN DC, which has keys of its own and no user data.
+    Cdn,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Main, Self::Media, Self::Cdn];
+
+    /// The word of configuration and API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Main => "main",
+            Self::Media => "media",
+            Self::Cdn => "cdn",
+        }
+    }
+}
+
+/// The secret of an access point: 16 bytes, 17 from 0xdd on (padded), or 21 and more from 0xee on (fake
+/// TLS). It is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessPointSecret(Arc<[u8]>);
+
+impl AccessPointSecret {
+    /// These bytes, whose form configuration has checked.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// For those who speak with the access point, or tell clients how to.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AccessPointSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("redacted")
+    }
+}
