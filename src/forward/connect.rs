@@ -141,6 +141,7 @@ impl Connecting<'_> {
         context.metrics.connect_failed(id, failure);
         if failure.is_evidence() {
             let slot = &self.snapshot.access_point(attempt.access_point).slot;
+            self.snapshot.dc(attempt.dc).slot.member_failed(slot);
             context.evidence.failed_connect(slot, self.client.addr.network());
         }
         tracing::debug!(access_point = %id, reason = failure.as_str(), "dial failed");

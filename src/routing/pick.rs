@@ -134,6 +134,8 @@ fn keyed<'a>(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::routing::fixture::{AMSTERDAM, all_up, client, dc, topology, within};
 
@@ -186,5 +188,88 @@ mod tests {
         let mut others = order(&snapshot, &client("192.0.2.7", None), true);
         others.sort_unstable();
         assert_eq!(others, [0, 2], "not in fail-open either");
+    }
+
+    /// Access points by their number: IPv4 ones are before IPv6 ones.
+    fn families(v4: u8, v6: u8) -> crate::routing::topology::TopologySpec {
+        let mut spec = topology(vec![dc(1, Some(AMSTERDAM), v4 + v6)]);
+        for (n, it) in (0..v6).zip(spec.dcs[0].access_points.iter_mut().rev()) {
+            it.address = format!("[2001:db8::{n}]:443").parse().expect("an address");
+        }
+        spec
+    }
+
+    #[test]
+    fn the_families_of_addresses_take_turns() {
+        let mut spec = families(3, 2);
+        let static_one = spec.dcs[0].access_points[1].address;
+        spec.dcs[0].access_points[1].flags.static_address = true;
+        let snapshot = all_up(spec);
+        let address = |at: u32| snapshot.topology.access_points()[at as usize].id.address;
+        let order = order(&snapshot, &client("203.0.113.7", None), false);
+        assert_eq!(address(order[0]), static_one, "the first is the one that is preferred");
+        let turns: Vec<bool> = order.iter().map(|at| address(*at).is_ipv6()).collect();
+        assert_eq!(turns, [false, true, false, true, false]);
+    }
+
+    #[test]
+    fn a_turn_does_not_bring_forward_who_is_not_well_or_only_fallen_back_to() {
+        let mut snapshot = all_up(families(2, 1));
+        snapshot.access_points[2].health = Health::Suspect;
+        let somebody = client("203.0.113.7", None);
+        assert_eq!(order(&snapshot, &somebody, false)[2], 2);
+        let mut spec = families(2, 1);
+        for it in &mut spec.dcs[0].access_points {
+            it.flags.media_only = it.address.is_ipv4();
+        }
+        let snapshot = all_up(spec);
+        let eligible =
+            Eligible { client: somebody, class: Class::Media, fail_open: FailOpen::Closed };
+        assert_eq!(in_order(&snapshot, &eligible)[2], 2);
+    }
+
+    #[test]
+    fn the_last_resort_is_who_has_not_failed_for_longest() {
+        let mut snapshot = all_up(topology(vec![dc(1, Some(AMSTERDAM), 3)]));
+        snapshot.access_points.iter_mut().for_each(|it| it.health = Health::Down);
+        let failed = |at: usize| {
+            snapshot.dcs[0].slot.member_failed(&snapshot.access_points[at].slot);
+        };
+        [2, 0, 1].into_iter().for_each(failed);
+        let client = client("203.0.113.7", None);
+        let eligible = Eligible { client, class: Class::Main, fail_open: FailOpen::Bound };
+        assert_eq!(in_order(&snapshot, &eligible), [2, 0, 1]);
+        failed(2);
+        assert_eq!(in_order(&snapshot, &eligible), [0, 1, 2]);
+    }
+
+    proptest! {
+        /// What is shown as the order is the order in which one after the other is picked.
+        #[test]
+        fn the_order_is_that_of_the_picks(
+            states in prop::collection::vec((0..4usize, any::<[bool; 3]>()), 1..8),
+            v6 in 0..8u8,
+            media: bool,
+        ) {
+            let of = [Health::Up, Health::Unknown, Health::Suspect, Health::Down];
+            let count = states.len() as u8;
+            let mut spec = families(count - v6.min(count), v6.min(count));
+            for (it, (_, [preferred, media_only, _])) in spec.dcs[0].access_points.iter_mut().zip(&states) {
+                it.flags.static_address = *preferred;
+                it.flags.media_only = *media_only;
+            }
+            let mut snapshot = all_up(spec);
+            for (state, (health, [.., fails])) in snapshot.access_points.iter_mut().zip(&states) {
+                state.health = of[*health];
+                if *fails {
+                    snapshot.dcs[0].slot.member_failed(&state.slot);
+                }
+            }
+            let class = if media { Class::Media } else { Class::Main };
+            for fail_open in [FailOpen::Closed, FailOpen::Nearest, FailOpen::Bound] {
+                let client = client("203.0.113.7", None);
+                in_order(&snapshot, &Eligible { client, class, fail_open });
+            }
+        }
     }
 }

@@ -214,7 +214,7 @@ mod tests {
 
     use super::*;
     use crate::admin::fixture::{all_up, bound_to, set_admin, set_health, three_dcs};
-    use crate::routing::AccessPointIndex;
+    use crate::routing::{AccessPointIndex, DcId};
 
     fn amsterdam(snapshot: &Snapshot) -> (Standing, String) {
         let view =
@@ -315,6 +315,30 @@ mod tests {
         set_health(&mut snapshot, 2, Health::Up);
         set_admin(&mut snapshot, 2, AdminState::Drain);
         assert_eq!(amsterdam(&snapshot).0, Standing::Refusing);
+    }
+
+    #[test]
+    fn a_dc_with_replicas_says_who_stands_in_or_that_nobody_does() {
+        let mut spec = three_dcs();
+        spec.routes = [("dc2".into(), bound_to(2))].into();
+        let amsterdams = spec.dcs.iter_mut().find(|dc| dc.id.0 == 2).expect("Amsterdam");
+        amsterdams.replicas = [DcId(5)].into();
+        let mut snapshot = all_up(spec);
+        set_health(&mut snapshot, 2, Health::Down);
+        let says = "no access point up; DC 5 stands in".to_owned();
+        assert_eq!(amsterdam(&snapshot), (Standing::StoodIn, says));
+        set_health(&mut snapshot, 5, Health::Down);
+        let says = "no access point up, nor is its replica DC 5: refusing (listener dc2)";
+        assert_eq!(amsterdam(&snapshot), (Standing::Refusing, says.to_owned()));
+    }
+
+    #[test]
+    fn a_bound_dc_without_an_access_point_says_that_it_refuses() {
+        let mut spec = three_dcs();
+        spec.routes = [("dc2".into(), bound_to(2))].into();
+        spec.dcs.iter_mut().filter(|dc| dc.id.0 == 2).for_each(|dc| dc.access_points.clear());
+        let says = "no access point, no replica: refusing (listener dc2)".to_owned();
+        assert_eq!(amsterdam(&all_up(spec)), (Standing::Refusing, says));
     }
 
     #[test]

@@ -44,12 +44,14 @@ fn good(text: &str) -> Vec<String> {
 
 #[test]
 fn every_shape_of_a_dump_makes_the_same_list() {
-    let wanted = ["2 149.154.167.51:443 100 tcpo_only static", "2 [2001:67c:4e8:f002::a]:443 100"];
+    let wanted =
+        ["2 149.154.167.51:443 100 tcpo_only static", "2 [2001:67c:4e8:f002::a]:443 100 secret"];
     for text in [
         "- {id: 2, ip_address: 149.154.167.51, port: 443, static: true, tcpo_only: true}\n\
-         - {id: 2, ip: '2001:67c:4e8:f002::a', port: 443}",
+         - {id: 2, ip: '2001:67c:4e8:f002::a', port: 443, secret: 00112233445566778899aabbccddeeff}",
         "dc_options:\n- {_: dcOption, id: 2, ip: 149.154.167.51, port: 443, flags: 20}\n\
-         - {id: 2, ip: '2001:67c:4e8:f002::a', port: 443, flags: 1}\nthis_dc: [any, thing]",
+         - {id: 2, ip: '2001:67c:4e8:f002::a', port: 443, flags: 1,\n\
+         secret: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]}\nthis_dc: [any, thing]",
         r#"{"_": "config", "date": "2024-01-01", "expires": {}, "reaction": "\ud83d\udc4d",
             "dc_options": [
              {"_": "DcOption", "ipv6": false, "media_only": false, "tcpo_only": true, "cdn": null,
@@ -60,6 +62,21 @@ fn every_shape_of_a_dump_makes_the_same_list() {
     ] {
         assert_eq!(good(text), wanted, "{text}");
     }
+}
+
+#[test]
+fn a_dump_says_whether_it_is_of_a_test_network() {
+    let is_test = |text: &str| {
+        let document = Document::parse(text.as_bytes(), LIMIT).expect("a document");
+        let findings = (Findings::default(), Findings::default());
+        read(&document.root, false, (&findings.0, &findings.1)).is_test_network
+    };
+    let list = "[{id: 2, ip: 192.0.2.1, port: 443}]";
+    assert!(is_test(&format!("{{test_mode: true, dc_options: {list}}}")));
+    for text in ["test_mode: false, ", "test_mode: maybe, ", ""] {
+        assert!(!is_test(&format!("{{{text}dc_options: {list}}}")), "{text}");
+    }
+    assert!(!is_test(list));
 }
 
 #[test]

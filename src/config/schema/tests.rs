@@ -185,7 +185,7 @@ fn the_schema_takes_and_refuses_what_the_parser_does() {
         (json!({"dcs": [{"id": 2, "health": {"hold_down": {"max": "1h"}}}]}), true),
         (json!({"dcs": [{"id": 2, "health": {"max_in_flight": 5}}]}), false),
         (json!({"dcs": [{"id": 2, "replicas": []}]}), true),
-        (json!({"dcs": [{"id": 2, "replicas": [3]}]}), false),
+        (json!({"dcs": [{"id": 2, "replicas": ["x"]}]}), false),
         (json!({"dcs": [{"name": "x"}]}), false),
         (json!({"edge": {"location": {"country": "nl"}}}), true),
         (json!({"edge": {"location": {"country": "ZZ"}}}), false),

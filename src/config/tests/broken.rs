@@ -82,7 +82,12 @@ const BROKEN: &[(&str, &str)] = &[
     ),
     ("dcs: [{id: 2, weight: -1}]", "dcs[0].weight: -1 is outside 0..10000"),
     ("dcs: [{id: 2, max_connecting: 0}]", "dcs[0].max_connecting: 0 is outside 1..1000000"),
-    ("dcs: [{id: 2, replicas: [1]}]", "dcs[0].replicas[0]: not in this version"),
+    (
+        "dcs: [{id: 2, replicas: [77]}]",
+        "dcs[0].replicas[0]: there is no DC 77 in `dcs` or in dc_options",
+    ),
+    ("dcs: [{id: 2, replicas: [2]}]", "dcs[0].replicas[0]: DC 2 cannot stand in for itself"),
+    ("dcs: [{id: 2, replicas: [5, 5]}, {id: 5}]", "dcs[0].replicas[1]: DC 5 is listed twice"),
     ("dcs: [{id: 2, health: {fall: 0}}]", "dcs[0].health.fall: 0 is outside 1..100"),
     (
         "dcs: [{id: 2, health: {startup_grace: 1s}}]",
@@ -135,7 +140,7 @@ const BROKEN: &[(&str, &str)] = &[
         "policy.objective: \"nearest\" is not `distance` or `latency` or `balanced`",
     ),
     ("policy: {fail_open: maybe}", "policy.fail_open: is text, not `true` or `false`"),
-    ("policy: {bound_fail_open: true}", "policy.bound_fail_open: `true`: not in this version"),
+    ("policy: {bound_fail_open: 1}", "policy.bound_fail_open: is a number, not `true` or `false`"),
     ("policy: {rules: [{deny: true}]}", "policy.rules[0]: needs `match`"),
     (
         "policy: {rules: [{match: {eu: true}}]}",
@@ -364,7 +369,10 @@ const BROKEN_LISTENERS: &[(&str, &str)] = &[
         "listeners[0].dcs: names no DC; `all` allows every one",
     ),
     ("{name: a, bind: ['0.0.0.0:1'], dcs: some}", "listeners[0].dcs: is text, not a list or `all`"),
-    ("{name: a, bind: ['0.0.0.0:1'], class: none}", "listeners[0].class: \"none\" is not `main`"),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], class: none}",
+        "listeners[0].class: \"none\" is not `main` or `media` or `cdn`",
+    ),
     (
         "{name: a, bind: ['0.0.0.0:1'], limits: {sessions_per_client: 4}}",
         "listeners[0].limits.sessions_per_client: not in this version",

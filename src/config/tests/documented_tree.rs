@@ -144,14 +144,12 @@ const HTTP_PROBE: &[&str] = &["path", "host", "port", "expect"];
 /// Values that mean what this version does anyway, and others that later versions have.
 const VALUES: &[(&str, &str, &[&str])] = &[
     ("dcs[].max_sessions", "none", &["5"]),
-    ("dcs[].replicas", "[]", &["[3]"]),
     ("dcs[].send_proxy", "none", &["v1", "v2"]),
     ("dcs[].source.addresses", "[]", &["[192.0.2.1]"]),
     ("dcs[].source.mark", "none", &["7"]),
     ("dcs[].source.interface", "none", &["eth1"]),
     ("listeners[].protocol", "tcp", &["udp"]),
     ("listeners[].route", "nearest", &["{mtproto: {secrets: []}}", "mtproto"]),
-    ("listeners[].class", "main", &["media", "cdn"]),
     ("listeners[].dial", "on_accept", &["on_first_byte"]),
     ("listeners[].advertise", "none", &["['192.0.2.1:443']"]),
     ("listeners[].limits.sessions_per_client", "none", &["4"]),
@@ -159,7 +157,6 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("listeners[].limits.new_per_second_per_client", "none", &["{rate: 5, burst: 10}"]),
     ("listeners[].timeouts.first_byte", "none", &[]),
     ("listeners[].timeouts.first_byte", "5s", &[]),
-    ("policy.bound_fail_open", "false", &["true"]),
     ("health.probe", "tcp", &["{mtproto: {transport: abridged}}"]),
     ("health.udp_probe", "none", &["{send: 'hex:00ff', expect: any}"]),
     ("on_down.sessions", "keep", &[]),

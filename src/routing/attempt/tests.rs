@@ -8,7 +8,8 @@ use crate::routing::fixture::{
     BERLIN, NEAREST, all_up, client, dc, ranked, set_health, start, three_dcs, topology,
 };
 use crate::routing::health::Health;
-use crate::routing::topology::{ListenerRoute, TopologySpec};
+use crate::routing::ids::DcId;
+use crate::routing::topology::{ListenerRoute, Route, TopologySpec};
 
 /// The plan of a client in Berlin: of [`three_dcs`] it gets 2, then 1, then 5.
 struct Lab {
@@ -159,4 +160,18 @@ fn dcs_that_the_ranking_left_out_as_full_are_said_to_be_full() {
     let mut spec = three_dcs();
     spec.dcs[0].max_connecting = 0;
     assert_eq!(Lab::new(all_up(spec)).fail_all(), (vec![1, 1, 5, 5], GiveUp::Failed));
+}
+
+#[test]
+fn a_bound_session_with_nothing_left_makes_one_dial_at_its_dc() {
+    let mut spec = three_dcs();
+    spec.policy.bound_fail_open = true;
+    let mut snapshot = all_up(spec);
+    set_health(&mut snapshot, 2, Health::Down);
+    let bound = ListenerRoute::new(Route::Dc(DcId(2)));
+    let mut lab = Lab::on(&bound, snapshot);
+    let only = lab.dial();
+    assert_eq!(lab.id(only), 2);
+    lab.plan.on_failed(only);
+    assert_eq!(lab.next(), Step::GiveUp(GiveUp::Failed));
 }

@@ -46,8 +46,10 @@ impl ControlState {
         if lived {
             self.on_lived(id.dc, now, effects);
         }
-        if outcome.is_ok() {
-            self.on_answer_of(id.dc, now);
+        match outcome {
+            Ok(_) => self.on_answer_of(id.dc, now),
+            Err(failure) if failure.way() == Way::Untried => {}
+            Err(_) => self.note_failure(id),
         }
         let in_isolation = self.isolation.covers(started.since);
         let isolated = self.isolation.is_isolated();
@@ -197,6 +199,13 @@ impl ControlState {
     fn on_answer_of(&mut self, dc: DcId, at: Instant) {
         if let Some(cell) = self.dcs.get_mut(&dc) {
             cell.on_answer(at);
+        }
+    }
+
+    /// It failed just now: of its DC it is the last that did.
+    fn note_failure(&self, id: AccessPointId) {
+        if let (Some(dc), Some(cell)) = (self.dcs.get(&id.dc), self.access_points.get(&id)) {
+            dc.slot.member_failed(&cell.slot);
         }
     }
 

@@ -131,9 +131,14 @@ impl Ranking {
         if self.fail_open {
             return Why::FailOpen;
         }
+        let is_replica = |it: &RankedDc| matches!(it.precedence, Precedence::Replica(_));
         match (self.destination, self.first()) {
-            (Destination::Dc(..), Some(home)) if home.dc != chosen => Why::Replica,
-            (Destination::Dc(..), _) => Why::Pinned,
+            (Destination::Dc(..), _) => {
+                match self.dcs.iter().any(|it| it.dc == chosen && is_replica(it)) {
+                    true => Why::Replica,
+                    false => Why::Pinned,
+                }
+            }
             (Destination::Nearest(_), Some(home)) if home.dc == chosen => match home.precedence {
                 Precedence::Remembered => Why::Sticky,
                 Precedence::Preferred(_) => Why::Preferred,

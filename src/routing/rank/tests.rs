@@ -1,3 +1,4 @@
+mod bound;
 mod memory;
 mod offers;
 mod policy;

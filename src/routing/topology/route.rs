@@ -196,3 +196,6 @@ impl ByHeader {
         Some(Destination::Dc(dc.id, class))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,7 +154,7 @@ which leaves it nothing that can be used).
  memory     the listener remembers nobody
  objective  balanced, ties within 5 ms
  health     presumed up: no daemon was asked, nothing is measured
- policy     4 rules, 3 fit; default allow; would refuse; only counted: the listener is bound, and \
+ policy     4 rules, 3 fit; default allow; would refuse; only counted: the session is bound, and \
 enforce_on_bound is audit
 
  RULE             COUNTS                     TEXT

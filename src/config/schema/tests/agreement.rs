@@ -60,7 +60,7 @@ fn whole_main() -> Value {
         "dcs": [
             {
                 "id": 2, "name": "ams", "location": {"lat": 52.37, "lon": 4.9}, "site": "west",
-                "weight": 7, "max_sessions": "none", "max_connecting": 9, "replicas": [],
+                "weight": 7, "max_sessions": "none", "max_connecting": 9, "replicas": [3],
                 "send_proxy": "none",
                 "source": {"addresses": [], "mark": "none", "interface": "none"},
                 "health": {
@@ -78,7 +78,7 @@ fn whole_main() -> Value {
         "listeners": [
             {
                 "name": "a", "bind": ["0.0.0.0:443", "[::]:443"], "protocol": "tcp",
-                "route": {"dc": 2}, "class": "main", "dcs": [2, 3], "dial": "on_accept",
+                "route": {"dc": 2}, "class": "media", "dcs": [2, 3], "dial": "on_accept",
                 "sticky": "none", "proxy_protocol": {"accept_from": ["10.0.0.0/8"], "timeout": "1s"},
                 "advertise": "none",
                 "limits": {
@@ -102,7 +102,7 @@ fn whole_main() -> Value {
         },
         "policy": {
             "objective": "latency", "tie_margin": "0ms", "fail_open": false,
-            "bound_fail_open": false, "default": "deny", "enforce_on_bound": "off",
+            "bound_fail_open": true, "default": "deny", "enforce_on_bound": "off",
             "rules": [
                 {"match": {"cidr": ["10.0.0.0/8", "::/0"], "country": "DE"}, "deny": true},
                 {"match": {"continent": ["EU"], "asn": [7, "AS8"]}, "restrict": [2, 3]},

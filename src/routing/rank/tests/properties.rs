@@ -104,9 +104,11 @@ impl States {
         }
         let topology = Arc::clone(&snapshot.topology);
         for (index, state) in (0..).map(DcIndex).zip(snapshot.dcs.iter_mut()) {
-            let main =
-                topology.access_points_of(index).filter(|(_, it)| it.flags.serves(Class::Main));
-            let members = main.map(|(it, _)| (snapshot.access_points[it.at()].health, false));
+            let class = topology.dc(index).class();
+            let members = topology.access_points_of(index);
+            let members = members
+                .filter(|(_, it)| it.flags.serves(class))
+                .map(|(it, _)| (snapshot.access_points[it.at()].health, false));
             state.health = Health::of_members(members);
         }
     }
@@ -130,24 +132,28 @@ fn offered_to() -> impl Strategy<Value = Arc<[ClientMatch]>> {
     prop_oneof![3 => Just(Arc::default()), 1 => some]
 }
 
-type AccessPointParts = (Arc<[ClientMatch]>, [bool; 2], u32);
-type DcParts = (u16, (Option<(f64, f64)>, u32, Vec<AccessPointParts>));
+type AccessPointParts = (Arc<[ClientMatch]>, [bool; 3], u32);
+type DcParts = (u16, (Option<(f64, f64)>, u32, Vec<AccessPointParts>, Vec<u16>));
 
 fn dc_specs() -> impl Strategy<Value = Vec<DcSpec>> {
-    let access_point = (offered_to(), any::<[bool; 2]>(), 1u32..300);
+    let access_point = (offered_to(), any::<[bool; 3]>(), 1u32..300);
     let access_points = prop::collection::vec(access_point, 1..4);
     let weight = prop_oneof![1 => Just(0), 8 => 1u32..300];
-    let parts = prop::collection::btree_map(1u16..20, (places(), weight, access_points), 1..8);
+    let replicas = prop::collection::vec(1u16..20, 0..3);
+    let dc_parts = (places(), weight, access_points, replicas);
+    let parts = prop::collection::btree_map(1u16..20, dc_parts, 1..8);
     parts.prop_map(|parts| {
-        let spec = |(id, (place, weight, access_points)): DcParts| {
-            let mut spec = DcSpec { weight, ..dc(id, place, access_points.len() as u8) };
-            for (it, (offered_to, [preferred, media], weight)) in
+        let spec = |(id, (place, weight, access_points, replicas)): DcParts| {
+            let replicas = replicas.into_iter().filter(|it| *it != id).map(DcId).collect();
+            let mut spec = DcSpec { weight, replicas, ..dc(id, place, access_points.len() as u8) };
+            for (it, (offered_to, [preferred, media, cdn], weight)) in
                 spec.access_points.iter_mut().zip(access_points)
             {
                 it.offered_to = offered_to;
                 it.weight = weight;
                 it.flags.static_address = preferred;
                 it.flags.media_only = media && preferred;
+                it.flags.cdn = cdn && media && !preferred;
             }
             spec
         };
@@ -177,12 +183,9 @@ fn listeners() -> impl Strategy<Value = ListenerRoute> {
     let sticky = when_down.prop_map(|when_down| Sticky { when_down, ..Sticky::default() });
     let route =
         prop_oneof![4 => Just(Route::Nearest), 1 => (1u16..20).prop_map(|dc| Route::Dc(DcId(dc)))];
-    (route, dcs, prop::option::of(sticky)).prop_map(|(route, dcs, sticky)| ListenerRoute {
-        class: Class::Main,
-        route,
-        dcs,
-        sticky,
-    })
+    let class = prop_oneof![2 => Just(Class::Main), 1 => Just(Class::Media), 1 => Just(Class::Cdn)];
+    let parts = (route, class, dcs, prop::option::of(sticky));
+    parts.prop_map(|(route, class, dcs, sticky)| ListenerRoute { class, route, dcs, sticky })
 }
 
 fn clients() -> impl Strategy<Value = Client> {
@@ -210,15 +213,17 @@ fn cases() -> impl Strategy<Value = Case> {
 
 /// Whether the listener may send anybody to this DC.
 fn allows(case: &Case, dc: DcId) -> bool {
-    let destination = case.listener.destination().and_then(Destination::bound_to);
-    case.listener.lists(dc) && destination.is_none_or(|bound_to| bound_to == dc)
+    let bound_to = case.listener.destination().and_then(Destination::bound_to);
+    let stands_in =
+        |bound_to| case.spec.dcs.iter().any(|it| it.id == bound_to && it.replicas.contains(&dc));
+    case.listener.lists(dc) && bound_to.is_none_or(|id| id == dc || stands_in(id))
 }
 
 /// Whether the listener has a DC that is Up and that the operator leaves in.
 fn something_is_up(case: &Case, snapshot: &Snapshot) -> bool {
-    snapshot.topology.dcs().iter().zip(&snapshot.dcs).any(|(dc, state)| {
-        let left_in = state.admin == AdminState::Ready && dc.serves(Class::Main);
-        left_in && state.health.is_usable() && allows(case, dc.id)
+    snapshot.topology.access_points().iter().zip(&snapshot.access_points).any(|(it, state)| {
+        let serves = it.flags.serves(case.listener.class) && state.health.is_usable();
+        serves && snapshot.dc(it.dc).admin == AdminState::Ready && allows(case, it.id.dc)
     })
 }
 
@@ -319,7 +324,7 @@ let (one, two) = (Topology::new(case.spec.clone()), Topology::new(other.spec.clo
             let index = snapshot.topology.find_dc(*dc).expect("a DC of the case");
             for (_, it) in snapshot.topology.access_points_of(index) {
                 let dialled = access_points.contains(&it.id.to_string());
-                prop_assert!(!dialled || it.is_for(&case.client, Class::Main));
+                prop_assert!(!dialled || it.is_for(&case.client, case.listener.class));
             }
         }
     }
@@ -335,7 +340,11 @@ let (one, two) = (Topology::new(case.spec.clone()), Topology::new(other.spec.clo
             prop_assert!(!access_points.is_empty());
             let index = snapshot.topology.find_dc(dc).expect("a DC of the case");
             prop_assert_eq!(snapshot.dc(index).admin, AdminState::Ready);
-            let usable = snapshot.dc(index).health.is_usable();
+            let mut members = snapshot.topology.access_points_of(index);
+            let usable = members.any(|(at, it)| {
+                let health = snapshot.access_point(at).health;
+                health.is_usable() && it.is_for(&case.client, case.listener.class)
+            });
             prop_assert!(usable || ranking.fail_open || case.listener.route != Route::Nearest);
         }
     }
