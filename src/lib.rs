@@ -17,8 +17,11 @@
 //! | DC | a data centre: an id, a name, perhaps a location |
 //! | site | the place whose power fails; DCs may share one |
 //! | access point | one address of a DC that can be dialled: DC id, IP, port |
+//! | class | what a session, an access point and a DC are for: main, media, or a CDN |
+//! | replica | a DC that holds the same keys and data as another, and may stand in for it |
 //! | session | one TCP connection of a client, with the one that was made for it |
-//! | bound | a session whose DC is fixed by its listener |
+//! | bound | a session whose DC is fixed: it goes there, to a replica, or nowhere |
+//! | destination | where one session may go: the nearest DC, or the one that it is bound to |
 //! | probe, evidence | an active check; what a probe or a session showed of an access point |
 //! | health | what evidence adds up to: Unknown, Up, Suspect, Down |
 //! | admin state | what the operator wants, whatever the health: Ready, Drain, Maint |

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use crate::routing::topology::{DcSpec, ListenerRoute, Revision, Route, TopologySpec};
+use crate::routing::topology::{
+    AccessPointSpec, Class, DcSpec, ListenerRoute, Revision, Route, TopologySpec,
+};
 use crate::routing::{DcId, Topology};
 
 use super::daemon::{Admin, Bind, Metrics};
@@ -176,10 +178,14 @@ pub(super) fn assemble(
                 notes.add(path, format!("DC {id} has no access point in dc_options"));
             }
             Some(_) => {}
-            None => options_notes.add(
-                &KeyPath::default(),
-                format!("DC {id} is not in `dcs`: it has no location, `nearest` uses it last"),
-            ),
+            None => {
+                let serves_main = |it: &AccessPointSpec| it.flags.serves(Class::Main);
+                let so = match dc.access_points.iter().any(serves_main) {
+                    true => "it has no location, `nearest` uses it last",
+                    false => "it has no location, and no access point for ordinary sessions",
+                };
+                options_notes.add(&KeyPath::default(), format!("DC {id} is not in `dcs`: {so}"));
+            }
         }
     }
     let routes: BTreeMap<Arc<str>, ListenerRoute> =

@@ -148,7 +148,7 @@ async fn sessions_bound_to_a_dead_dc_are_reset_and_others_are_not() {
     let told = by_id(&status["dcs"], AMSTERDAM);
     assert_eq!(told["standing"], "refusing");
     let says = told["says"].as_str().expect("a sentence");
-    assert!(says.contains("listener bound refuses everyone"), "{says}");
+    assert!(says.contains("no replica: refusing (listener bound)"), "{says}");
     assert_eq!(edge.doors.get("/readyz").await.0, 200, "a dead DC does not withdraw the edge");
 
     amsterdam.set_fault_everywhere(Fault::None).await.expect("healed");
