@@ -21,3 +21,4 @@ mod probes;
 mod reload;
 mod shutdown;
 mod sticky;
+mod stub_mtproto;
