@@ -19,4 +19,5 @@ mod preview;
 mod probes;
 mod reload;
 mod shutdown;
+mod sniff;
 mod sticky;
