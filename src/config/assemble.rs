@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use crate::routing::topology::{
-    AccessPointSpec, Class, DcSpec, ListenerRoute, Revision, Route, TopologySpec,
+    AccessPointSpec, Class, DcSpec, ListenerRoute, Revision, Route, TopologySpec, UnknownClient,
 };
 use crate::routing::{DcId, Topology};
 
@@ -120,9 +120,18 @@ pub(super) fn check_routes(draft: &RoutingDraft, options: &[Listed], problems: &
     let described = draft.dcs.iter().map(|dc| dc.id);
     let known: BTreeSet<DcId> = described.chain(options.iter().map(|it| it.dc)).collect();
     for ListenerDraft { path, route, .. } in &draft.listeners {
-        if let Route::Dc(id) = route.route {
+        let at = path.key("route");
+        let named = match route.route {
+            Route::Nearest => None,
+            Route::Dc(id) => Some((id, at.key("dc"))),
+            Route::Mtproto(by_header) => match by_header.unknown {
+                UnknownClient::Close | UnknownClient::Nearest => None,
+                UnknownClient::Dc(id) => Some((id, at.key("mtproto").key("unknown").key("dc"))),
+            },
+        };
+        if let Some((id, named_at)) = named {
             if !known.contains(&id) {
-                problems.add(&path.key("route").key("dc"), unknown_dc(id));
+                problems.add(&named_at, unknown_dc(id));
             } else if !route.lists(id) {
                 let text = format!("does not allow DC {id}, which `route` asks for");
                 problems.add(&path.key("dcs"), text);

@@ -15,12 +15,14 @@ use super::key_path::KeyPath;
 use super::listener::ListenerDraft;
 use super::node::Node;
 use super::rules::PolicyDraft;
+use super::secrets::SecretFiles;
 use super::{de, tree};
 
 /// What the main file says. Where it had problems the defaults stand.
 pub(super) struct Draft {
-    /// As it was written, with the defaults filled in.
+    /// As it was written, with the defaults and what is in files of secrets filled in.
     pub(super) tree: tree::Main,
+    pub(super) secret_files: SecretFiles,
     pub(super) edge: Edge,
     pub(super) dc_options: PathBuf,
     pub(super) geoip: Geoip,
@@ -51,7 +53,8 @@ impl Draft {
     /// `base` is where relative paths begin.
     pub(super) fn read(root: &Node, base: &Path, told: (&Findings, &Findings)) -> Self {
         let (problems, _) = told;
-        let tree: tree::Main = de::read(root, KeyPath::default(), problems).unwrap_or_default();
+        let mut tree: tree::Main = de::read(root, KeyPath::default(), problems).unwrap_or_default();
+        let secret_files = SecretFiles::include(&mut tree, base, problems);
         let edge = Edge::new(&tree.edge, base);
         let geoip = Geoip::new(&tree.geoip, base, problems);
         let element = |key: &'static str, index| {
@@ -89,6 +92,7 @@ impl Draft {
             metrics: (&tree.metrics).into(),
             log: (&tree.log).into(),
             tree,
+            secret_files,
         };
         check_unique(&draft.routing, problems);
         check_binds(&draft.routing.listeners, &draft.admin, &draft.metrics, problems);

@@ -7,8 +7,8 @@ use crate::routing::topology::Revision;
 
 use super::dc_options::Listed;
 use super::dcs::default_name;
-use super::tree::{Main, Overrides, Route};
-use super::value::{Given, Name, Or, OrNone, client_network};
+use super::tree::{Class, Main, Overrides, Route, Unknown};
+use super::value::{Given, ListenerSecret, Name, Or, OrNone, client_network};
 
 /// Everything that a configuration was made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,10 +68,18 @@ fn fill_in(tree: &mut Main) {
         }
     }
     for listener in tree.listeners.iter_mut() {
-        match listener.route {
+        let no_memory = OrNone::default();
+        match &listener.route {
             Route::Nearest => {}
-            Route::Dc(_) => listener.sticky.0 = OrNone::default(),
-            Route::Mtproto(later) => match later {},
+            Route::Dc(_) => listener.sticky.0 = no_memory,
+            Route::Mtproto(route) => match route.unknown {
+                Unknown::Nearest => {}
+                Unknown::Dc(_) => listener.sticky.0 = no_memory,
+                // Nobody is left whose class the header does not say.
+                Unknown::Close => {
+                    (listener.sticky.0, listener.class) = (no_memory, Class::default());
+                }
+            },
         }
     }
     let overrides = tree
@@ -99,6 +107,9 @@ fn put_in_order(tree: &mut Main) {
         listener.proxy_protocol.accept_from.sort();
         if let Or::Value(dcs) = &mut listener.dcs {
             dcs.sort();
+        }
+        if let Route::Mtproto(route) = &mut listener.route {
+            route.secrets.sort_by_key(ListenerSecret::shown);
         }
     }
     tree.admin.allowed_hosts.sort();

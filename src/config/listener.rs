@@ -8,13 +8,13 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::routing::sticky::WhenDown;
-use crate::routing::topology::{ListenerRoute, Route};
+use crate::routing::topology::{ByHeader, ListenerRoute, Route};
 use crate::routing::{DcId, Sticky};
 
 use super::finding::Findings;
 use super::key_path::KeyPath;
 use super::node::Node;
-use super::value::spoken;
+use super::value::{ListenerSecret, spoken};
 use super::{tree, value};
 
 /// What clients connect to. How it routes them is in the topology, under its name.
@@ -33,6 +33,17 @@ pub struct Listener {
     pub timeouts: Timeouts,
     /// Socket options.
     pub tcp: TcpOptions,
+    /// How the first bytes of clients are looked at, where the route goes by them.
+    pub sniffing: Option<Sniffing>,
+}
+
+/// How the first bytes of clients are looked at. Scope: a listener with route `mtproto`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sniffing {
+    /// That clients may have, those of a file included; at most 16, none twice. Default none.
+    pub secrets: Vec<ListenerSecret>,
+    /// How long a client may take until what it has said decides. Default 5s.
+    pub timeout: Duration,
 }
 
 /// PROXY protocol on the client's side. Scope: a listener.
@@ -114,21 +125,75 @@ impl ListenerDraft {
             limits: (&tree.limits).into(),
             timeouts: Timeouts::new(&tree.timeouts, &path.key("timeouts"), problems),
             tcp: TcpOptions::new(&tree.tcp, &path.key("tcp"), problems),
+            sniffing: sniffing(&tree.route),
         };
-        let (route, sticky) = match tree.route {
-            tree::Route::Nearest => (Route::Nearest, tree.sticky.0.value().map(Sticky::from)),
-            tree::Route::Dc(id) => {
-                if node.is_some_and(|node| node.entry("sticky").is_some()) {
-                    let text = "means nothing here: `route` fixes the DC of every client";
-                    notes.add(&path.key("sticky"), text);
-                }
-                (Route::Dc(id.get()), None)
+        let route = ListenerRoute {
+            route: (&tree.route).into(),
+            class: tree.class.into(),
+            dcs: allowed(tree, &path, node, problems),
+            sticky: tree.sticky.0.value().map(Sticky::from).filter(|_| !is_bound(&tree.route)),
+        };
+        note_meaningless(tree, &path, node, notes);
+        Self { path, listener, route }
+    }
+}
+
+/// Whether every session has its DC from the listener or the client, so that memory decides nothing.
+fn is_bound(route: &tree::Route) -> bool {
+    match route {
+        tree::Route::Nearest => false,
+        tree::Route::Dc(_) => true,
+        tree::Route::Mtproto(by_header) => by_header.unknown != tree::Unknown::Nearest,
+    }
+}
+
+/// Notes keys that were given and decide nothing.
+fn note_meaningless(tree: &tree::Listener, path: &KeyPath, node: Option<&Node>, notes: &Findings) {
+    let is_given = |key: &str| node.is_some_and(|node| node.entry(key).is_some());
+    if is_given("sticky") && is_bound(&tree.route) {
+        let text = match tree.route {
+            tree::Route::Nearest | tree::Route::Dc(_) => {
+                "means nothing here: `route` fixes the DC of every client"
             }
-            tree::Route::Mtproto(later) => match later {},
+            tree::Route::Mtproto(_) => {
+                "means nothing here: clients are remembered with `unknown: nearest` only"
+            }
         };
-        let dcs = allowed(tree, &path, node, problems);
-        let class = tree.class.into();
-        Self { path, listener, route: ListenerRoute { route, class, dcs, sticky } }
+        notes.add(&path.key("sticky"), text);
+    }
+    let tree::Route::Mtproto(route) = &tree.route else { return };
+    if is_given("class") && route.unknown == tree::Unknown::Close {
+        let text = "means nothing here: clients that name a DC name the class too, and others \
+                    are refused";
+        notes.add(&path.key("class"), text);
+    }
+    if route.secrets.is_empty() && route.trust_plain_dc == tree::TrustPlainDc::Never {
+        let text = "no header counts: there is no secret, and without one `trust_plain_dc` is \
+                    `never`; every client is one of `unknown`";
+        notes.add(&path.key("route").key("mtproto"), text);
+    }
+}
+
+fn sniffing(route: &tree::Route) -> Option<Sniffing> {
+    match route {
+        tree::Route::Nearest | tree::Route::Dc(_) => None,
+        tree::Route::Mtproto(route) => Some(Sniffing {
+            secrets: route.secrets.iter().cloned().collect(),
+            timeout: route.sniff_timeout.get(),
+        }),
+    }
+}
+
+impl From<&tree::Route> for Route {
+    fn from(tree: &tree::Route) -> Self {
+        match tree {
+            tree::Route::Nearest => Self::Nearest,
+            tree::Route::Dc(id) => Self::Dc(id.get()),
+            tree::Route::Mtproto(route) => Self::Mtproto(ByHeader {
+                trust_plain_dc: route.trust_plain_dc.into(),
+                unknown: route.unknown.into(),
+            }),
+        }
     }
 }
 

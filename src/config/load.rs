@@ -43,6 +43,8 @@ pub struct Sources {
     pub geoip: Option<PathBuf>,
     /// The database of autonomous systems; perhaps the same file.
     pub asn: Option<PathBuf>,
+    /// The files of secrets that listeners name, each once.
+    pub secrets: Vec<PathBuf>,
 }
 
 impl Sources {
@@ -51,7 +53,8 @@ impl Sources {
         let both = [self.main.as_path(), self.dc_options.as_path()];
         let included = self.included.iter().map(PathBuf::as_path);
         let asn = self.asn.as_deref().filter(|asn| self.geoip.as_deref() != Some(*asn));
-        both.into_iter().chain(included).chain(self.geoip.as_deref()).chain(asn)
+        let secrets = self.secrets.iter().map(PathBuf::as_path);
+        both.into_iter().chain(included).chain(self.geoip.as_deref()).chain(asn).chain(secrets)
     }
 
     /// Whether this is the file of a database, which may be large.
@@ -195,14 +198,22 @@ impl Main {
                 GeoipDatabase::File(path) => Some(path.clone()),
             },
             asn: self.draft.geoip.asn_database.clone(),
+            secrets: self.draft.secret_files.paths().map(Path::to_owned).collect(),
         }
     }
 
-    /// All problems of the main file and what it includes.
+    /// All problems of the main file, what it includes, and the files of secrets that it names.
     fn into_problems(mut self) -> Vec<Finding> {
         let mut problems = std::mem::take(&mut self.files.problems);
         problems.append(&mut self.problems.into_list(|path| self.files.locate(path)));
+        problems.extend(self.draft.secret_files.problems().cloned());
         problems
+    }
+
+    /// Whether there are any.
+    fn has_problems(&self) -> bool {
+        let mut of_secrets = self.draft.secret_files.problems();
+        !self.is_whole() || !self.problems.is_empty() || of_secrets.next().is_some()
     }
 
     fn complete(self, file: File<'_>) -> Result<Loaded, ConfigError> {
@@ -223,8 +234,7 @@ impl Main {
         if list_problems.is_empty() && self.knows_dcs() {
             check_routes(&self.draft.routing, &options.listed, &self.problems);
         }
-        let is_good = self.is_whole() && self.problems.is_empty() && list_problems.is_empty();
-        if !is_good {
+        if self.has_problems() || !list_problems.is_empty() {
             let mut problems = self.into_problems();
             problems.append(&mut list_problems.into_list(within_list));
             return Err(ConfigError { problems, sources: Some(Box::new(sources)) });

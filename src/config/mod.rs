@@ -32,6 +32,7 @@ mod read;
 mod restart;
 mod rules;
 pub mod schema;
+mod secrets;
 mod tree;
 mod value;
 
@@ -50,10 +51,13 @@ pub use daemon::{
 pub use edge::{Edge, Geoip, GeoipDatabase, Workers};
 pub use finding::{ConfigError, Finding};
 pub use guards::GuardRefusal;
-pub use listener::{Keepalive, Listener, ListenerLimits, ProxyProtocol, TcpOptions, Timeouts};
+pub use listener::{
+    Keepalive, Listener, ListenerLimits, ProxyProtocol, Sniffing, TcpOptions, Timeouts,
+};
 pub use load::{Loaded, Sources, load, parse, readable_geoip};
 pub use plan::{Change, KeyChange, ListenerChanges, ReloadPlan};
 pub use read::File;
+pub use value::ListenerSecret;
 
 /// A valid configuration.
 #[derive(Clone, Debug, PartialEq)]

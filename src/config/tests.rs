@@ -4,6 +4,7 @@
 mod any_input;
 mod broken;
 mod documented_tree;
+mod mtproto;
 
 use std::path::Path;
 use std::time::Duration;

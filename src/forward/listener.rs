@@ -17,6 +17,7 @@ use super::descriptors::DescriptorPlace;
 use super::idle::TICK;
 use super::plane::Context;
 use super::session;
+use super::sniff::{Heard, Sniffer};
 use super::worker::{LiveSession, Worker};
 use crate::config;
 use crate::memory::{EpochSeconds, ListenerMemory, Room};
@@ -46,6 +47,8 @@ pub(super) struct Settings {
     pub(super) metrics: ListenerMetrics,
     /// What it remembers of its clients, if anything.
     pub(super) sticky: Option<Remembering>,
+    /// Listens to what its clients say first, if they go by that.
+    pub(super) sniffer: Option<Sniffer>,
     sessions: Arc<ListenerSessions>,
     /// The counters of its DCs, for one topology: a DC that leaves takes its series along.
     dcs: RefCell<Option<DcCache>>,
@@ -114,10 +117,21 @@ impl Settings {
             route: context.snapshots.load().topology.route(&config.name).cloned(),
             metrics: ListenerMetrics::resolve(&context.metrics, &config.name),
             sticky: Remembering::resolve(context, &config.name),
+            sniffer: config
+                .sniffing
+                .as_ref()
+                .map(|sniffing| Sniffer::new(sniffing, &config.name, &context.metrics)),
             sessions: context.sessions.of_listener(&config.name),
             dcs: RefCell::new(None),
             config,
         })
+    }
+
+    /// Counts what was heard of a client.
+    pub(super) fn count(&self, heard: Option<Heard>) {
+        if let (Some(sniffer), Some(heard)) = (&self.sniffer, heard) {
+            sniffer.count(heard);
+        }
     }
 
     /// The counters of a DC, resolved at its first session.

@@ -17,11 +17,15 @@ mod flow;
 mod hedge;
 mod idle;
 mod listener;
+mod peek;
+mod peer;
 mod pipes;
 mod plane;
 mod proxy_header;
+mod refused;
 mod relay;
 mod session;
+mod sniff;
 mod worker;
 
 pub use bind_set::OpenError;

@@ -7,10 +7,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use ppp::{HeaderResult, PartialResult, v1, v2};
-use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::peek::peek;
 use crate::config::ProxyProtocol;
 use crate::net;
 
@@ -78,7 +78,7 @@ async fn read_whole(stream: &TcpStream) -> Result<Announced, HeaderError> {
     let mut buffer = [0; LONGEST];
     let mut seen = 0;
     loop {
-        let peeked = peek_more(stream, &mut buffer, seen).await.map_err(HeaderError::Read)?;
+        let peeked = peek(stream, &mut buffer, seen + 1).await.map_err(HeaderError::Read)?;
         match parse(&buffer[..peeked]) {
             Parsed::Whole(len, announced) => {
                 let mut taken = 0;
@@ -92,27 +92,6 @@ async fn read_whole(stream: &TcpStream) -> Result<Announced, HeaderError> {
             Parsed::Partial if peeked == LONGEST => return Err(HeaderError::TooLong),
             Parsed::Partial if peeked == seen => return Err(HeaderError::Ended),
             Parsed::Partial => seen = peeked,
-        }
-    }
-}
-
-/// Looks until more than `seen` bytes are there, or the stream has ended, and returns how many.
-/// A peek leaves the socket readable, so its readiness is cleared by hand to wait for more.
-async fn peek_more(stream: &TcpStream, buffer: &mut [u8], seen: usize) -> io::Result<usize> {
-    let mut peeked = 0;
-    loop {
-        let ready = stream.ready(Interest::READABLE).await?;
-        let looked = stream.try_io(Interest::READABLE, || {
-            peeked = net::peek(stream, buffer)?;
-            match peeked > seen || ready.is_read_closed() {
-                true => Ok(()),
-                false => Err(io::ErrorKind::WouldBlock.into()),
-            }
-        });
-        match looked {
-            Ok(()) => return Ok(peeked),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
         }
     }
 }

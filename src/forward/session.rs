@@ -4,16 +4,16 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use super::account::SessionGuard;
-use super::connect::{ConnectError, connect_upstream};
+use super::connect::connect_upstream;
 use super::listener::{Accepted, Listener, Settings};
-use super::proxy_header::{self, Announced, HeaderError};
+use super::peer::Peer;
+use super::refused::Refused;
 use super::relay::Relay;
+use super::sniff::Heard;
 use super::worker::Worker;
 use crate::memory::EpochSeconds;
-use crate::routing::topology::ListenerRoute;
-use crate::routing::{
-    Client, ClientAddr, Ending, GiveUp, Location, Refusal, Snapshot, rank, rank_neighbour,
-};
+use crate::routing::topology::{Destination, ListenerRoute, Route};
+use crate::routing::{Client, ClientAddr, Ending, Location, Snapshot, rank, rank_neighbour};
 
 /// Serves one accepted client to its end.
 pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, mut accepted: Accepted) {
@@ -42,22 +42,27 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, mut accept
     }
 }
 
-/// Who it is, and a session for them. It is boxed, or it would be in the future twice: where it is
-/// returned, and where it is kept.
+/// Who it is, what it says, and a session for them. It is boxed, or it would be in the future twice:
+/// where it is returned, and where it is kept.
 async fn open(
     worker: &Worker,
     listener: &Listener,
     accepted: &Accepted,
 ) -> Result<Box<SessionGuard>, Refused> {
     let settings = listener.settings();
-    let peer = peer(accepted, &settings.config.proxy_protocol).await;
+    let peer = Peer::of(accepted, &settings.config.proxy_protocol).await;
     if !matches!(peer, Ok(Peer::Neighbour(_))) {
         settings.metrics.sessions_total.inc();
     }
-    match peer? {
-        Peer::Client(addr) => open_for_client(worker, &settings, addr).await,
+    let peer = peer?;
+    let heard = match &settings.sniffer {
+        Some(sniffer) => Some(sniffer.hear(&accepted.stream).await),
+        None => None,
+    };
+    match peer {
+        Peer::Client(addr) => open_for_client(worker, &settings, addr, heard).await,
         Peer::Neighbour(addr) => {
-            let opened = open_for_neighbour(worker, &settings, addr).await;
+            let opened = open_for_neighbour(worker, &settings, addr, heard).await;
             opened.map_err(|why| Refused::Neighbour(Box::new(why)))
         }
     }
@@ -68,10 +73,11 @@ async fn open_for_client(
     worker: &Worker,
     settings: &Settings,
     addr: ClientAddr,
+    heard: Option<Heard>,
 ) -> Result<Box<SessionGuard>, Refused> {
+    settings.count(heard);
     let snapshot = worker.shared.context.snapshots.load_full();
-    let route = route(&snapshot, settings)?;
-    let destination = route.destination().ok_or(Refused::NoRoute)?;
+    let (route, destination) = way(&snapshot, settings, heard)?;
     let mut client = Client::new(addr, snapshot.locate.locate(addr));
     worker.shared.located(client.location.origin);
     client.remembered = settings.sticky.as_ref().and_then(|it| it.recall(addr, now()));
@@ -97,99 +103,44 @@ async fn open_for_neighbour(
     worker: &Worker,
     settings: &Settings,
     addr: ClientAddr,
+    heard: Option<Heard>,
 ) -> Result<Box<SessionGuard>, Refused> {
     let snapshot = worker.shared.context.snapshots.load_full();
-    let route = route(&snapshot, settings)?;
-    let destination = route.destination().ok_or(Refused::NoRoute)?;
+    let (route, destination) = way(&snapshot, settings, heard)?;
     let neighbour = Client::new(addr, Location::UNKNOWN);
     let ranking = rank_neighbour(&snapshot, route, destination, &neighbour);
     let connected = connect_upstream(worker, settings, &snapshot, &ranking, &neighbour).await?;
     Ok(Box::new(SessionGuard::open(worker, settings, &snapshot, addr, None, connected)))
 }
 
-fn route<'a>(snapshot: &'a Snapshot, settings: &'a Settings) -> Result<&'a ListenerRoute, Refused> {
-    let route = snapshot.topology.route(&settings.config.name).or(settings.route.as_ref());
-    route.ok_or(Refused::NoRoute)
+/// The route of the listener, and where it leads whom this was heard of.
+fn way<'a>(
+    snapshot: &'a Snapshot,
+    settings: &'a Settings,
+    heard: Option<Heard>,
+) -> Result<(&'a ListenerRoute, Destination), Refused> {
+    if heard == Some(Heard::Nothing) {
+        return Err(Refused::Sniff(Heard::Nothing));
+    }
+    // A client that came before the listener began to listen goes the old way.
+    let is_passable = |route: &&ListenerRoute| route.destination().is_some() || heard.is_some();
+    let current = snapshot.topology.route(&settings.config.name);
+    let route = [current, settings.route.as_ref()].into_iter().flatten().find(is_passable);
+    let route = route.ok_or(Refused::NoRoute)?;
+    let destination = match (route.route, heard) {
+        (Route::Mtproto(by_header), Some(heard)) => by_header
+            .destination(heard.named_dc(), route, &snapshot.topology)
+            .ok_or(Refused::Sniff(heard))?,
+        (Route::Nearest | Route::Dc(_), _) | (Route::Mtproto(_), None) => {
+            route.destination().ok_or(Refused::NoRoute)?
+        }
+    };
+    Ok((route, destination))
 }
 
 /// Memory has to survive a restart, and goes by the time of day.
 fn now() -> EpochSeconds {
     SystemTime::now().into()
-}
-
-/// Who has connected.
-enum Peer {
-    /// A client.
-    Client(ClientAddr),
-    /// A load balancer that speaks for itself.
-    Neighbour(ClientAddr),
-}
-
-async fn peer(
-    accepted: &Accepted,
-    policy: &crate::config::ProxyProtocol,
-) -> Result<Peer, HeaderError> {
-    let neighbour = ClientAddr::new(accepted.neighbour.ip());
-    if !proxy_header::is_required(policy, accepted.neighbour) {
-        return Ok(Peer::Client(neighbour));
-    }
-    Ok(match proxy_header::read(&accepted.stream, policy).await? {
-        Announced::Client(client) => Peer::Client(ClientAddr::new(client.ip())),
-        // Rules have to hold for it, and there is no better address.
-        Announced::Nobody => Peer::Client(neighbour),
-        Announced::Neighbour => Peer::Neighbour(neighbour),
-    })
-}
-
-/// Why there is no upstream.
-#[derive(Debug)]
-enum Refused {
-    /// The same of a neighbour that speaks for itself.
-    Neighbour(Box<Refused>),
-    Header(HeaderError),
-    NoRoute,
-    Policy,
-    Connect(ConnectError),
-}
-
-impl Refused {
-    /// What is counted of it; nothing of who is no client.
-    fn refusal(&self) -> Option<Refusal> {
-        match self {
-            Self::Neighbour(_) => None,
-            Self::Header(_) => Some(Refusal::ProxyHeader),
-            Self::Policy => Some(Refusal::Policy),
-            Self::Connect(ConnectError(GiveUp::Full)) => Some(Refusal::Overflow),
-            Self::NoRoute
-            | Self::Connect(ConnectError(
-                GiveUp::NoCandidate | GiveUp::Failed | GiveUp::Deadline,
-            )) => Some(Refusal::NoDc),
-        }
-    }
-}
-
-impl From<HeaderError> for Refused {
-    fn from(error: HeaderError) -> Self {
-        Self::Header(error)
-    }
-}
-
-impl From<ConnectError> for Refused {
-    fn from(error: ConnectError) -> Self {
-        Self::Connect(error)
-    }
-}
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Neighbour(why) => why.fmt(f),
-            Self::Header(error) => error.fmt(f),
-            Self::NoRoute => f.write_str("the listener has no route"),
-            Self::Policy => f.write_str("policy"),
-            Self::Connect(error) => error.fmt(f),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -198,6 +149,19 @@ mod tests {
 
     fn size_of_future<F>(_: impl FnOnce(Rc<Worker>, Rc<Listener>, Accepted) -> F) -> usize {
         size_of::<F>()
+    }
+
+    fn size_of_opening<'a, F>(
+        _: impl FnOnce(&'a Worker, &'a Listener, &'a Accepted) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+
+    /// Whoever says nothing costs no more than this, beside the sockets and the task.
+    #[test]
+    fn a_client_that_is_waited_for_has_no_buffer_but_that_of_its_header() {
+        let size = size_of_opening(open);
+        assert!(size <= 1024, "{size} bytes");
     }
 
     /// Beside it a session has its guard and what tokio keeps of two sockets and a task: 2 KiB in all.

@@ -42,6 +42,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         routed_total,
         failover_total,
         refused_total,
+        sniffed_total,
         policy_audited_total,
         sticky_clients,
         sticky_evicted_total,
@@ -63,7 +64,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         listen_overflows_total,
         build_info,
     } = Metrics::new("edge-1");
-    let all: [&dyn Collector; 32] = [
+    let all: [&dyn Collector; 33] = [
         &sessions_active,
         &sessions_total,
         &session_seconds,
@@ -76,6 +77,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         &routed_total,
         &failover_total,
         &refused_total,
+        &sniffed_total,
         &policy_audited_total,
         &sticky_clients,
         &sticky_evicted_total,

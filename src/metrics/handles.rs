@@ -5,7 +5,7 @@ use prometheus::{Histogram, IntCounter, IntGauge};
 use super::Metrics;
 use crate::routing::{
     AccessPointId, CloseReason, ConnectFailure, DcId, Ending, HedgeResult, ProbeFailure, Refusal,
-    Side, Why,
+    Side, SniffResult, Why,
 };
 
 /// Which way bytes went.
@@ -55,6 +55,29 @@ impl ListenerMetrics {
     #[must_use]
     pub fn refused(&self, refusal: Refusal) -> &IntCounter {
         &self.refused[refusal as usize]
+    }
+}
+
+/// What the first bytes of a listener's clients came to.
+pub struct SniffMetrics {
+    sniffed: [IntCounter; SniffResult::ALL.len()],
+}
+
+impl SniffMetrics {
+    /// Resolves the children of this listener.
+    #[must_use]
+    pub fn resolve(metrics: &Metrics, listener: &str) -> Self {
+        Self {
+            sniffed: SniffResult::ALL.map(|result| {
+                metrics.sniffed_total.with_label_values(&[listener, result.as_str()])
+            }),
+        }
+    }
+
+    /// Clients of whom that was heard.
+    #[must_use]
+    pub fn sniffed(&self, result: SniffResult) -> &IntCounter {
+        &self.sniffed[result as usize]
     }
 }
 
@@ -169,6 +192,12 @@ mod tests {
         for result in HedgeResult::ALL {
             dc.hedged(result).inc();
             assert_eq!(metrics.hedges_total.with_label_values(&["2", result.as_str()]).get(), 1);
+        }
+        let sniff = SniffMetrics::resolve(&metrics, "clients");
+        for result in SniffResult::ALL {
+            sniff.sniffed(result).inc();
+            let labels = ["clients", result.as_str()];
+            assert_eq!(metrics.sniffed_total.with_label_values(&labels).get(), 1);
         }
         dc.bytes(Direction::Down, Path::Splice).inc_by(7);
         assert_eq!(metrics.bytes_total.with_label_values(&["2", "down", "splice"]).get(), 7);

@@ -58,6 +58,8 @@ pub struct Metrics {
     pub failover_total: IntCounterVec,
     /// Clients refused: `listener`, `reason`.
     pub refused_total: IntCounterVec,
+    /// Clients whose first bytes were looked at, by listener and result.
+    pub sniffed_total: IntCounterVec,
     /// Clients of bound listeners that policy would refuse, and does not: `listener`.
     pub policy_audited_total: IntCounterVec,
     /// Clients that a sticky listener remembers: `listener`.
@@ -159,6 +161,11 @@ impl Metrics {
                 "refused_total",
                 "Clients refused with a reset.",
                 &["listener", "reason"],
+            ),
+            sniffed_total: new.counters(
+                "sniffed_total",
+                "Clients whose first bytes were looked at, by what these are.",
+                &["listener", "result"],
             ),
             policy_audited_total: new.counters(
                 "policy_audited_total",

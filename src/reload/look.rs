@@ -116,6 +116,7 @@ mod tests {
             dc_options: path("list"),
             geoip: Some(path("geoip")),
             asn: Some(path("asn")),
+            secrets: vec![path("secrets")],
         };
         for file in sources.paths() {
             fs::write(file, "content").expect("a file");
@@ -123,10 +124,10 @@ mod tests {
         let in_use = Shapes::of(&sources);
         let read = |looks: &Looks| looks.contents.iter().map(Option::is_some).collect::<Vec<_>>();
         let same = Looks::of(sources.clone(), &in_use);
-        assert_eq!(read(&same), [true, true, false, false]);
+        assert_eq!(read(&same), [true, true, false, false, true]);
         assert_eq!(same, Looks::of(sources.clone(), &in_use));
 
-        for (name, expected) in [("geoip", [true, true, true, false]), ("asn", [true; 4])] {
+        for (name, expected) in [("geoip", [true, true, true, false, true]), ("asn", [true; 5])] {
             fs::write(path(name), "other content").expect("a file");
             let other = Looks::of(sources.clone(), &in_use);
             assert_eq!(read(&other), expected);

@@ -43,7 +43,7 @@ pub use geo::{Coordinates, Kilometers, Millis};
 pub use health::{AdminState, Health};
 pub use ids::{AccessPointId, AccessPointIndex, DcId, DcIndex};
 pub use network::Network;
-pub use outcome::{CloseReason, Ending, HedgeResult, Refusal, Side};
+pub use outcome::{CloseReason, Ending, HedgeResult, Refusal, Side, SniffResult};
 pub use pick::{order_access_points, pick_access_point};
 pub use place::{Asn, CountryCode, Locate, Location, Origin, Place};
 pub use policy::Policy;

@@ -1,4 +1,4 @@
-//! How sessions and hedges end, in words fixed for metrics and logs.
+//! How sessions begin and end, and what became of hedges, in words fixed for metrics and logs.
 
 /// Who ended a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,12 +102,14 @@ pub enum Refusal {
     Overflow,
     /// The required PROXY header was missing, late or damaged.
     ProxyHeader,
+    /// What the client said first leads to no DC, or it said nothing.
+    Sniff,
 }
 
 impl Refusal {
     /// All of them, for metrics.
-    pub const ALL: [Self; 5] =
-        [Self::Policy, Self::NoDc, Self::Limit, Self::Overflow, Self::ProxyHeader];
+    pub const ALL: [Self; 6] =
+        [Self::Policy, Self::NoDc, Self::Limit, Self::Overflow, Self::ProxyHeader, Self::Sniff];
 
     /// A fixed word, the metric label.
     #[must_use]
@@ -118,6 +120,53 @@ impl Refusal {
             Self::Limit => "limit",
             Self::Overflow => "overflow",
             Self::ProxyHeader => "proxy_header",
+            Self::Sniff => "sniff",
+        }
+    }
+}
+
+/// What the first bytes of a client came to, on a listener that routes by them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SniffResult {
+    /// A header that fits a secret: the DC in it is a fact.
+    Proved,
+    /// A header that fits none: the DC in it is a hint.
+    Hint,
+    /// A transport of MTProto without a header.
+    Plain,
+    /// A request of HTTP.
+    Http,
+    /// The beginning of a TLS handshake.
+    Tls,
+    /// Nothing that is known.
+    Unrecognised,
+    /// Too little to tell, or nothing, until the client was waited for no more.
+    Short,
+}
+
+impl SniffResult {
+    /// All of them, for metrics.
+    pub const ALL: [Self; 7] = [
+        Self::Proved,
+        Self::Hint,
+        Self::Plain,
+        Self::Http,
+        Self::Tls,
+        Self::Unrecognised,
+        Self::Short,
+    ];
+
+    /// A fixed word, the metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Proved => "proved",
+            Self::Hint => "hint",
+            Self::Plain => "plain",
+            Self::Http => "http",
+            Self::Tls => "tls",
+            Self::Unrecognised => "unrecognised",
+            Self::Short => "short",
         }
     }
 }

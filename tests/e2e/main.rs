@@ -20,5 +20,6 @@ mod preview;
 mod probes;
 mod reload;
 mod shutdown;
+mod sniff;
 mod sticky;
 mod stub_mtproto;

@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 use nearpoint::stub::Fault;
 
 use crate::places::{clients, ip};
-use crate::sticky::STICKY;
 use crate::support::client::{Client, End, refusal_of, who_answers};
 use crate::support::lab::{AMSTERDAM, BLIND, DCS, Lab};
 use crate::support::scrape::Scrape;
@@ -26,6 +25,7 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("routed_total", "counter", &["dc", "why"]),
     ("failover_total", "counter", &["from", "to"]),
     ("refused_total", "counter", &["listener", "reason"]),
+    ("sniffed_total", "counter", &["listener", "result"]),
     ("policy_audited_total", "counter", &["listener"]),
     ("sticky_clients", "gauge", &["listener"]),
     ("sticky_evicted_total", "counter", &["listener"]),
@@ -83,12 +83,14 @@ async fn every_metric_is_there_with_its_labels_and_adds_up() {
             cumulative(&scrape, name);
         }
     }
-    assert_eq!(scrape.value("refused_total", &[("reason", "proxy_header")]), 1.0);
+    assert_eq!(scrape.sum("refused_total", &[("reason", "proxy_header")]), 1.0);
+    assert_eq!(scrape.sum("refused_total", &[("reason", "sniff")]), 1.0);
+    assert_eq!(scrape.value("sniffed_total", &[("result", "http")]), 1.0);
     assert_eq!(scrape.value("config_reloads_total", &[("source", "signal")]), 1.0);
     assert_eq!(scrape.value("build_info", &[("edge", "lab")]), 1.0);
-    let accepted = scrape.value("sessions_total", &[]);
+    let accepted = scrape.sum("sessions_total", &[]);
     assert_eq!(scrape.sum("routed_total", &[]) + scrape.sum("refused_total", &[]), accepted);
-    assert_eq!(scrape.sum("geo_lookups_total", &[]), accepted - 1.0, "a bad header is nobody");
+    assert_eq!(scrape.sum("geo_lookups_total", &[]), accepted - 2.0, "a bad header is nobody");
     assert!(scrape.sum("bytes_total", &[("direction", "up")]) > 0.0);
     assert!(scrape.value("fds_open", &[]) < scrape.value("fds_limit", &[]));
 }
@@ -112,17 +114,25 @@ async fn the_text_is_what_promtool_takes() {
     assert!(judged.status.success(), "{judged:?}");
 }
 
-/// Sessions to all DCs, a dead access point, a dead DC, a bad header, a reload.
+/// One that remembers, and one that listens.
+const LISTENERS: &str = "[{name: clients, bind: ['127.0.0.1:0'], \
+     proxy_protocol: {accept_from: [127.0.0.0/8]}}, \
+     {name: sniffed, bind: ['127.0.0.1:0'], route: {mtproto: {}}}]";
+
+/// Sessions to all DCs, a dead access point, a dead DC, a bad header, a client that names no DC, a reload.
 async fn scrape_after_a_little_of_everything() -> Scrape {
     let lab = Lab::new(2);
-    lab.configure(&[("health", BLIND), ("listeners", STICKY)]);
+    lab.configure(&[("health", BLIND), ("listeners", LISTENERS)]);
     let edge = lab.start().await;
     for client in clients(20) {
         who_answers(edge.clients(), client).await.expect("a session");
     }
     lab.dc(AMSTERDAM).set_fault_everywhere(Fault::Refuse).await.expect("refusing");
     who_answers(edge.clients(), ip("145.97.1.1")).await.expect("a session elsewhere");
-    assert_eq!(refusal_of(edge.clients(), b"GET / HTTP/1.1\r\n").await, End::Reset);
+    for listener in ["clients", "sniffed"] {
+        let at = edge.listener(listener);
+        assert_eq!(refusal_of(at, b"GET / HTTP/1.1\r\n").await, End::Reset);
+    }
     within("a reload", edge.app.reload()).await;
     let mut open = Client::announced(edge.clients(), ip("8.8.8.8")).await.expect("a session");
     open.who().await.expect("an answer");

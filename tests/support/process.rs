@@ -117,6 +117,22 @@ impl Process {
         status.code().expect("a code")
     }
 
+    /// How often the threads of the data plane have been woken from waiting so far (proc_pid_status(5):
+    /// voluntary_ctxt_switches).
+    pub(crate) fn worker_wakeups(&self) -> u64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let status = tasks.expect("it lives").filter_map(|task| {
+            // A thread may end meanwhile; no worker does.
+            std::fs::read_to_string(task.ok()?.path().join("status")).ok()
+        });
+        let of_workers = status.filter(|status| status.starts_with("Name:\tworker-"));
+        let switches = of_workers.map(|status| {
+            let line = status.lines().find_map(|it| it.strip_prefix("voluntary_ctxt_switches:"));
+            line.expect("a count").trim().parse::<u64>().expect("a number")
+        });
+        switches.sum()
+    }
+
     /// Processor time used so far, in ticks of 10 ms (proc_pid_stat(5): utime and stime).
     pub(crate) fn processor_ticks(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));

@@ -345,16 +345,16 @@ const BROKEN_LISTENERS: &[(&str, &str)] = &[
         "listeners[0].protocol: \"sctp\" is not `tcp`",
     ),
     (
-        "{name: a, bind: ['0.0.0.0:1'], route: {mtproto: {secrets: []}}}",
-        "listeners[0].route.mtproto: not in this version",
+        "{name: a, bind: ['0.0.0.0:1'], route: mtproto}",
+        "listeners[0].route: `mtproto` needs more: `{mtproto: {}}`",
     ),
     (
         "{name: a, bind: ['0.0.0.0:1'], route: closest}",
-        "listeners[0].route: \"closest\" is not `nearest` or `{dc: N}`",
+        "listeners[0].route: \"closest\" is not `nearest`, `{dc: N}` or `{mtproto: {..}}`",
     ),
     (
         "{name: a, bind: ['0.0.0.0:1'], route: {}}",
-        "listeners[0].route: is not `nearest` or `{dc: N}`",
+        "listeners[0].route: is not `nearest`, `{dc: N}` or `{mtproto: {..}}`",
     ),
     (
         "{name: a, bind: ['0.0.0.0:1'], route: {dc: 7}}",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::mtproto::Mtproto;
 use crate::config::value::{
     All, Count, DcNumber, Given, Later, List, ListenAddress, Name, NotYet, Or, OrNone,
     SourceNetwork, Time, whole_seconds,
@@ -29,16 +30,19 @@ pub(crate) struct Listener {
     pub(crate) bind: List<ListenAddress>,
     /// What it serves.
     pub(crate) protocol: Protocol,
-    /// Which DC a session goes to: `nearest`, or `{dc: 2}` for this one, its replicas, and never another.
+    /// Which DC a session goes to: `nearest`; `{dc: 2}` for this one, its replicas, and never another; or
+    /// `{mtproto: {..}}` for the one that the client names.
     pub(crate) route: Route,
-    /// Which access points of a DC its sessions use.
+    /// Which access points of a DC its sessions use. With `mtproto` the header says that of clients that
+    /// name a DC, and this counts for the others.
     pub(crate) class: Class,
     /// The DCs that it may use: `all`, or a list of ids.
     #[schemars(extend("type" = ["string", "array"], "minItems" = 1))]
     pub(crate) dcs: Or<All, List<DcNumber>>,
     /// When a session is connected to its DC.
     pub(crate) dial: Dial,
-    /// How it remembers which DC a client was given; `none` to forget. Of `nearest` listeners only.
+    /// How it remembers which DC a client was given; `none` to forget. Of `nearest` listeners, and of those
+    /// with `mtproto` whose `unknown` is `nearest`, only.
     pub(crate) sticky: OrSticky,
     /// Which neighbours tell the client's address in a PROXY header.
     pub(crate) proxy_protocol: ProxyProtocol,
@@ -68,15 +72,15 @@ pub(crate) enum Protocol {
 
 /// Which DC a session goes to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", expecting = "`nearest` or `{dc: N}`")]
+#[serde(rename_all = "snake_case", expecting = "`nearest`, `{dc: N}` or `{mtproto: {..}}`")]
 pub(crate) enum Route {
     /// The closest healthy one.
     #[default]
     Nearest,
     /// This one, by its id, or a replica of it, and never another: the sessions are bound.
     Dc(DcNumber),
-    /// The one that the client's header names.
-    Mtproto(Later),
+    /// The one that the client names in its MTProto header.
+    Mtproto(Mtproto),
 }
 
 /// Which access points of a DC are used.

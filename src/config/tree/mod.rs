@@ -15,6 +15,7 @@ mod dcs;
 mod geoip;
 mod health;
 mod listeners;
+mod mtproto;
 mod policy;
 mod process;
 mod sessions;
@@ -28,8 +29,9 @@ pub(super) use dcs::{Dc, WEIGHT};
 pub(super) use geoip::{Geoip, Overrides};
 pub(super) use health::{DcHealth, Health, HttpProbe, Probe};
 pub(super) use listeners::{
-    Keepalive, Limits, Listener, ProxyProtocol, Route, Sticky, Tcp, Timeouts, WhenDown,
+    Class, Keepalive, Limits, Listener, ProxyProtocol, Route, Sticky, Tcp, Timeouts, WhenDown,
 };
+pub(super) use mtproto::{MOST_SECRETS, Mtproto, TrustPlainDc, Unknown};
 pub(super) use policy::{Policy, Rule};
 pub(super) use process::{Admin, Edge, Guards, Log, Memory, Metrics, Shutdown};
 pub use process::{EmptyDc, LogFormat, LogLevel};

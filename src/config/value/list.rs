@@ -52,9 +52,20 @@ impl<T> List<T> {
         slots.filter_map(|(index, slot)| Some((index, slot.0.as_ref()?)))
     }
 
+    /// The same, to be changed.
+    pub(crate) fn indexed_mut(&mut self) -> impl Iterator<Item = (usize, &mut T)> {
+        let slots = self.0.iter_mut().enumerate();
+        slots.filter_map(|(index, slot)| Some((index, slot.0.as_mut()?)))
+    }
+
     /// The good elements with their indexes, by value.
     pub(crate) fn into_indexed(self) -> impl Iterator<Item = (usize, T)> {
         self.0.into_iter().enumerate().filter_map(|(index, slot)| Some((index, slot.0?)))
+    }
+
+    /// Adds elements that have been found elsewhere.
+    pub(crate) fn extend(&mut self, elements: impl IntoIterator<Item = T>) {
+        self.0.extend(elements.into_iter().map(|element| Slot(Some(element))));
     }
 
     /// Puts the elements of a list that means a set into order, each once.

@@ -11,8 +11,8 @@ use super::parse::{Parsed, integer};
 use super::{Scalar, scalar};
 use crate::config::node::Node;
 
-/// A secret of an access point: 16 bytes; 17 that begin with 0xdd (padded); 21 or more that begin
-/// with 0xee (fake TLS, followed by a host name).
+/// A secret: 16 bytes; 17 that begin with 0xdd (padded); 21 or more that begin with 0xee (fake TLS,
+/// followed by a host name).
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(Box<[u8]>);
 
@@ -20,6 +20,22 @@ impl Secret {
     /// For those who need it; never for what is shown.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Reads hex, base64 (of either alphabet) or a list of bytes; `None` when it is no secret so.
+    pub(super) fn read(node: &Node) -> Parsed<Option<Self>> {
+        let bytes = match node {
+            Node::Text(text) => {
+                let readings = [hex(text), base64(text)];
+                readings.into_iter().flatten().find(|bytes| is_secret(bytes))
+            }
+            Node::List(list) => bytes(list).filter(|bytes| is_secret(bytes)),
+            Node::Integer(_) | Node::Float(_) => {
+                return Err("is a number; quote it to make it hex".to_owned());
+            }
+            Node::Null | Node::Bool(_) | Node::Map(_) => None,
+        };
+        Ok(bytes.map(|bytes| Self(bytes.into())))
     }
 }
 
@@ -57,23 +73,15 @@ impl OptionalSecret {
 
 impl Scalar for OptionalSecret {
     fn parse(node: &Node) -> Parsed<Self> {
-        let bytes = match node {
-            Node::Null => return Ok(Self(None)),
-            Node::Text(text) => {
-                let readings = [hex(text), base64(text)];
-                readings.into_iter().flatten().find(|bytes| is_secret(bytes))
-            }
-            Node::List(list) => bytes(list).filter(|bytes| is_secret(bytes)),
-            Node::Integer(_) | Node::Float(_) => {
-                return Err("is a number; quote it to make it hex".to_owned());
-            }
-            Node::Bool(_) | Node::Map(_) => None,
-        };
-        bytes.map(|bytes| Self(Some(Secret(bytes.into())))).ok_or_else(|| {
+        if *node == Node::Null {
+            return Ok(Self(None));
+        }
+        let secret = Secret::read(node)?.ok_or_else(|| {
             "is not a secret: hex, base64 or a list of 16 bytes, 17 from dd on, or 21 and more \
              from ee on"
                 .to_owned()
-        })
+        })?;
+        Ok(Self(Some(secret)))
     }
 
     fn written(&self) -> impl Serialize {
@@ -81,10 +89,11 @@ impl Scalar for OptionalSecret {
     }
 
     fn schema() -> Schema {
+        let pattern = format!("^(?:{HEX}|{FAKE_TLS_HEX}|(?:{BASE64}|{FAKE_TLS_BASE64})=*)$");
         json_schema!({
             "anyOf": [
                 { "type": "null" },
-                { "type": "string", "pattern": format!("^(?:{HEX}|(?:{BASE64})=*)$") },
+                { "type": "string", "pattern": pattern },
                 {
                     "type": "array",
                     "items": { "type": "integer", "minimum": 0, "maximum": 255 },
@@ -103,15 +112,19 @@ impl Scalar for OptionalSecret {
 
 scalar!(OptionalSecret);
 
-/// What [`is_secret`] takes, in hex.
-const HEX: &str = "(?:[Dd]{2})?[0-9A-Fa-f]{32}|[Ee]{2}[0-9A-Fa-f]{40}(?:[0-9A-Fa-f]{2}){0,249}";
+/// 16 bytes, or 17 from 0xdd on, in hex.
+pub(super) const HEX: &str = "(?:[Dd]{2})?[0-9A-Fa-f]{32}";
 
-/// The same in base64: 0xdd and 0xee are one letter and the beginning of the next, and no text has
-/// a single letter beyond groups of four. 270 bytes are 360 letters.
-const BASE64: &str = "[0-9A-Za-z+/_-]{22}\
-    |3[Q-Za-f][0-9A-Za-z+/_-]{21}\
-    |7[g-v][0-9A-Za-z+/_-]{26}(?:(?:[0-9A-Za-z+/_-]{4}){0,82}(?:[0-9A-Za-z+/_-]{2,3})?\
-    |[0-9A-Za-z+/_-]{332})";
+/// 21 to 270 bytes from 0xee on, in hex.
+const FAKE_TLS_HEX: &str = "[Ee]{2}[0-9A-Fa-f]{40}(?:[0-9A-Fa-f]{2}){0,249}";
+
+/// As [`HEX`], in base64: 0xdd is one letter and the beginning of the next.
+pub(super) const BASE64: &str = "[0-9A-Za-z+/_-]{22}|3[Q-Za-f][0-9A-Za-z+/_-]{21}";
+
+/// As [`FAKE_TLS_HEX`], in base64: no text has a single letter beyond groups of four, and 270 bytes are
+/// 360 letters.
+const FAKE_TLS_BASE64: &str = "7[g-v][0-9A-Za-z+/_-]{26}\
+    (?:(?:[0-9A-Za-z+/_-]{4}){0,82}(?:[0-9A-Za-z+/_-]{2,3})?|[0-9A-Za-z+/_-]{332})";
 
 fn is_secret(bytes: &[u8]) -> bool {
     match (bytes.len(), bytes.first()) {

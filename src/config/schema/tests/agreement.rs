@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 /// What the parser says where the schema may be content.
 const BEYOND_THE_SCHEMA: &[&str] = &[
     // Elements against each other, by a part of them or by what they mean.
+    "repeats the secret of",
     "is already the id of",
     "is already the name of",
     "is how another DC is called when it has no name",
@@ -43,6 +44,8 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "matches nobody",
     "is the IPv4 address",
 ];
+
+const SECRET: &str = "00112233445566778899aabbccddeeff";
 
 /// Every key of the main file that this version reads, each with a value other than its default where
 /// there is one.
@@ -95,6 +98,14 @@ fn whole_main() -> Value {
                 "name": "b", "bind": ["127.0.0.1:0"], "route": "nearest", "dcs": "all",
                 "sticky": {"ttl": "1d", "clients": 1, "when_down": "refuse"},
             },
+            {
+                "name": "c", "bind": ["127.0.0.1:0"],
+                "route": {"mtproto": {
+                    "secrets": [SECRET, "3QARIjNEVWZ3iJmqu8zd7v4=", vec![1; 16]],
+                    "secrets_file": "examples/one-address/secrets", "trust_plain_dc": "known",
+                    "unknown": {"dc": 2}, "sniff_timeout": "100ms",
+                }},
+            },
         ],
         "connect": {
             "timeout": "1s", "deadline": "2s", "attempts": 3,
@@ -139,7 +150,7 @@ fn whole_list() -> Value {
         {
             "_": "dcOption", "id": 2, "ip_address": "192.0.2.1", "port": 443, "ipv6": false,
             "media_only": null, "tcpo_only": false, "cdn": false, "static": true,
-            "this_port_only": false, "flags": 16, "secret": "00112233445566778899aabbccddeeff",
+            "this_port_only": false, "flags": 16, "secret": SECRET,
             "weight": 10000, "protocols": ["tcp"], "for": {"country": ["NL", "be"]},
             "max_sessions": "none",
         },

@@ -160,7 +160,7 @@ impl<'s> Writer<'s, '_> {
         let mut meaning = text.unwrap_or_default().replace('\n', " ");
         for word in resolved["oneOf"].as_array().into_iter().flatten() {
             if let (Some(name), Some(text)) = (word.get("const"), word["description"].as_str()) {
-                let _ = write!(meaning, " `{}`: {text}", plain(name));
+                let _ = write!(meaning, " `{}`: {}", plain(name), text.replace('\n', " "));
             }
         }
         if schema.get(RESTART).is_some() {

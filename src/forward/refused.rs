@@ -1,0 +1,77 @@
+//! Why a client has no upstream.
+
+use std::fmt;
+
+use super::connect::ConnectError;
+use super::proxy_header::HeaderError;
+use super::sniff::Heard;
+use crate::routing::topology::NamedDc;
+use crate::routing::{GiveUp, Refusal};
+
+/// Why there is no upstream.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// The same of a neighbour that speaks for itself.
+    Neighbour(Box<Refused>),
+    /// It is not known who connects.
+    Header(HeaderError),
+    /// What the client said leads nowhere.
+    Sniff(Heard),
+    /// It is not known where clients of the listener go.
+    NoRoute,
+    /// Rules are against it.
+    Policy,
+    /// Nobody answered.
+    Connect(ConnectError),
+}
+
+impl Refused {
+    /// What is counted of it; nothing of who is no client.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Neighbour(_) => None,
+            Self::Header(_) => Some(Refusal::ProxyHeader),
+            Self::Sniff(_) => Some(Refusal::Sniff),
+            Self::Policy => Some(Refusal::Policy),
+            Self::Connect(ConnectError(GiveUp::Full)) => Some(Refusal::Overflow),
+            Self::NoRoute
+            | Self::Connect(ConnectError(
+                GiveUp::NoCandidate | GiveUp::Failed | GiveUp::Deadline,
+            )) => Some(Refusal::NoDc),
+        }
+    }
+}
+
+impl From<HeaderError> for Refused {
+    fn from(error: HeaderError) -> Self {
+        Self::Header(error)
+    }
+}
+
+impl From<ConnectError> for Refused {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(error)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Neighbour(why) => why.fmt(f),
+            Self::Header(error) => error.fmt(f),
+            Self::Sniff(Heard::Nothing) => f.write_str("the client has said nothing"),
+            Self::Sniff(heard) => match heard.named_dc() {
+                Some(NamedDc { id, proved: true }) => {
+                    write!(f, "the client proves that it wants DC {id}, which is not here")
+                }
+                Some(NamedDc { id, proved: false }) => {
+                    write!(f, "the client names DC {id} and proves nothing")
+                }
+                None => write!(f, "the client names no DC: {}", heard.result().as_str()),
+            },
+            Self::NoRoute => f.write_str("the listener has no route"),
+            Self::Policy => f.write_str("policy"),
+            Self::Connect(error) => error.fmt(f),
+        }
+    }
+}
