@@ -10,6 +10,7 @@ mod evidence;
 mod explain;
 mod failover;
 mod geoip;
+mod handshake;
 mod hedging;
 mod hostile;
 mod metrics;

@@ -142,7 +142,7 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    async fn start(main: &Path) -> Result<Self, StartError> {
+    pub(crate) async fn start(main: &Path) -> Result<Self, StartError> {
         let app = App::start(main).await?;
         let doors = Doors {
             admin: app.admin.expect("an admin API"),
