@@ -44,6 +44,7 @@
 //! | 0 | [`routing`] | decides: geography, health, ranking, attempts, control state | `std` only |
 //! | 1 | [`config`] | files to valid values, to the plan of a reload | `routing` |
 //! | 1 | [`net`] | sockets and pipes as Linux has them | nothing |
+//! | 1 | [`mtproto`] | the protocol of clients: headers, frames, the first question | nothing |
 //! | 1 | [`metrics`] | all that Prometheus reads | `routing` |
 //! | 1 | [`memory`] | the DC that each client was given, over restarts too | `routing` |
 //! | 1 | [`events`] | the last state changes and their causes | `routing` |
@@ -197,6 +198,7 @@ pub mod forward;
 pub mod geoip;
 pub mod memory;
 pub mod metrics;
+pub mod mtproto;
 pub mod net;
 pub mod probe;
 pub mod reload;

@@ -32,6 +32,7 @@ const LAYERS: &[(&str, MayUse)] = &[
     // Layer 1: what is configured, sockets, and leaves.
     ("config", Only(&["routing"])),
     ("net", Only(&[])),
+    ("mtproto", Only(&[])),
     ("metrics", Only(&["routing"])),
     ("memory", Only(&["routing"])),
     ("events", Only(&["routing"])),
