@@ -49,6 +49,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         access_point_up,
         access_point_rtt_seconds,
         probes_total,
+        probe_alarms,
         probe_lag_seconds,
         edge_isolated,
         geo_lookups_total,
@@ -63,7 +64,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         listen_overflows_total,
         build_info,
     } = Metrics::new("edge-1");
-    let all: [&dyn Collector; 32] = [
+    let all: [&dyn Collector; 33] = [
         &sessions_active,
         &sessions_total,
         &session_seconds,
@@ -83,6 +84,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         &access_point_up,
         &access_point_rtt_seconds,
         &probes_total,
+        &probe_alarms,
         &probe_lag_seconds,
         &edge_isolated,
         &geo_lookups_total,

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use nearpoint::routing::control::{Event, ProbeReport, ProbeRequest, ProbeTimes};
-use nearpoint::routing::topology::Probe;
+use nearpoint::routing::control::{Event, ProbeOutcome, ProbeReport, ProbeRequest, ProbeTimes};
+use nearpoint::routing::topology::Conversation;
 use nearpoint::routing::{AccessPointId, ConnectFailure, ProbeFailure};
 
 use crate::network::{Dialler, Reply, Syn};
@@ -29,7 +29,7 @@ pub(crate) enum ProbeStep {
     /// It is connected.
     Connected,
     /// It has ended.
-    Ended(Result<ProbeTimes, ProbeFailure>),
+    Ended(ProbeOutcome),
 }
 
 impl Storm {
@@ -74,15 +74,17 @@ impl Storm {
         pending.connect = self.now - pending.began;
         pending.deadline = pending.began + pending.request.timeout;
         let connect = pending.connect;
-        match pending.request.probe {
-            Probe::Tcp => {
-                let outcome = Ok(ProbeTimes::connected(connect));
+        match pending.request.conversation {
+            Conversation::Connect => {
+                let outcome = Ok(ProbeTimes::connected(connect).into());
                 self.on_probe_step(id, ProbeStep::Ended(outcome));
             }
-            Probe::Http(_) => {
+            Conversation::Http(_) | Conversation::Mtproto(..) => {
                 let silent = Err(ProbeFailure::Silent);
                 let (after, outcome) = match self.network.ask(id, self.now, &mut self.random) {
-                    Reply::Right(after) => (after, Ok(ProbeTimes { connect, answer: Some(after) })),
+                    Reply::Right(after) => {
+                        (after, Ok(ProbeTimes { connect, answer: Some(after) }.into()))
+                    }
                     Reply::Wrong(after) => (after, Err(ProbeFailure::WrongAnswer)),
                     Reply::Broken(after) => (after, Err(ProbeFailure::Closed)),
                     Reply::None => (Duration::MAX, silent),
@@ -93,13 +95,7 @@ impl Storm {
     }
 
     /// The next step of a probe, or its end for want of time.
-    fn after(
-        &mut self,
-        id: AccessPointId,
-        after: Duration,
-        step: ProbeStep,
-        late: Result<ProbeTimes, ProbeFailure>,
-    ) {
+    fn after(&mut self, id: AccessPointId, after: Duration, step: ProbeStep, late: ProbeOutcome) {
         let Some(pending) = self.probes.get(&id) else { return };
         let in_time = self.now.checked_add(after).filter(|at| *at <= pending.deadline);
         let (at, step) = match in_time {
