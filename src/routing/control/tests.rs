@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+mod alarms;
 mod belated;
 mod evidence;
 mod isolation;
@@ -31,7 +32,11 @@ struct Lab {
     /// Probes under way, with the moment they end.
     probes: Vec<(Instant, ProbeRequest)>,
     probes_made: usize,
+    /// When which was probed.
+    probed: Vec<(Instant, AccessPointId)>,
     faults: BTreeMap<AccessPointId, Fault>,
+    /// What comes of probes of these, whatever their fault.
+    answers: BTreeMap<AccessPointId, ProbeOutcome>,
     round_trip: Duration,
     /// Of those that differ from the others.
     round_trips: BTreeMap<AccessPointId, Duration>,
@@ -63,7 +68,9 @@ impl Lab {
             changes: Vec::new(),
             probes: Vec::new(),
             probes_made: 0,
+            probed: Vec::new(),
             faults: BTreeMap::new(),
+            answers: BTreeMap::new(),
             round_trip: 20 * MS,
             round_trips: BTreeMap::new(),
         };
@@ -81,6 +88,7 @@ impl Lab {
                         self.probes.iter().any(|(_, it)| it.access_point == request.access_point);
                     assert!(!again, "one probe of an access point at a time");
                     self.probes_made += 1;
+                    self.probed.push((self.now, request.access_point));
                     self.probes.push((self.now + self.duration(&request), request));
                 }
                 Effect::Publish(snapshot) => {
@@ -113,6 +121,9 @@ impl Lab {
     }
 
     fn outcome(&self, request: &ProbeRequest) -> ProbeOutcome {
+        if let Some(answer) = self.answers.get(&request.access_point) {
+            return answer.clone();
+        }
         match self.faults.get(&request.access_point) {
             None if self.round_trip_to(request) < request.timeout => {
                 let connect = self.round_trip_to(request);
