@@ -126,8 +126,8 @@ pub(crate) enum Probe {
 }
 
 /// A request of HTTP/1.1, `GET`, without TLS. Only the head of the answer is read; a redirect is an
-/// answer and not followed. An access point with a `secret`, or one that is `tcpo_only`, is asked at
-/// another port than its own alone; at its own it is probed as by `tcp`.
+/// answer and not followed. An access point with a `secret`, or one that is `tcpo_only`, is not asked at
+/// its own port, where a word in clear would give it away: there it is probed as by `tcp`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct HttpProbe {
@@ -155,16 +155,16 @@ impl Default for HttpProbe {
 /// The first question of every client of a DC, `req_pq_multi`, which needs no key and leaves nothing
 /// behind. Good is an answer to this very question, whatever keys it names.
 ///
-/// An access point with a `secret`, or one that is `tcpo_only`, is always asked obfuscated, with its
-/// secret if it has one, which may ask for `padded`; in a name that says which DC is meant, and whether
-/// for media. One whose secret is for fake TLS cannot be asked: it is probed as by `tcp`.
+/// An access point with a `secret`, or one that is `tcpo_only`, is always asked obfuscated: with its
+/// secret if it has one, padded if that begins with dd, and by the number of its DC, as its clients do. One
+/// with a secret for fake TLS, from ee on, cannot be asked: it is probed as by `tcp`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct MtprotoProbe {
-    /// How the question is framed.
+    /// How the question is framed where the access point does not want it otherwise.
     pub(crate) transport: MtprotoTransport,
-    /// Of the public keys that the DC has, in any order, 64 at most: an answer that names other ones
-    /// raises an alarm. Hex is quoted, or begins with `0x`. Empty for any keys.
+    /// Of the public keys that the DC has, in any order, 64 at most: an answer that names others, or not
+    /// all of them, raises an alarm. Hex is quoted, or begins with `0x`. Empty for any keys.
     #[schemars(extend("maxItems" = MOST_FINGERPRINTS))]
     pub(crate) fingerprints: List<Fingerprint>,
 }
@@ -182,9 +182,9 @@ pub(crate) enum MtprotoTransport {
     Intermediate,
     /// The same, with random bytes behind.
     Padded,
-    /// Lengths, numbers and checksums; intermediate where it has to be obfuscated.
+    /// Lengths, numbers and checksums; `intermediate` where it has to be obfuscated.
     Full,
-    /// Intermediate, obfuscated.
+    /// `intermediate`, obfuscated everywhere.
     Obfuscated,
 }
 
