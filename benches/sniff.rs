@@ -34,10 +34,10 @@ fn decisions(criterion: &mut Criterion) {
     let secrets: Vec<Secret> =
         (1..=16).map(|number| Secret::new(&[number; 16]).expect("16 bytes are a secret")).collect();
     let cases = [
-        ("no secret, fits none", headers(None), &secrets[..0]),
+        ("no secret, fits without", headers(None), &secrets[..0]),
         ("1 secret, fits it", headers(Some(&secrets[0])), &secrets[..1]),
         ("16 secrets, fits the last", headers(Some(&secrets[15])), &secrets[..]),
-        ("16 secrets, fits none", headers(None), &secrets[..]),
+        ("16 secrets, fits without", headers(None), &secrets[..]),
     ];
     for (name, headers, secrets) in cases {
         let mut headers = headers.iter().cycle();

@@ -4,6 +4,7 @@ use crate::failover::FailoverOptions;
 use crate::lab::{InsideOptions, LabOptions};
 use crate::peers::Peer;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use nearpoint::mtproto::{Secret, SecretKind};
 use nearpoint::stub::Service;
 use std::error::Error;
 use std::fmt;
@@ -172,15 +173,18 @@ pub(crate) struct ServeOptions {
     /// Access points; port 0 takes a free one, a service after the address is for this one only
     #[arg(long, required = true, num_args = 1.., value_name = "ADDR[/SERVICE]")]
     pub(crate) listen: Vec<Listen>,
-    /// What they do: echo, sink, source, source:BYTES or who
+    /// What they do: echo, sink, source, source:BYTES, who, http, mtproto or mtproto:strict
     #[arg(long, default_value = "echo")]
     pub(crate) service: Service,
     /// Serve only who comes by this network interface: with `lo`, 0.0.0.0 is all of loopback
     #[arg(long)]
     pub(crate) device: Option<String>,
-    /// Id of the DC, as `who` tells it
+    /// Id of the DC, as `who` tells it, and the fingerprints of `mtproto`
     #[arg(long, default_value_t = 1)]
     pub(crate) dc: u16,
+    /// Secrets that clients of `mtproto` may use, in hex: 32 digits, or 34 from dd on
+    #[arg(long = "secret", num_args = 1.., value_name = "HEX", value_parser = secret)]
+    pub(crate) secrets: Vec<Secret>,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -223,6 +227,17 @@ impl fmt::Display for ParseListenError {
 }
 
 impl Error for ParseListenError {}
+
+/// A secret that a stub can use.
+fn secret(text: &str) -> Result<Secret, String> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
+    let (pairs, rest) = digits.as_deref().map_or((&[][..], &[][..]), <[u8]>::as_chunks::<2>);
+    let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+    Secret::new(&bytes)
+        .filter(|secret| rest.is_empty() && secret.kind() != SecretKind::FakeTls)
+        .ok_or_else(|| "not 32 digits of hex, or 34 from dd on".to_owned())
+}
 
 fn positive_duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
@@ -267,6 +282,18 @@ mod tests {
             if let Err(error) = Cli::try_parse_from(command.split_whitespace()) {
                 panic!("{command}: {error}");
             }
+        }
+    }
+
+    #[test]
+    fn secrets_are_hex_of_a_kind_that_is_spoken() {
+        let key = "00112233445566778899aabbccddeeff";
+        assert_eq!(secret(key).map(|it| it.kind()), Ok(SecretKind::Plain));
+        let padded = format!("DD{key}");
+        assert_eq!(secret(&padded).map(|it| it.kind()), Ok(SecretKind::Padded));
+        let fake = format!("ee{key}6578616d706c652e636f6d");
+        for text in ["", "0011", &fake, &key.replace('0', "x"), &format!("{key}0"), &key[..31]] {
+            assert!(secret(text).is_err(), "{text}");
         }
     }
 

@@ -5,6 +5,7 @@ use super::counts::Counters;
 use super::fault::Fault;
 use super::port::Port;
 use super::service::{Service, Session};
+use crate::mtproto::Secret;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +13,14 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+
+/// What the access points of a DC have in common.
+#[derive(Debug)]
+pub(super) struct Dc {
+    pub(super) id: u16,
+    /// Secrets that clients of MTProto may use.
+    pub(super) secrets: Box<[Secret]>,
+}
 
 /// How long accepting rests after an error, most likely for want of a descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -46,7 +55,7 @@ pub(super) struct Standing {
 
 impl AccessPoint {
     pub(super) fn start(
-        dc: u16,
+        dc: &Arc<Dc>,
         address: SocketAddr,
         device: Option<&str>,
         service: Service,
@@ -57,7 +66,7 @@ impl AccessPoint {
         let counters = Arc::new(Counters::default());
         let (commands, inbox) = mpsc::channel(1);
         let task = Task {
-            dc,
+            dc: Arc::clone(dc),
             service,
             port,
             inbox,
@@ -90,7 +99,7 @@ impl AccessPoint {
 }
 
 struct Task {
-    dc: u16,
+    dc: Arc<Dc>,
     service: Service,
     port: Port,
     inbox: mpsc::Receiver<Command>,
@@ -138,7 +147,8 @@ impl Task {
                     | Fault::Reset
                     | Fault::Mute
                     | Fault::Slow(_)
-                    | Fault::Status(_) => self.port.open()?,
+                    | Fault::Status(_)
+                    | Fault::Mtproto(_) => self.port.open()?,
                 }
             }
         }
@@ -157,7 +167,7 @@ impl Task {
             return;
         }
         let session = Session {
-            dc: self.dc,
+            dc: Arc::clone(&self.dc),
             access_point: self.port.address(),
             peer,
             number,

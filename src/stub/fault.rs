@@ -28,6 +28,8 @@ pub enum Fault {
     /// The back end is ill and says so: requests of HTTP are answered with this status. Everything else
     /// is served as ever.
     Status(u16),
+    /// The back end answers questions of MTProto in a wrong way. Everything else is served as ever.
+    Mtproto(MtprotoFault),
     /// The site has lost power: a SYN is not answered, so connects time out. Open sessions fall
     /// silent and nothing more is read from them. Healing, or any other fault, resets them: a
     /// machine that comes back does not know them.
@@ -39,6 +41,22 @@ pub enum Fault {
     Drop,
 }
 
+/// What [`Service::Mtproto`](super::Service::Mtproto) may do instead of answering a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MtprotoFault {
+    /// Answers with this error of the transport, a negative number: -404 is of a back end that does not
+    /// know what it is asked, -429 of one that is asked too often, -444 of another DC.
+    Code(i32),
+    /// Answers with another nonce than the client's.
+    Nonce,
+    /// Answers with a frame of bytes that are no message.
+    Garbage,
+    /// Answers with other fingerprints than those of its DC.
+    Fingerprints,
+    /// Closes the connection in order.
+    Close,
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -48,13 +66,18 @@ impl fmt::Display for Fault {
             Fault::Mute => f.write_str("mute"),
             Fault::Slow(by) => write!(f, "slow:{}", humantime::format_duration(*by)),
             Fault::Status(code) => write!(f, "status:{code}"),
+            Fault::Mtproto(MtprotoFault::Code(code)) => write!(f, "code:{code}"),
+            Fault::Mtproto(MtprotoFault::Nonce) => f.write_str("nonce"),
+            Fault::Mtproto(MtprotoFault::Garbage) => f.write_str("garbage"),
+            Fault::Mtproto(MtprotoFault::Fingerprints) => f.write_str("fingerprints"),
+            Fault::Mtproto(MtprotoFault::Close) => f.write_str("close"),
             Fault::Drop => f.write_str("drop"),
         }
     }
 }
 
 /// Reads what [`Fault`]'s `Display` writes: `none`, `refuse`, `reset`, `mute`, `slow:200ms`, `status:503`,
-/// `drop`.
+/// `code:-404`, `nonce`, `garbage`, `fingerprints`, `close`, `drop`.
 impl FromStr for Fault {
     type Err = ParseFaultError;
 
@@ -65,8 +88,13 @@ impl FromStr for Fault {
             "reset" => Ok(Fault::Reset),
             "mute" => Ok(Fault::Mute),
             "drop" => Ok(Fault::Drop),
+            "nonce" => Ok(Fault::Mtproto(MtprotoFault::Nonce)),
+            "garbage" => Ok(Fault::Mtproto(MtprotoFault::Garbage)),
+            "fingerprints" => Ok(Fault::Mtproto(MtprotoFault::Fingerprints)),
+            "close" => Ok(Fault::Mtproto(MtprotoFault::Close)),
             _ => {
-                slow(text).or_else(|| status(text)).ok_or_else(|| ParseFaultError(text.to_owned()))
+                let with_value = slow(text).or_else(|| status(text)).or_else(|| code(text));
+                with_value.ok_or_else(|| ParseFaultError(text.to_owned()))
             }
         }
     }
@@ -83,6 +111,12 @@ fn status(text: &str) -> Option<Fault> {
     (100..=999).contains(&code).then_some(Fault::Status(code))
 }
 
+/// Errors of the transport are negative.
+fn code(text: &str) -> Option<Fault> {
+    let code = text.strip_prefix("code:")?.parse().ok()?;
+    (code < 0).then_some(Fault::Mtproto(MtprotoFault::Code(code)))
+}
+
 /// The text names no fault.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ParseFaultError(String);
@@ -91,7 +125,8 @@ impl fmt::Display for ParseFaultError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is not a fault: none, refuse, reset, mute, slow:DURATION, status:CODE or drop",
+            "{:?} is not a fault: none, refuse, reset, mute, slow:DURATION, status:CODE, code:CODE, \
+             nonce, garbage, fingerprints, close or drop",
             self.0
         )
     }

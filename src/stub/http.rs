@@ -53,9 +53,13 @@ fn is_whole(read: &[u8]) -> bool {
 async fn answer_request(session: &Session, stream: &mut TcpStream) -> io::Result<()> {
     let status = match session.fault() {
         Fault::Status(code) => code,
-        Fault::None | Fault::Refuse | Fault::Reset | Fault::Mute | Fault::Slow(_) | Fault::Drop => {
-            200
-        }
+        Fault::None
+        | Fault::Refuse
+        | Fault::Reset
+        | Fault::Mute
+        | Fault::Slow(_)
+        | Fault::Mtproto(_)
+        | Fault::Drop => 200,
     };
     let line = session.who_line()?;
     let head = format!(

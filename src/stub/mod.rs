@@ -4,10 +4,10 @@
 //! time, one [`Fault`]. It counts what passes ([`Counts`]) and lets a caller wait for a count
 //! instead of sleeping. `who` answers with a [`Whoami`], so a client behind a proxy learns which DC
 //! and which access point it reached; `http` does so only when it is asked, and answers probes that ask
-//! for a page.
+//! for a page; `mtproto` answers the one question of MTProto that needs no key, with fingerprints that
+//! tell its DC.
 //!
-//! It deliberately knows nothing of nearpoint: no configuration, no PROXY header, no protocol of a
-//! real DC. It needs a tokio runtime with I/O and time, and runs on a single thread as well.
+//! It deliberately knows nothing of nearpoint: no configuration, no PROXY header. It needs a tokio runtime with I/O and time, and runs on a single thread as well.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,28 +25,42 @@ mod access_point;
 mod counts;
 mod fault;
 mod http;
+mod mtproto;
 mod port;
 mod service;
 #[cfg(test)]
 mod tests;
 
 pub use counts::Counts;
-pub use fault::{Fault, ParseFaultError};
+pub use fault::{Fault, MtprotoFault, ParseFaultError};
+pub use mtproto::{dc_of_fingerprints, fingerprints_of};
 pub use service::{ParseServiceError, Service, Whoami, discard, pattern_at};
 
-use access_point::{AccessPoint, Order};
+use crate::mtproto::Secret;
+use access_point::{AccessPoint, Dc, Order};
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// A running stub DC. Dropping it stops it, a moment later; [`StubDc::shutdown`] waits for that.
 #[derive(Debug)]
 pub struct StubDc {
-    dc: u16,
+    dc: Arc<Dc>,
     access_points: Vec<AccessPoint>,
     tasks: JoinSet<()>,
+}
+
+/// What all access points of a stub DC have in common, beside its id.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup<'a> {
+    /// Serve only who comes by this network interface: an unspecified address with `lo` is every
+    /// address of loopback, and none that others can reach.
+    pub device: Option<&'a str>,
+    /// Secrets that clients of [`Service::Mtproto`] may use. Those without one are served as well.
+    pub secrets: &'a [Secret],
 }
 
 impl StubDc {
@@ -54,21 +68,21 @@ impl StubDc {
     ///
     /// Must be called within a tokio runtime; panics outside of one, as `tokio::spawn` does.
     pub fn bind(dc: u16, at: &[(SocketAddr, Service)]) -> Result<StubDc, BindError> {
-        StubDc::bind_to(None, dc, at)
+        StubDc::bind_with(Setup::default(), dc, at)
     }
 
-    /// The same, for those only who come by the network interface `device`: an unspecified address
-    /// with `lo` is every address of loopback, and none that others can reach.
-    pub fn bind_to(
-        device: Option<&str>,
+    /// The same, set up in this way.
+    pub fn bind_with(
+        setup: Setup<'_>,
         dc: u16,
         at: &[(SocketAddr, Service)],
     ) -> Result<StubDc, BindError> {
         let mut tasks = JoinSet::new();
+        let dc = Arc::new(Dc { id: dc, secrets: setup.secrets.into() });
         let access_points = at
             .iter()
             .map(|&(address, service)| {
-                AccessPoint::start(dc, address, device, service, &mut tasks)
+                AccessPoint::start(&dc, address, setup.device, service, &mut tasks)
                     .map_err(|source| BindError { address, source })
             })
             .collect::<Result<_, _>>()?;
@@ -77,7 +91,7 @@ impl StubDc {
 
     /// The id it was given; `who` answers with it.
     pub fn dc(&self) -> u16 {
-        self.dc
+        self.dc.id
     }
 
     /// The addresses it listens on, in the order of [`StubDc::bind`].

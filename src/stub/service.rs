@@ -1,9 +1,9 @@
 //! What an access point answers, and how a session lives under a fault.
 
-use super::access_point::Standing;
+use super::access_point::{Dc, Standing};
 use super::counts::Counters;
 use super::fault::Fault;
-use super::http;
+use super::{http, mtproto};
 use rustix::net::RecvFlags;
 use std::error::Error;
 use std::fmt;
@@ -38,6 +38,15 @@ pub enum Service {
     /// [`Fault::Status`] has it, and with the same line as its body; then the connection is closed. To
     /// anything else it says who answers, and echoes from its first byte.
     Http,
+    /// Waits for the client to speak. A question of MTProto (`req_pq_multi`), in whatever transport, obfuscated
+    /// or not, with one of the secrets of [`Setup`](super::Setup) or with none, is answered in the same
+    /// transport, with the fingerprints of this DC ([`fingerprints_of`](super::fingerprints_of)); any other
+    /// message with the error -404. What is not MTProto is closed.
+    Mtproto {
+        /// Answers with the error -444 to obfuscated clients that name another DC than this one. Some
+        /// clients name none when they have no secret, and random bytes are there.
+        strict: bool,
+    },
 }
 
 /// The line that [`Service::Who`] begins with, and [`Service::Http`] answers with.
@@ -80,7 +89,7 @@ const DISCARD_BUFFER: usize = 1024 * 1024;
 
 /// One connection and all it needs to answer.
 pub(super) struct Session {
-    pub(super) dc: u16,
+    pub(super) dc: Arc<Dc>,
     pub(super) access_point: SocketAddr,
     pub(super) peer: SocketAddr,
     pub(super) number: u64,
@@ -116,6 +125,7 @@ impl Session {
                 self.echo(stream).await
             }
             Service::Http => http::answer(self, stream).await,
+            Service::Mtproto { strict } => mtproto::answer(self, stream, strict).await,
         }
     }
 
@@ -210,7 +220,9 @@ impl Session {
     /// start of a session only do not hold up this one.
     pub(super) async fn may_answer(&self) -> bool {
         match self.fault() {
-            Fault::None | Fault::Refuse | Fault::Reset | Fault::Status(_) => true,
+            Fault::None | Fault::Refuse | Fault::Reset | Fault::Status(_) | Fault::Mtproto(_) => {
+                true
+            }
             Fault::Slow(by) => {
                 tokio::time::sleep(by).await;
                 true
@@ -229,7 +241,7 @@ impl Session {
     /// Who answers, with the end of the line.
     pub(super) fn who_line(&self) -> io::Result<Vec<u8>> {
         let mut line = serde_json::to_vec(&Whoami {
-            dc: self.dc,
+            dc: self.dc.id,
             access_point: self.access_point,
             peer: self.peer,
             connection: self.number,
@@ -248,11 +260,14 @@ impl fmt::Display for Service {
             Service::Source { bytes: Some(bytes) } => write!(f, "source:{bytes}"),
             Service::Who => f.write_str("who"),
             Service::Http => f.write_str("http"),
+            Service::Mtproto { strict: false } => f.write_str("mtproto"),
+            Service::Mtproto { strict: true } => f.write_str("mtproto:strict"),
         }
     }
 }
 
-/// Reads what [`Service`]'s `Display` writes: `echo`, `sink`, `source`, `source:1000`, `who`, `http`.
+/// Reads what [`Service`]'s `Display` writes: `echo`, `sink`, `source`, `source:1000`, `who`, `http`,
+/// `mtproto`, `mtproto:strict`.
 impl FromStr for Service {
     type Err = ParseServiceError;
 
@@ -263,6 +278,8 @@ impl FromStr for Service {
             "source" => Ok(Service::Source { bytes: None }),
             "who" => Ok(Service::Who),
             "http" => Ok(Service::Http),
+            "mtproto" => Ok(Service::Mtproto { strict: false }),
+            "mtproto:strict" => Ok(Service::Mtproto { strict: true }),
             _ => text
                 .strip_prefix("source:")
                 .and_then(|bytes| bytes.parse().ok())
@@ -278,7 +295,12 @@ pub struct ParseServiceError(String);
 
 impl fmt::Display for ParseServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not a service: echo, sink, source, source:BYTES, who or http", self.0)
+        write!(
+            f,
+            "{:?} is not a service: echo, sink, source, source:BYTES, who, http, mtproto or \
+             mtproto:strict",
+            self.0
+        )
     }
 }
 

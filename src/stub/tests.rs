@@ -1,3 +1,5 @@
+mod mtproto;
+
 use super::*;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
@@ -26,7 +28,9 @@ async fn until(stub: &StubDc, at: SocketAddr, condition: impl Fn(&Counts) -> boo
 #[tokio::test]
 async fn one_that_is_bound_to_loopback_serves_and_swallows_on_all_its_addresses() {
     let any = SocketAddr::from(([0, 0, 0, 0], 0));
-    let stub = StubDc::bind_to(Some("lo"), 2, &[(any, Service::Echo)]).unwrap();
+    let stub =
+        StubDc::bind_with(Setup { device: Some("lo"), secrets: &[] }, 2, &[(any, Service::Echo)])
+            .unwrap();
     let at = stub.local_addrs()[0];
     let many = [[127, 0, 0, 1], [127, 1, 2, 3], [127, 9, 0, 0]];
     let many = many.map(|ip| SocketAddr::from((ip, at.port())));
@@ -186,7 +190,8 @@ async fn resetting_access_point_resets_new_connections_only() {
 #[tokio::test]
 async fn mute_access_point_reads_everything_and_answers_nothing() {
     let source = Service::Source { bytes: None };
-    for service in [Service::Echo, Service::Sink, source, Service::Who, Service::Http] {
+    let mtproto = Service::Mtproto { strict: true };
+    for service in [Service::Echo, Service::Sink, source, Service::Who, Service::Http, mtproto] {
         let (stub, at) = stub(service);
         stub.set_fault(at, Fault::Mute).await.unwrap();
         let mut client = TcpStream::connect(at).await.unwrap();
@@ -288,6 +293,7 @@ async fn every_fault_may_follow_every_other() {
         Fault::Mute,
         Fault::Slow(Duration::from_millis(1)),
         Fault::Status(500),
+        Fault::Mtproto(MtprotoFault::Close),
         Fault::Drop,
     ];
     for first in faults {
@@ -344,6 +350,11 @@ fn texts_that_name_nothing_are_refused() {
         "status:99",
         "status:1000",
         "status:ok",
+        "code:",
+        "code:404",
+        "code:0",
+        "code:-2147483649",
+        "mtproto:lax",
         "Refuse",
         "source:",
         "source:-1",
@@ -359,13 +370,21 @@ proptest! {
     fn faults_and_services_are_read_as_they_are_written(millis in 0_u64..10_000_000, bytes: u64) {
         let slow = Fault::Slow(Duration::from_millis(millis));
         let ill = Fault::Status(100 + (millis % 900) as u16);
-        for fault in [Fault::None, Fault::Refuse, Fault::Reset, Fault::Mute, slow, ill, Fault::Drop] {
+        let others = [MtprotoFault::Nonce, MtprotoFault::Garbage, MtprotoFault::Fingerprints]
+            .into_iter()
+            .chain([MtprotoFault::Close, MtprotoFault::Code(-1 - millis as i32)])
+            .map(Fault::Mtproto);
+        for fault in [Fault::None, Fault::Refuse, Fault::Reset, Fault::Mute, slow, ill, Fault::Drop]
+            .into_iter()
+            .chain(others)
+        {
             prop_assert_eq!(fault.to_string().parse(), Ok(fault));
         }
         let source = Service::Source { bytes: Some(bytes) };
         let endless = Service::Source { bytes: None };
         let others = [Service::Echo, Service::Sink, Service::Who, Service::Http];
-        for service in others.into_iter().chain([source, endless]) {
+        let mtproto = [false, true].map(|strict| Service::Mtproto { strict });
+        for service in others.into_iter().chain([source, endless]).chain(mtproto) {
             prop_assert_eq!(service.to_string().parse(), Ok(service));
         }
     }

@@ -20,3 +20,4 @@ mod probes;
 mod reload;
 mod shutdown;
 mod sticky;
+mod stub_mtproto;

@@ -10,6 +10,7 @@ pub(crate) mod doors;
 pub(crate) mod lab;
 pub(crate) mod load;
 pub(crate) mod mmdb;
+pub(crate) mod mtproto;
 pub(crate) mod process;
 pub(crate) mod scrape;
 

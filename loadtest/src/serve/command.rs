@@ -13,7 +13,8 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 /// One line: `WORD ADDR [ARGUMENTS]`, where `all` instead of an address means every access point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
-    /// `refuse|reset|mute|drop|heal ADDR`, `slow ADDR DURATION`, `status ADDR CODE`.
+    /// `refuse|reset|mute|drop|heal ADDR`, `slow ADDR DURATION`, `status ADDR CODE`; of MTProto
+    /// `nonce|garbage|fingerprints|close ADDR`, `code ADDR CODE`.
     Fault(Fault, At),
     /// `cut ADDR`: reset all open sessions.
     Cut(At),
@@ -46,6 +47,15 @@ impl FromStr for Command {
             ["status", at, code] => {
                 let fault = format!("status:{code}").parse();
                 let fault = fault.map_err(|_| ParseCommandError::Status)?;
+                Ok(Command::Fault(fault, parse_at(at)?))
+            }
+            [fault @ ("nonce" | "garbage" | "fingerprints" | "close"), at] => {
+                let fault = fault.parse().map_err(|_| ParseCommandError::Unknown)?;
+                Ok(Command::Fault(fault, parse_at(at)?))
+            }
+            ["code", at, code] => {
+                let fault = format!("code:{code}").parse();
+                let fault = fault.map_err(|_| ParseCommandError::Code)?;
                 Ok(Command::Fault(fault, parse_at(at)?))
             }
             ["cut", at] => Ok(Command::Cut(parse_at(at)?)),
@@ -83,6 +93,7 @@ pub(super) enum ParseCommandError {
     Duration,
     Number,
     Status,
+    Code,
 }
 
 impl fmt::Display for ParseCommandError {
@@ -91,12 +102,14 @@ impl fmt::Display for ParseCommandError {
             ParseCommandError::Unknown => {
                 "not a command: (heal|refuse|reset|mute|drop|cut|kill|counts) ADDR, \
                  slow ADDR DURATION, status ADDR CODE, \
+                 (nonce|garbage|fingerprints|close) ADDR, code ADDR CODE, \
                  wait ADDR open N [DURATION]; ADDR is IP:PORT or all"
             }
             ParseCommandError::Address => "the address is not IP:PORT",
             ParseCommandError::Duration => "the duration is not like 200ms",
             ParseCommandError::Number => "the number is not one",
             ParseCommandError::Status => "the status is not a code like 503",
+            ParseCommandError::Code => "the code is not a negative number like -404",
         })
     }
 }
@@ -106,12 +119,14 @@ impl Error for ParseCommandError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nearpoint::stub::MtprotoFault;
 
     #[test]
     fn every_command_is_understood() {
         let address = SocketAddr::from(([127, 0, 0, 1], 443));
         let at = At::One(address);
         let ms = Duration::from_millis;
+        let wrong = |fault| Command::Fault(Fault::Mtproto(fault), At::Everywhere);
         let cases = [
             ("refuse 127.0.0.1:443", Command::Fault(Fault::Refuse, at)),
             ("reset 127.0.0.1:443", Command::Fault(Fault::Reset, at)),
@@ -120,6 +135,11 @@ mod tests {
             ("heal all", Command::Fault(Fault::None, At::Everywhere)),
             ("slow 127.0.0.1:443 200ms", Command::Fault(Fault::Slow(ms(200)), at)),
             ("status 127.0.0.1:443 503", Command::Fault(Fault::Status(503), at)),
+            ("nonce all", wrong(MtprotoFault::Nonce)),
+            ("garbage all", wrong(MtprotoFault::Garbage)),
+            ("fingerprints all", wrong(MtprotoFault::Fingerprints)),
+            ("close all", wrong(MtprotoFault::Close)),
+            ("code all -404", wrong(MtprotoFault::Code(-404))),
             (" cut  127.0.0.1:443 ", Command::Cut(at)),
             ("kill 127.0.0.1:443", Command::Kill(at)),
             ("counts all", Command::Counts(At::Everywhere)),
@@ -145,6 +165,9 @@ mod tests {
             ("wait all open 1", ParseCommandError::Address),
             ("slow all soon", ParseCommandError::Duration),
             ("status all well", ParseCommandError::Status),
+            ("code all 404", ParseCommandError::Code),
+            ("nonce here", ParseCommandError::Address),
+            ("nonce all 1", ParseCommandError::Unknown),
             ("wait 127.0.0.1:443 open many", ParseCommandError::Number),
         ] {
             assert_eq!(line.parse::<Command>(), Err(reason), "{line}");

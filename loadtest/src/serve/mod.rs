@@ -9,7 +9,7 @@ mod command;
 use crate::cli::ServeOptions;
 use crate::event::Event;
 use command::{At, Command};
-use nearpoint::stub::{BindError, FaultError, StubDc};
+use nearpoint::stub::{BindError, FaultError, Setup, StubDc};
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -23,8 +23,8 @@ pub(crate) async fn run(options: &ServeOptions) -> Result<(), ServeError> {
         .iter()
         .map(|listen| (listen.address, listen.service.unwrap_or(options.service)))
         .collect();
-    let stub =
-        StubDc::bind_to(options.device.as_deref(), options.dc, &at).map_err(ServeError::Bind)?;
+    let setup = Setup { device: options.device.as_deref(), secrets: &options.secrets };
+    let stub = StubDc::bind_with(setup, options.dc, &at).map_err(ServeError::Bind)?;
     for (address, (_, service)) in stub.local_addrs().into_iter().zip(&at) {
         let service = service.to_string();
         Event::Listening { address, service }.print().map_err(ServeError::Output)?;
