@@ -24,6 +24,7 @@
 //! | destination | where one session may go: the nearest DC, or the one that it is bound to |
 //! | probe, evidence | an active check; what a probe or a session showed of an access point |
 //! | health | what evidence adds up to: Unknown, Up, Suspect, Down |
+//! | alarm | what somebody should look at about an access point, whatever its health |
 //! | admin state | what the operator wants, whatever the health: Ready, Drain, Maint |
 //! | rule, verdict | what policy says about clients; what all of it comes to for one client |
 //! | remembered | the DC that a listener gave a client before, on a `sticky` listener |

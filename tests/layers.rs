@@ -139,7 +139,7 @@ fn routing_uses_the_standard_library_and_nothing_else() {
 #[test]
 fn unsafe_code_is_in_net_only() {
     let mut wrong = Vec::new();
-    for path in rust_files(&["src", "loadtest", "tests"]) {
+    for path in rust_files(&["src", "loadtest", "tests", "fuzz"]) {
         if path.starts_with(repository().join("src/net")) {
             continue;
         }
@@ -156,7 +156,7 @@ fn unsafe_code_is_in_net_only() {
 #[test]
 fn no_file_is_too_long_to_read() {
     let mut wrong = Vec::new();
-    for path in rust_files(&["src", "loadtest", "tests"]) {
+    for path in rust_files(&["src", "loadtest", "tests", "fuzz"]) {
         let lines = fs::read_to_string(&path).expect("a source file").lines().count();
         let tests = path.ends_with("tests.rs") || shown(&path).contains("/tests/");
         let most = if tests { LONGEST_OF_TESTS } else { LONGEST };

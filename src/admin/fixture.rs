@@ -82,6 +82,7 @@ pub(crate) fn all_up(spec: TopologySpec) -> Snapshot {
                 settled_round_trip: round_trip(access_point.id.dc),
                 answer_time: None,
                 held_until: None,
+                alarm: None,
                 slot: Arc::default(),
             })
             .collect(),
@@ -184,7 +185,7 @@ impl Live {
                 let _ = answers.send(ProbeReport {
                     access_point: request.access_point,
                     number: request.number,
-                    outcome: Ok(ProbeTimes::connected(Duration::from_millis(12))),
+                    outcome: Ok(ProbeTimes::connected(Duration::from_millis(12)).into()),
                 });
             }
         });

@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use crate::routing::topology::{
-    AccessPointSpec, Class, DcSpec, ListenerRoute, Revision, Route, TopologySpec, UnknownClient,
+    AccessPoint, AccessPointSecret, AccessPointSpec, Class, DcSpec, ListenerRoute, Probe, Revision,
+    Route, SecretForm, TopologySpec, UnknownClient,
 };
-use crate::routing::{DcId, Topology};
+use crate::routing::{DcId, DcIndex, Topology};
 
 use super::daemon::{Admin, Bind, Metrics};
 use super::dc_options::Listed;
@@ -199,7 +200,7 @@ pub(super) fn assemble(
     }
     let routes: BTreeMap<Arc<str>, ListenerRoute> =
         draft.listeners.into_iter().map(|draft| (draft.listener.name, draft.route)).collect();
-    Topology::new(TopologySpec {
+    let topology = Topology::new(TopologySpec {
         revision,
         is_test_network,
         dcs: dcs.into_values().collect(),
@@ -210,7 +211,35 @@ pub(super) fn assemble(
         edge: draft.edge,
         startup_grace: draft.startup_grace,
         max_probes: draft.max_probes,
-    })
+    });
+    note_only_connected(&topology, options_notes);
+    topology
+}
+
+/// Notes access points whose probes do less than is configured for their DC.
+fn note_only_connected(topology: &Topology, notes: &Findings) {
+    for (index, dc) in (0..).map(DcIndex).zip(topology.dcs()) {
+        let members = topology.access_points_of(index).map(|(_, member)| member);
+        let mut connected = members.filter(|it| topology.is_only_connected(it));
+        let Some(first) = connected.next() else { continue };
+        let (address, id) = (first.id.address, dc.id);
+        let which = match connected.count() {
+            0 => format!("{address} of DC {id} is"),
+            more => format!("{address} and {more} more of DC {id} are"),
+        };
+        let why = match dc.health.probe {
+            Probe::Mtproto(_) if is_fake_tls(first) => "an `mtproto` probe speaks no fake TLS",
+            Probe::Mtproto(_) => "no header of MTProto holds the number of the DC",
+            Probe::Http(_) => "an `http` probe would say in clear what it hides",
+            Probe::Tcp => continue,
+        };
+        notes.add(&KeyPath::default(), format!("{which} probed by `tcp`: {why}"));
+    }
+}
+
+fn is_fake_tls(access_point: &AccessPoint) -> bool {
+    let form = access_point.secret.as_ref().map(AccessPointSecret::form);
+    form == Some(SecretForm::FakeTls)
 }
 
 fn is_default_name_of_another(name: &str, id: DcId) -> bool {

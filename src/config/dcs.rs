@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use crate::routing::topology::{
-    ConnectLimits, DcSpec, HealthSettings, Hedging, HoldDown, HttpProbe, Probe,
+    ConnectLimits, DcSpec, Framing, HealthSettings, Hedging, HoldDown, HttpProbe, MtprotoProbe,
+    Probe,
 };
 use crate::routing::{DcId, Place};
 
@@ -43,6 +44,9 @@ impl DcDraft {
         }
         if !tree.health.hold_down.is_absent() {
             check_hold_down(&own, &path.key("health"), problems);
+        }
+        if !tree.health.probe.is_absent() {
+            check_probe(&own, &path.key("health"), problems);
         }
         let Some(id) = tree.id.get().map(|id| id.get()) else {
             problems.need(&path, node, "id");
@@ -103,7 +107,17 @@ pub(super) fn global_health(tree: &tree::Health, problems: &Findings) -> HealthS
     let path = KeyPath::default().key("health");
     check_intervals(tree, &path, problems);
     check_hold_down(tree, &path, problems);
+    check_probe(tree, &path, problems);
     settings(tree)
+}
+
+fn check_probe(tree: &tree::Health, path: &KeyPath, problems: &Findings) {
+    let tree::Probe::Mtproto(probe) = &tree.probe else { return };
+    let (given, most) = (probe.fingerprints.len(), tree::MOST_FINGERPRINTS);
+    if given > most {
+        let path = path.key("probe").key("mtproto").key("fingerprints");
+        problems.add(&path, format!("has {given} elements, {most} at most"));
+    }
 }
 
 fn check_intervals(tree: &tree::Health, path: &KeyPath, problems: &Findings) {
@@ -147,7 +161,17 @@ fn probe(tree: &tree::Probe) -> Probe {
                 expect: expect.get(),
             }))
         }
-        tree::Probe::Mtproto(later) => match *later {},
+        tree::Probe::Mtproto(tree::MtprotoProbe { transport, fingerprints }) => {
+            let (framing, is_obfuscated) = match transport {
+                tree::MtprotoTransport::Abridged => (Framing::Abridged, false),
+                tree::MtprotoTransport::Intermediate => (Framing::Intermediate, false),
+                tree::MtprotoTransport::Padded => (Framing::Padded, false),
+                tree::MtprotoTransport::Full => (Framing::Full, false),
+                tree::MtprotoTransport::Obfuscated => (Framing::Intermediate, true),
+            };
+            let fingerprints = fingerprints.iter().map(|it| it.get()).collect();
+            Probe::Mtproto(Arc::new(MtprotoProbe::new(framing, is_obfuscated, fingerprints)))
+        }
     }
 }
 

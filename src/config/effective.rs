@@ -7,7 +7,7 @@ use crate::routing::topology::Revision;
 
 use super::dc_options::Listed;
 use super::dcs::default_name;
-use super::tree::{Class, Main, Overrides, Route, Unknown};
+use super::tree::{Class, Main, Overrides, Probe, Route, Unknown};
 use super::value::{Given, ListenerSecret, Name, Or, OrNone, client_network};
 
 /// Everything that a configuration was made of.
@@ -97,6 +97,13 @@ fn fill_in(tree: &mut Main) {
 fn put_in_order(tree: &mut Main) {
     tree.include.sort();
     tree.dcs.sort_by_key(|dc| dc.id.get().copied());
+    let own = tree.dcs.iter_mut().filter_map(|dc| dc.health.probe.0.as_mut());
+    for probe in own.chain([&mut tree.health.probe]) {
+        match probe {
+            Probe::Tcp | Probe::Http(_) => {}
+            Probe::Mtproto(probe) => probe.fingerprints.sort(),
+        }
+    }
     for rule in tree.policy.rules.iter_mut() {
         if let Given(Some(dcs)) = &mut rule.restrict {
             dcs.sort();

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::routing::policy::Objective;
-use crate::routing::topology::{ConnectLimits, Hedging, HoldDown, HttpProbe, OnDown, Probe, Route};
+use crate::routing::topology::{
+    ConnectLimits, Framing, Hedging, HoldDown, HttpProbe, MtprotoProbe, OnDown, Probe, Route,
+};
 use crate::routing::{CountryCode, DcId, Millis};
 
 const LISTENER: &str = "listeners: [{name: clients, bind: ['127.0.0.1:443']}]\n";
@@ -152,6 +154,18 @@ log: {level: debug, format: json}
     let own = HttpProbe { path: "/up".into(), host: None, port: Some(81), expect: 200..=200 };
     assert_eq!(two.health.probe, Probe::Http(own.into()));
     assert_eq!(config.topology.max_probes(), 9);
+    let mtproto =
+        "health: {probe: {mtproto: {transport: full, fingerprints: [0x7, '00000000000000ff']}}}
+dcs: [{id: 2, health: {probe: {mtproto: {transport: obfuscated}}}}, {id: 3}]";
+    let asked = good(&format!("{LISTENER}{mtproto}")).config;
+    let [two, three] = asked.topology.dcs() else { panic!("two DCs") };
+    let probe = |framing, is_obfuscated, pins: &[u64]| {
+        Probe::Mtproto(MtprotoProbe::new(framing, is_obfuscated, pins.to_vec()).into())
+    };
+    assert_eq!(two.health.probe, probe(Framing::Intermediate, true, &[]));
+    assert_eq!(three.health.probe, probe(Framing::Full, false, &[255, 7]));
+    let bare = good(&format!("{LISTENER}health: {{probe: {{mtproto: {{}}}}}}")).config;
+    assert_eq!(bare.topology.dcs()[0].health.probe, probe(Framing::Abridged, false, &[]));
 
     let hedging = Hedging { min: Duration::from_millis(150), factor: 2.5, budget_percent: 30 };
     assert_eq!(config.topology.connect().hedging, Some(hedging));
@@ -273,6 +287,31 @@ fn a_dc_without_access_points_is_noted() {
         notes.iter().map(Finding::to_string).collect::<Vec<_>>(),
         ["/etc/nearpoint/main.yaml:4: dcs[1]: DC 7 has no access point in dc_options"]
     );
+}
+
+#[test]
+fn access_points_that_are_only_connected_to_are_noted() {
+    let list =
+        "[{id: 2, ip: 192.0.2.1, port: 443, secret: ee00112233445566778899aabbccddeeff6578616d},
+        {id: 2, ip: 192.0.2.2, port: 443, secret: dd00112233445566778899aabbccddeeff},
+        {id: 2, ip: 192.0.2.3, port: 443, tcpo_only: true}, {id: 2, ip: 192.0.2.4, port: 443}]";
+    let notes = |probe: &str| {
+        let main = format!("{LISTENER}dcs: [{{id: 2}}]\nhealth: {{probe: {probe}}}");
+        let loaded = parse_both(main.as_bytes(), list.as_bytes());
+        let notes = loaded.unwrap_or_else(|error| panic!("{error}")).notes;
+        notes.into_iter().map(|note| note.text).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        notes("{mtproto: {}}"),
+        ["192.0.2.1:443 of DC 2 is probed by `tcp`: an `mtproto` probe speaks no fake TLS"]
+    );
+    let http = "192.0.2.1:443 and 2 more of DC 2 are probed by `tcp`: an `http` probe would say in \
+                clear what it hides";
+    assert_eq!(notes("{http: {}}"), [http]);
+    assert_eq!(notes("{http: {port: 443}}"), [http]);
+    for quiet in ["tcp", "{http: {port: 8080}}"] {
+        assert_eq!(notes(quiet), [] as [&str; 0], "{quiet}");
+    }
 }
 
 #[test]

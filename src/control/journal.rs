@@ -6,8 +6,8 @@ use std::time::{Instant, SystemTime};
 use tracing::{info, warn};
 
 use crate::events::{EventLog, LeftOut, LogLimit};
-use crate::routing::control::{Change, HealthChange};
-use crate::routing::{AccessPointId, DcId, Topology};
+use crate::routing::control::{AlarmChange, Change, HealthChange};
+use crate::routing::{AccessPointId, DcId, Health, Topology};
 
 /// Where changes are written down.
 pub(super) struct Journal {
@@ -33,7 +33,10 @@ impl Journal {
     /// A change that happened at this time, by the process's clock and the calendar.
     pub(super) fn on_change(&mut self, change: Change, now: Instant, today: SystemTime) {
         let admitted = match &change {
-            Change::AccessPoint(change) => self.limit.admits(change, now),
+            Change::AccessPoint(HealthChange { access_point, transition, .. }) => {
+                self.limit.admits(*access_point, Some(transition.to), now)
+            }
+            Change::Alarm(change) => self.limit.admits(change.access_point, None, now),
             Change::Closing { access_point, .. } => !self.limit.leaves_out(*access_point),
             Change::Dc { .. }
             | Change::AdminDc(..)
@@ -42,7 +45,7 @@ impl Journal {
             | Change::Configuration(_) => true,
         };
         if admitted {
-            log_change(change);
+            log_change(&change);
         }
         self.events.push(today, change, |dc| self.name_of(dc));
     }
@@ -59,7 +62,7 @@ impl Journal {
                 dc = %access_point.dc,
                 access_point = %access_point.address,
                 changes,
-                health = health.as_str(),
+                health = health.map(Health::as_str),
                 "access point keeps changing; so many changes were not logged"
             );
         }
@@ -73,7 +76,7 @@ impl Journal {
     }
 }
 
-fn log_change(change: Change) {
+fn log_change(change: &Change) {
     match change {
         Change::AccessPoint(HealthChange { access_point, transition, cause, held_for }) => {
             info!(
@@ -85,6 +88,17 @@ fn log_change(change: Change) {
                 held_for_seconds = held_for.as_secs(),
                 "access point changed"
             );
+        }
+        Change::Alarm(AlarmChange { access_point: AccessPointId { dc, address }, alarm, end }) => {
+            let kind = alarm.kind().as_str();
+            let seen = alarm.to_string();
+            match end {
+                None => warn!(%dc, access_point = %address, alarm = kind, seen, "alarm"),
+                Some(end) => {
+                    let cause = end.as_str();
+                    info!(%dc, access_point = %address, alarm = kind, seen, cause, "alarm over");
+                }
+            }
         }
         Change::Dc { dc, transition } => {
             let (from, to) = (transition.from.as_str(), transition.to.as_str());
@@ -170,7 +184,7 @@ mod tests {
             cause: Cause::Overtaken,
             held_for: Duration::ZERO,
         });
-        (0..30).for_each(|_| journal.on_change(change, start, SystemTime::UNIX_EPOCH));
+        (0..30).for_each(|_| journal.on_change(change.clone(), start, SystemTime::UNIX_EPOCH));
         assert_eq!(events.since(0, 100, |_| true).records.len(), 30);
         let due = journal.next_deadline().expect("something is left to be told");
         assert!(due > start);

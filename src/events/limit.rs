@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::routing::control::HealthChange;
 use crate::routing::{AccessPointId, Health};
 
 /// Lines of one access point within [`WINDOW`].
@@ -28,7 +27,7 @@ pub struct LogLimit {
 struct Window {
     logged: u32,
     left_out: u32,
-    health: Health,
+    health: Option<Health>,
 }
 
 /// Changes of an access point that were not logged within a window.
@@ -38,16 +37,16 @@ pub struct LeftOut {
     pub access_point: AccessPointId,
     /// How many.
     pub changes: u32,
-    /// What the last of them led to.
-    pub health: Health,
+    /// What the last of them that was of its health led to.
+    pub health: Option<Health>,
 }
 
 impl LogLimit {
-    /// Whether this change may have a line in the log; if not, it is counted.
-    pub fn admits(&mut self, change: &HealthChange, now: Instant) -> bool {
-        let (id, health) = (change.access_point, change.transition.to);
+    /// Whether a change of this access point may have a line in the log; if not, it is counted.
+    /// `health` is what it led to, if it was of that.
+    pub fn admits(&mut self, id: AccessPointId, health: Option<Health>, now: Instant) -> bool {
         if let Some(window) = self.windows.get_mut(&id) {
-            window.health = health;
+            window.health = health.or(window.health);
             match window.logged < LINES {
                 true => window.logged += 1,
                 false => window.left_out += 1,
@@ -95,36 +94,33 @@ mod tests {
 
     use super::*;
     use crate::routing::DcId;
-    use crate::routing::control::Cause;
-    use crate::routing::health::Transition;
 
-    fn change(port: u16, to: Health) -> HealthChange {
-        let address = SocketAddr::from(([10, 0, 0, 1], port));
-        HealthChange {
-            access_point: AccessPointId { dc: DcId(2), address },
-            transition: Transition { from: Health::Unknown, to },
-            cause: Cause::ProbeAnswered,
-            held_for: Duration::ZERO,
-        }
+    fn at(port: u16) -> AccessPointId {
+        AccessPointId { dc: DcId(2), address: SocketAddr::from(([10, 0, 0, 1], port)) }
     }
 
     #[test]
     fn one_that_keeps_changing_is_told_of_ten_times_a_minute_and_then_counted() {
         let (mut limit, start) = (LogLimit::default(), Instant::now());
-        let at = |seconds| start + Duration::from_secs(seconds);
+        let after = |seconds| start + Duration::from_secs(seconds);
         let admitted = (0..30).filter(|second| {
-            let to = if second % 2 == 0 { Health::Down } else { Health::Up };
-            limit.admits(&change(1, to), at(*second))
+            let health = match second % 3 {
+                0 => Some(Health::Down),
+                1 => Some(Health::Up),
+                // Another kind of change.
+                _ => None,
+            };
+            limit.admits(at(1), health, after(*second))
         });
         assert_eq!(admitted.count(), 10);
-        assert!(limit.admits(&change(2, Health::Up), at(30)), "another one is not limited by it");
-        assert_eq!(limit.next_deadline(), Some(at(60)));
-        assert_eq!(limit.take_over(at(59)), []);
-        let left_out = limit.take_over(at(60));
-        let access_point = change(1, Health::Up).access_point;
-        assert_eq!(left_out, [LeftOut { access_point, changes: 20, health: Health::Up }]);
-        assert!(limit.admits(&change(1, Health::Down), at(61)), "a new window");
-        assert_eq!(limit.take_over(at(1000)), [], "nothing was left out of these");
+        assert!(limit.admits(at(2), None, after(30)), "another one is not limited by it");
+        assert_eq!(limit.next_deadline(), Some(after(60)));
+        assert_eq!(limit.take_over(after(59)), []);
+        let left_out = limit.take_over(after(60));
+        let health = Some(Health::Up);
+        assert_eq!(left_out, [LeftOut { access_point: at(1), changes: 20, health }]);
+        assert!(limit.admits(at(1), Some(Health::Down), after(61)), "a new window");
+        assert_eq!(limit.take_over(after(1000)), [], "nothing was left out of these");
         assert_eq!(limit.next_deadline(), None);
     }
 
@@ -132,7 +128,7 @@ mod tests {
     fn it_knows_a_bounded_number_of_access_points() {
         let (mut limit, now) = (LogLimit::default(), Instant::now());
         for port in 0..=u16::MAX {
-            assert!(limit.admits(&change(port, Health::Up), now));
+            assert!(limit.admits(at(port), Some(Health::Up), now));
         }
         assert_eq!((limit.windows.len(), limit.ends.len()), (LIMITED, LIMITED));
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::routing::control::{Change, HealthChange};
+use crate::routing::control::{AlarmChange, Change, HealthChange};
 use crate::routing::health::Transition;
 use crate::routing::{AccessPointId, AdminState, DcId, Health};
 
@@ -26,6 +26,8 @@ pub struct Record {
 pub enum Kind {
     /// The health of an access point.
     AccessPoint,
+    /// An alarm about an access point.
+    Alarm,
     /// The health of a DC.
     Dc,
     /// The silent sessions of an access point are closed.
@@ -42,8 +44,9 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AccessPoint,
+        Self::Alarm,
         Self::Dc,
         Self::Closing,
         Self::DcAdmin,
@@ -57,6 +60,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessPoint => "access_point",
+            Self::Alarm => "alarm",
             Self::Dc => "dc",
             Self::Closing => "closing",
             Self::DcAdmin => "dc_admin",
@@ -73,6 +77,7 @@ impl Record {
     pub fn kind(&self) -> Kind {
         match self.change {
             Change::AccessPoint(_) => Kind::AccessPoint,
+            Change::Alarm(_) => Kind::Alarm,
             Change::Dc { .. } => Kind::Dc,
             Change::Closing { .. } => Kind::Closing,
             Change::AdminDc(..) => Kind::DcAdmin,
@@ -93,6 +98,7 @@ impl Record {
     pub fn access_point(&self) -> Option<AccessPointId> {
         match self.change {
             Change::AccessPoint(HealthChange { access_point, .. })
+            | Change::Alarm(AlarmChange { access_point, .. })
             | Change::Closing { access_point, .. }
             | Change::AdminAccessPoint(access_point, _) => Some(access_point),
             Change::Dc { .. }
@@ -107,6 +113,7 @@ impl Record {
 pub(super) fn dc_of(change: &Change) -> Option<DcId> {
     match change {
         Change::AccessPoint(HealthChange { access_point, .. })
+        | Change::Alarm(AlarmChange { access_point, .. })
         | Change::Closing { access_point, .. }
         | Change::AdminAccessPoint(access_point, _) => Some(access_point.dc),
         Change::Dc { dc, .. } | Change::AdminDc(dc, _) => Some(*dc),
@@ -128,6 +135,16 @@ impl fmt::Display for Record {
                 match held_for.as_secs_f64().ceil() {
                     0.0 => Ok(()),
                     seconds => write!(f, "; held down for {seconds}s"),
+                }
+            }
+            Change::Alarm(AlarmChange { access_point, alarm, end }) => {
+                let (at, dc) = (access_point.address, dc(access_point.dc));
+                match end {
+                    None => write!(f, "alarm: access point {at} of {dc} {alarm}"),
+                    Some(end) => {
+                        let (kind, end) = (alarm.kind().as_str(), end.as_str());
+                        write!(f, "the alarm {kind} of access point {at} of {dc} is over: {end}")
+                    }
                 }
             }
             Change::Dc { dc: id, transition } => {
@@ -192,9 +209,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::routing::control::Cause;
+    use crate::routing::control::{AlarmEnd, Cause};
     use crate::routing::topology::Revision;
-    use crate::routing::{ConnectFailure, ProbeFailure};
+    use crate::routing::{Alarm, ConnectFailure, Foreign, ProbeFailure};
 
     fn says(change: Change, dc_name: Option<&str>) -> String {
         let dc_name = dc_name.map(Arc::from);
@@ -218,6 +235,9 @@ mod tests {
             let access_point = access_point();
             Change::AccessPoint(HealthChange { access_point, transition, cause, held_for })
         };
+        let code = Cause::ProbeFailed(ProbeFailure::ErrorCode(-403));
+        let alarm =
+            |alarm, end| Change::Alarm(AlarmChange { access_point: access_point(), alarm, end });
         let dc = |from, to| Change::Dc { dc: DcId(2), transition: turn(from, to) };
         for (change, sentence) in [
             (
@@ -232,6 +252,20 @@ mod tests {
             (
                 health(Health::Down, Health::Down, Cause::Mute, 0),
                 "access point 127.0.0.1:4432 of DC 2 ams stays down: mute sessions",
+            ),
+            (
+                health(Health::Up, Health::Down, code, 0),
+                "access point 127.0.0.1:4432 of DC 2 ams is down: probe failed: error_code -403",
+            ),
+            (
+                alarm(Alarm::OtherFingerprints([7].into()), None),
+                "alarm: access point 127.0.0.1:4432 of DC 2 ams has other keys than are \
+                 configured: 0x0000000000000007",
+            ),
+            (
+                alarm(Alarm::ForeignAnswer(Foreign::Nonce), Some(AlarmEnd::Answered)),
+                "the alarm foreign_answer of access point 127.0.0.1:4432 of DC 2 ams is over: \
+                 probe answered",
             ),
             (dc(Health::Up, Health::Down), "DC 2 ams is out of use: no access point up"),
             (dc(Health::Unknown, Health::Down), "DC 2 ams is down: no access point up"),
@@ -267,7 +301,7 @@ mod tests {
     fn a_dc_without_a_name_of_its_own_is_its_number() {
         let change = Change::AdminDc(DcId(2), AdminState::Ready);
         let sentence = "the operator set DC 2 to ready: it serves as its health allows";
-        assert_eq!(says(change, None), sentence);
+        assert_eq!(says(change.clone(), None), sentence);
         assert_eq!(says(change, Some("dc2")), sentence);
     }
 

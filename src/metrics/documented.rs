@@ -50,6 +50,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         access_point_up,
         access_point_rtt_seconds,
         probes_total,
+        probe_alarms,
         probe_lag_seconds,
         edge_isolated,
         geo_lookups_total,
@@ -64,7 +65,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         listen_overflows_total,
         build_info,
     } = Metrics::new("edge-1");
-    let all: [&dyn Collector; 33] = [
+    let all: [&dyn Collector; 34] = [
         &sessions_active,
         &sessions_total,
         &session_seconds,
@@ -85,6 +86,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         &access_point_up,
         &access_point_rtt_seconds,
         &probes_total,
+        &probe_alarms,
         &probe_lag_seconds,
         &edge_isolated,
         &geo_lookups_total,

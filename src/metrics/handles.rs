@@ -3,9 +3,10 @@
 use prometheus::{Histogram, IntCounter, IntGauge};
 
 use super::Metrics;
+use crate::routing::control::{ProbeAnswer, ProbeOutcome};
 use crate::routing::{
-    AccessPointId, CloseReason, ConnectFailure, DcId, Ending, HedgeResult, ProbeFailure, Refusal,
-    Side, SniffResult, Why,
+    AccessPointId, CloseReason, ConnectFailure, DcId, Ending, HedgeResult, Refusal, Side,
+    SniffResult, Why,
 };
 
 /// Which way bytes went.
@@ -158,8 +159,8 @@ impl Metrics {
     }
 
     /// A probe has ended. Looks labels up.
-    pub fn probed<T>(&self, access_point: AccessPointId, outcome: &Result<T, ProbeFailure>) {
-        let result = outcome.as_ref().map_or_else(|failure| failure.as_str(), |_| "ok");
+    pub fn probed(&self, access_point: AccessPointId, outcome: &ProbeOutcome) {
+        let result = outcome.as_ref().map_or_else(|failure| failure.as_str(), ProbeAnswer::as_str);
         self.probes_total.with_label_values(&[&access_point.dc.to_string(), result]).inc();
     }
 }

@@ -74,6 +74,7 @@ pub struct Metrics {
     pub access_point_rtt_seconds: GaugeVec,
     /// Probes made: `dc`, `result`.
     pub probes_total: IntCounterVec,
+    probe_alarms: IntGaugeVec,
     /// How late the probe is that has been due for longest.
     pub probe_lag_seconds: Gauge,
     edge_isolated: IntGauge,
@@ -196,6 +197,11 @@ impl Metrics {
                 .expect("a valid metric"),
             ),
             probes_total: new.counters("probes_total", "Probes made.", &["dc", "result"]),
+            probe_alarms: new.gauges(
+                "probe_alarms",
+                "Access points about which probes raise an alarm.",
+                &["dc", "alarm"],
+            ),
             probe_lag_seconds: new.register(
                 Gauge::with_opts(new.opts(
                     "probe_lag_seconds",
@@ -267,7 +273,7 @@ impl Metrics {
     }
 
     /// The vectors whose series belong to a DC or an access point, with the labels that say so.
-    fn owned_series(&self) -> [&dyn Removable; 12] {
+    fn owned_series(&self) -> [&dyn Removable; 13] {
         [
             &self.sessions_active,
             &self.connect_seconds,
@@ -281,6 +287,7 @@ impl Metrics {
             &self.access_point_up,
             &self.access_point_rtt_seconds,
             &self.probes_total,
+            &self.probe_alarms,
         ]
     }
 }

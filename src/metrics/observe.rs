@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Metrics, Removable, kernel};
-use crate::routing::{DcIndex, Health, Snapshot};
+use crate::routing::{Alarm, AlarmKind, DcIndex, Health, Snapshot};
 
 impl Metrics {
     /// Brings the gauges that mirror a snapshot up to date, and lets go of series whose DC or
@@ -18,6 +18,7 @@ impl Metrics {
             let up = i64::from(state.health == Health::Up);
             self.dc_up.with_label_values(&[&dc.id.to_string()]).set(up);
         }
+        self.observe_alarms(snapshot);
         for (access_point, state) in topology.access_points().iter().zip(&snapshot.access_points) {
             let dc = topology.dc(access_point.dc).id.to_string();
             let address = access_point.id.address.to_string();
@@ -33,6 +34,20 @@ impl Metrics {
         self.fds_open.set(kernel::open_descriptors());
         self.fds_limit.set(kernel::descriptor_limit());
         self.listen_overflows_total.set(kernel::listen_overflows());
+    }
+
+    /// Of each DC how many alarms of each kind there are.
+    fn observe_alarms(&self, snapshot: &Snapshot) {
+        for (index, dc) in (0..).map(DcIndex).zip(snapshot.topology.dcs()) {
+            let members = snapshot.topology.access_points_of(index);
+            let alarms = members.filter_map(|(at, _)| snapshot.access_point(at).alarm.as_ref());
+            let raised: Vec<AlarmKind> = alarms.map(Alarm::kind).collect();
+            for kind in AlarmKind::ALL {
+                let count = raised.iter().filter(|raised| **raised == kind).count();
+                let labels = [&dc.id.to_string(), kind.as_str()];
+                self.probe_alarms.with_label_values(&labels).set(count as i64);
+            }
+        }
     }
 
     /// Brings the gauge of remembered clients up to date: all listeners that remember any.
@@ -80,6 +95,27 @@ mod tests {
             assert!(text.contains(&gauge), "{text}");
             assert!(text.contains("nearpoint_dc_up{dc=\"2\"} 1\n"), "{text}");
         }
+    }
+
+    #[test]
+    fn alarms_are_counted_by_dc_and_kind_and_come_back_to_zero() {
+        let metrics = Metrics::new("edge-1");
+        let mut snapshot = all_up(three_dcs());
+        let gauge = |metrics: &Metrics, dc, kind: AlarmKind| {
+            metrics.probe_alarms.with_label_values(&[dc, kind.as_str()]).get()
+        };
+        snapshot.access_points[2].alarm = Some(Alarm::RateLimited);
+        snapshot.access_points[3].alarm = Some(Alarm::RateLimited);
+        snapshot.access_points[4].alarm = Some(Alarm::WrongDc);
+        metrics.observe(&snapshot, Instant::now());
+        assert_eq!(
+            ["1", "2", "5"].map(|dc| gauge(&metrics, dc, AlarmKind::RateLimited)),
+            [0, 2, 0]
+        );
+        assert_eq!(["1", "2", "5"].map(|dc| gauge(&metrics, dc, AlarmKind::WrongDc)), [0, 0, 1]);
+        snapshot.access_points[2].alarm = None;
+        metrics.observe(&snapshot, Instant::now());
+        assert_eq!(gauge(&metrics, "2", AlarmKind::RateLimited), 1);
     }
 
     #[test]

@@ -1,18 +1,13 @@
 //! The `http` probe: asks for a page and looks at the status of the answer, of which it reads the head
 //! and no more.
 //!
-//! One patience holds for all of it, from the dial to the last byte of the head, however slowly they come,
-//! and a shorter one for the connection: who is not even that far is not asked.
-//! What is read is bounded too. A redirect is an answer like any other. The connection ends with a reset,
-//! so that neither side keeps it.
+//! What is read is bounded. A redirect is an answer like any other.
 
 use std::convert::Infallible;
 use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use http_body_util::Empty;
 use hyper::body::Bytes;
@@ -21,12 +16,10 @@ use hyper::header::{CONNECTION, HOST, HeaderValue, USER_AGENT};
 use hyper::{Request, StatusCode};
 use tokio::net::TcpStream;
 
-use super::Outcome;
+use super::asking::{Patience, asked};
 use super::line::Line;
-use super::patience::{judged, within};
-use super::tcp::failure;
-use crate::net;
-use crate::routing::control::ProbeTimes;
+use super::patience::judged;
+use crate::routing::control::{ProbeAnswer, ProbeOutcome};
 use crate::routing::topology::HttpProbe;
 use crate::routing::{ConnectFailure, LocalFailure, ProbeFailure};
 
@@ -41,36 +34,16 @@ const MOST_READ: usize = 4 * LONGEST_HEAD;
 pub(super) async fn probe(
     address: SocketAddr,
     page: &HttpProbe,
-    connect_patience: Duration,
-    patience: Duration,
-) -> Outcome {
+    patience: Patience,
+) -> ProbeOutcome {
     let address = SocketAddr::new(address.ip(), page.port.unwrap_or(address.port()));
     // Configuration takes nothing that could not be asked. If it were otherwise, that were our fault.
-    let request = request(address, page)
-        .map_err(|_| ProbeFailure::from(ConnectFailure::Local(LocalFailure::Other)))?;
-    let began = Instant::now();
-    let connected = OnceLock::new();
-    let work = async {
-        let dialled = within(connect_patience, net::dial(address, None)).await;
-        let stream = dialled.ok_or(ConnectFailure::Timeout)?.map_err(|error| failure(&error))?;
-        net::reset_on_close(&stream);
-        connected.get_or_init(|| began.elapsed());
-        ask(&stream, request).await
-    };
-    let answered = within(patience, work).await;
-    let took = began.elapsed();
-    match (answered, connected.get()) {
-        (Some(Ok(status)), Some(&connect)) if page.expect.contains(&status.as_u16()) => {
-            judged(ProbeTimes { connect, answer: Some(took.saturating_sub(connect)) }, patience)
-        }
-        (Some(Ok(_)), _) => Err(ProbeFailure::WrongAnswer),
-        (Some(Err(failure)), _) => Err(failure),
-        (None, None) => Err(ConnectFailure::Timeout.into()),
-        // Seen so late that there was no time left to ask.
-        (None, Some(&connect)) if connect > patience => {
-            Err(ConnectFailure::Local(LocalFailure::HeldUp).into())
-        }
-        (None, Some(_)) => Err(ProbeFailure::Silent),
+    let request = request(address, page).map_err(|_| ConnectFailure::Local(LocalFailure::Other))?;
+    let (status, times) =
+        asked(address, patience, async |stream| ask(stream, request).await).await?;
+    match page.expect.contains(&status.as_u16()) {
+        true => judged(times, patience.total).map(ProbeAnswer::from),
+        false => Err(ProbeFailure::WrongAnswer),
     }
 }
 

@@ -1,5 +1,5 @@
-//! A socket as hyper reads and writes it, which looks at the socket itself and reads so much and no
-//! more.
+//! A socket that is looked at itself, and of which so much is read and no more; also as hyper reads
+//! and writes it.
 
 use std::io;
 use std::pin::Pin;
@@ -29,6 +29,38 @@ impl<'s> Line<'s> {
     /// A line of which at most `most` bytes are read; then it is broken.
     pub(super) fn new(stream: &'s TcpStream, most: usize, has_ended: &'s AtomicBool) -> Self {
         Self { stream, left: most, has_ended }
+    }
+
+    /// What has come, of which as much as `buffer` holds; 0 at the end of the stream.
+    pub(super) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let room = buffer.len().min(self.left);
+        if room == 0 {
+            return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
+        }
+        let (stream, buffer) = (self.stream, &mut buffer[..room]);
+        let read = ready!(self.poll(Interest::READABLE, cx, || net::receive(stream, buffer)));
+        match read {
+            Ok(0) | Err(_) => self.has_ended.store(true, Ordering::Relaxed),
+            Ok(bytes) => self.left -= bytes,
+        }
+        Poll::Ready(read)
+    }
+
+    /// Sends as much as the socket takes.
+    pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(self.poll(Interest::WRITABLE, cx, || net::send(self.stream, bytes)));
+        if written.is_err() {
+            self.has_ended.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(written)
     }
 
     /// Does what would block until the runtime says that it would not. Each time it is tried first.
@@ -65,17 +97,8 @@ impl Read for Line<'_> {
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let mut chunk = [0; CHUNK];
-        let room = CHUNK.min(buffer.remaining()).min(self.left);
-        if room == 0 {
-            return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
-        }
-        let (stream, chunk) = (self.stream, &mut chunk[..room]);
-        let read = ready!(self.poll(Interest::READABLE, cx, || net::receive(stream, chunk)));
-        if matches!(read, Ok(0) | Err(_)) {
-            self.has_ended.store(true, Ordering::Relaxed);
-        }
-        let bytes = read?;
-        self.left -= bytes;
+        let chunk = &mut chunk[..CHUNK.min(buffer.remaining())];
+        let bytes = ready!(self.poll_receive(cx, chunk))?;
         buffer.put_slice(&chunk[..bytes]);
         Poll::Ready(Ok(()))
     }
@@ -83,15 +106,11 @@ impl Read for Line<'_> {
 
 impl Write for Line<'_> {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(self.poll(Interest::WRITABLE, cx, || net::send(self.stream, bytes)));
-        if written.is_err() {
-            self.has_ended.store(true, Ordering::Relaxed);
-        }
-        Poll::Ready(written)
+        self.poll_send(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -4,8 +4,10 @@
 //! fault a failure is: an answer that was there and that this process looked at too late is never held
 //! against who gave it.
 
+mod asking;
 mod http;
 mod line;
+mod mtproto;
 mod patience;
 mod tcp;
 
@@ -15,12 +17,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::metrics::Metrics;
-use crate::routing::control::{ProbeReport, ProbeRequest, ProbeTimes};
-use crate::routing::topology::Probe;
-use crate::routing::{AccessPointId, ConnectFailure, LocalFailure, ProbeFailure};
-
-/// What comes of a probe.
-type Outcome = Result<ProbeTimes, ProbeFailure>;
+use crate::routing::control::{ProbeAnswer, ProbeOutcome, ProbeReport, ProbeRequest};
+use crate::routing::topology::Conversation;
+use crate::routing::{AccessPointId, ConnectFailure, LocalFailure};
+use asking::Patience;
 
 /// Makes every probe that is asked for until nobody can ask any more. Control bounds how many are
 /// under way. Each is reported once, whatever becomes of it.
@@ -33,17 +33,10 @@ pub async fn run(
     loop {
         tokio::select! {
             request = requests.recv() => match request {
-                Some(ProbeRequest { access_point, number, probe, connect_timeout, timeout }) => {
+                Some(request) => {
+                    let ProbeRequest { access_point, number, .. } = request;
                     let report = OwedReport::new(access_point, number, &reports, &metrics);
-                    let address = access_point.address;
-                    probes.spawn(report.settle(async move {
-                        match probe {
-                            Probe::Tcp => tcp::probe(address, timeout).await,
-                            Probe::Http(page) => {
-                                http::probe(address, &page, connect_timeout, timeout).await
-                            }
-                        }
-                    }));
+                    probes.spawn(report.settle(probe(request)));
                 }
                 None => return,
             },
@@ -53,11 +46,27 @@ pub async fn run(
     }
 }
 
+async fn probe(request: ProbeRequest) -> ProbeOutcome {
+    let ProbeRequest { access_point, number: _, conversation, connect_timeout, timeout } = request;
+    let (address, patience) =
+        (access_point.address, Patience { connect: connect_timeout, total: timeout });
+    match conversation {
+        Conversation::Connect => tcp::probe(address, timeout).await.map(ProbeAnswer::from),
+        Conversation::Http(page) => http::probe(address, &page, patience).await,
+        Conversation::Mtproto(style, wanted) => {
+            mtproto::probe(address, &style, &wanted, patience).await
+        }
+    }
+}
+
 /// A report that control waits for before it asks for another probe of the access point. It is sent when
 /// this is dropped: a probe that panics, or is never finished, says nothing of the access point, but it
 /// must not be the last one.
 struct OwedReport {
-    report: ProbeReport,
+    access_point: AccessPointId,
+    number: u64,
+    /// Until there is another one: that of a probe which is never finished.
+    outcome: ProbeOutcome,
     reports: mpsc::UnboundedSender<ProbeReport>,
     metrics: Arc<Metrics>,
 }
@@ -70,20 +79,21 @@ impl OwedReport {
         metrics: &Arc<Metrics>,
     ) -> Self {
         let outcome = Err(ConnectFailure::Local(LocalFailure::Other).into());
-        let report = ProbeReport { access_point, number, outcome };
-        Self { report, reports: reports.clone(), metrics: Arc::clone(metrics) }
+        let (reports, metrics) = (reports.clone(), Arc::clone(metrics));
+        Self { access_point, number, outcome, reports, metrics }
     }
 
-    async fn settle(mut self, probing: impl Future<Output = Outcome>) {
-        self.report.outcome = probing.await;
+    async fn settle(mut self, probing: impl Future<Output = ProbeOutcome>) {
+        self.outcome = probing.await;
     }
 }
 
 impl Drop for OwedReport {
     fn drop(&mut self) {
-        self.metrics.probed(self.report.access_point, &self.report.outcome);
+        let Self { access_point, number, ref outcome, .. } = *self;
+        self.metrics.probed(access_point, outcome);
         // Control that is gone needs no report.
-        let _ = self.reports.send(self.report);
+        let _ = self.reports.send(ProbeReport { access_point, number, outcome: outcome.clone() });
     }
 }
 

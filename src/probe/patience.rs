@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::Outcome;
 use crate::routing::control::ProbeTimes;
-use crate::routing::{ConnectFailure, LocalFailure};
+use crate::routing::{ConnectFailure, LocalFailure, ProbeFailure};
 
 /// What `work` comes to before patience ends, or is found to have come to when this process notices that
 /// it has ended. The clock is asked before the work is: on a runtime that was held up, the end of the
@@ -29,7 +28,7 @@ pub(super) async fn within<T>(patience: Duration, work: impl Future<Output = T>)
 
 /// What a good answer is worth. One that was seen after the patience had ended may have come in time:
 /// then this process was held up, not the peer, and nobody knows how long the peer took.
-pub(super) fn judged(times: ProbeTimes, patience: Duration) -> Outcome {
+pub(super) fn judged(times: ProbeTimes, patience: Duration) -> Result<ProbeTimes, ProbeFailure> {
     match times.total() <= patience {
         true => Ok(times),
         false => Err(ConnectFailure::Local(LocalFailure::HeldUp).into()),

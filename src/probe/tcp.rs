@@ -4,14 +4,16 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::Outcome;
 use super::patience::{judged, within};
 use crate::net::{self, DialError};
-use crate::routing::ConnectFailure;
 use crate::routing::control::ProbeTimes;
+use crate::routing::{ConnectFailure, ProbeFailure};
 
 /// Connects to `address`.
-pub(super) async fn probe(address: SocketAddr, patience: Duration) -> Outcome {
+pub(super) async fn probe(
+    address: SocketAddr,
+    patience: Duration,
+) -> Result<ProbeTimes, ProbeFailure> {
     let began = Instant::now();
     match within(patience, net::dial(address, None)).await {
         Some(Ok(stream)) => {

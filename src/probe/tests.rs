@@ -1,3 +1,5 @@
+mod mtproto;
+
 use super::*;
 
 use std::io::ErrorKind;
@@ -12,8 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::net::reset_on_close;
-use crate::routing::DcId;
 use crate::routing::topology::HttpProbe;
+use crate::routing::{DcId, ProbeFailure};
 
 /// Far longer than anything here takes.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -23,7 +25,7 @@ const IMPATIENT: Duration = Duration::from_millis(200);
 
 async fn probe_once(
     address: SocketAddr,
-    probe: Probe,
+    conversation: Conversation,
     timeout: Duration,
 ) -> (ProbeReport, Arc<Metrics>) {
     let (requests, asked) = mpsc::unbounded_channel();
@@ -31,7 +33,7 @@ async fn probe_once(
     let metrics = Arc::new(Metrics::new("edge-1"));
     let access_point = AccessPointId { dc: DcId(2), address };
     let request =
-        ProbeRequest { access_point, number: 7, probe, connect_timeout: timeout, timeout };
+        ProbeRequest { access_point, number: 7, conversation, connect_timeout: timeout, timeout };
     requests.send(request).expect("the prober listens");
     let prober = run(asked, reports, Arc::clone(&metrics));
     let report = tokio::select! {
@@ -40,6 +42,10 @@ async fn probe_once(
     };
     assert_eq!((report.access_point, report.number), (access_point, 7));
     (report, metrics)
+}
+
+fn patience(total: Duration) -> Patience {
+    Patience { connect: total, total }
 }
 
 async fn listening() -> (TcpListener, SocketAddr) {
@@ -52,28 +58,32 @@ fn page() -> HttpProbe {
     HttpProbe { path: "/".into(), host: None, port: None, expect: 200..=399 }
 }
 
+fn for_page() -> Conversation {
+    Conversation::Http(page().into())
+}
+
 /// What comes of asking somebody who is served by `serve`.
 async fn asked<F: Future<Output = ()> + Send + 'static>(
     timeout: Duration,
-    page: HttpProbe,
+    conversation: Conversation,
     serve: impl FnOnce(TcpStream) -> F + Send + 'static,
-) -> Outcome {
+) -> ProbeOutcome {
     let (listener, address) = listening().await;
     let server: JoinHandle<()> = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.expect("a probe");
         serve(stream).await;
     });
-    let (report, metrics) = probe_once(address, Probe::Http(page.into()), timeout).await;
-    let result = report.outcome.map_or_else(ProbeFailure::as_str, |_| "ok");
+    let (report, metrics) = probe_once(address, conversation, timeout).await;
+    let result = report.outcome.as_ref().map_or_else(|it| it.as_str(), ProbeAnswer::as_str);
     assert_eq!(metrics.probes_total.with_label_values(&["2", result]).get(), 1);
     server.abort();
     report.outcome
 }
 
 /// What comes of asking somebody who reads the question and says this.
-async fn answered(answer: impl Into<Vec<u8>>) -> Outcome {
+async fn answered(answer: impl Into<Vec<u8>>) -> ProbeOutcome {
     let answer = answer.into();
-    asked(PATIENT, page(), async move |mut stream| {
+    asked(PATIENT, for_page(), async move |mut stream| {
         question(&mut stream).await;
         stream.write_all(&answer).await.expect("written");
         // Until the prober has ended the connection.
@@ -94,8 +104,8 @@ async fn question(stream: &mut TcpStream) -> String {
 #[tokio::test]
 async fn a_connection_is_a_round_trip_and_is_counted_and_reset() {
     let (listener, address) = listening().await;
-    let (report, metrics) = probe_once(address, Probe::Tcp, PATIENT).await;
-    assert_eq!(report.outcome.expect("a good probe").answer, None);
+    let (report, metrics) = probe_once(address, Conversation::Connect, PATIENT).await;
+    assert_eq!(report.outcome.expect("a good probe").times.answer, None);
     assert_eq!(metrics.probes_total.with_label_values(&["2", "ok"]).get(), 1);
     let (mut stream, _) = listener.accept().await.expect("the probe");
     let ended = stream.read(&mut [0]).await.expect_err("a reset");
@@ -106,8 +116,8 @@ async fn a_connection_is_a_round_trip_and_is_counted_and_reset() {
 async fn nobody_listening_is_refused() {
     let (listener, address) = listening().await;
     drop(listener);
-    for probe in [Probe::Tcp, Probe::Http(page().into())] {
-        let (report, metrics) = probe_once(address, probe, PATIENT).await;
+    for conversation in [Conversation::Connect, for_page()] {
+        let (report, metrics) = probe_once(address, conversation, PATIENT).await;
         assert_eq!(report.outcome, Err(ConnectFailure::Refused.into()));
         assert_eq!(metrics.probes_total.with_label_values(&["2", "refused"]).get(), 1);
     }
@@ -134,8 +144,8 @@ async fn a_page_is_asked_for_as_configured_and_the_connection_is_reset() {
             let ended = stream.read(&mut [0]).await.expect_err("a reset");
             (head, ended.kind())
         });
-        let (report, _) = probe_once(address, Probe::Http(page.into()), PATIENT).await;
-        assert!(report.outcome.expect("a good probe").answer.is_some());
+        let (report, _) = probe_once(address, Conversation::Http(page.into()), PATIENT).await;
+        assert!(report.outcome.expect("a good probe").times.answer.is_some());
         let (head, ended) = server.await.expect("a question");
         let expected = format!(
             "GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: nearpoint\r\nconnection: close\r\n\r\n"
@@ -167,7 +177,7 @@ async fn what_is_not_http_is_a_wrong_answer() {
     {
         assert_eq!(answered(noise).await, Err(ProbeFailure::WrongAnswer), "{noise:?}");
     }
-    let speaks_first = asked(PATIENT, page(), async |mut stream| {
+    let speaks_first = asked(PATIENT, for_page(), async |mut stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.expect("written");
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });
@@ -178,7 +188,7 @@ async fn what_is_not_http_is_a_wrong_answer() {
 #[tokio::test]
 async fn an_end_before_an_answer_is_closed() {
     for (part, resets) in [("", false), ("", true), ("HTTP/1.1 200 OK\r\nserv", false)] {
-        let outcome = asked(PATIENT, page(), async move |mut stream| {
+        let outcome = asked(PATIENT, for_page(), async move |mut stream| {
             question(&mut stream).await;
             stream.write_all(part.as_bytes()).await.expect("written");
             if resets {
@@ -188,18 +198,18 @@ async fn an_end_before_an_answer_is_closed() {
         .await;
         assert_eq!(outcome, Err(ProbeFailure::Closed), "{part:?} {resets}");
     }
-    let at_once = asked(PATIENT, page(), async |stream| reset_on_close(&stream)).await;
+    let at_once = asked(PATIENT, for_page(), async |stream| reset_on_close(&stream)).await;
     let reset = ProbeFailure::Connect(ConnectFailure::Reset);
     assert!([Err(ProbeFailure::Closed), Err(reset)].contains(&at_once), "{at_once:?}");
 }
 
 #[tokio::test]
 async fn who_says_nothing_or_too_little_in_time_is_silent() {
-    let mute = asked(IMPATIENT, page(), async |mut stream| {
+    let mute = asked(IMPATIENT, for_page(), async |mut stream| {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });
     assert_eq!(mute.await, Err(ProbeFailure::Silent));
-    let trickling = asked(IMPATIENT, page(), async |mut stream| {
+    let trickling = asked(IMPATIENT, for_page(), async |mut stream| {
         question(&mut stream).await;
         let head = "HTTP/1.1 200 OK\r\nx: ".bytes().chain(std::iter::repeat(b'x'));
         for byte in head {
@@ -215,7 +225,7 @@ async fn who_says_nothing_or_too_little_in_time_is_silent() {
 #[tokio::test]
 async fn an_answer_without_end_is_wrong_and_keeps_nobody() {
     for endless in ["x: y\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "x"] {
-        let outcome = asked(PATIENT, page(), async move |mut stream| {
+        let outcome = asked(PATIENT, for_page(), async move |mut stream| {
             question(&mut stream).await;
             let start = if endless.starts_with("HTTP") { "" } else { "HTTP/1.1 200 OK\r\n" };
             let mut flood = start.as_bytes().to_vec();
@@ -232,7 +242,7 @@ async fn an_answer_without_end_is_wrong_and_keeps_nobody() {
 async fn what_cannot_be_asked_is_a_failure_of_this_edge() {
     let (_listener, address) = listening().await;
     let page = HttpProbe { path: "no path".into(), ..page() };
-    let (report, _) = probe_once(address, Probe::Http(page.into()), PATIENT).await;
+    let (report, _) = probe_once(address, Conversation::Http(page.into()), PATIENT).await;
     assert_eq!(report.outcome, Err(ConnectFailure::Local(LocalFailure::Other).into()));
 }
 
@@ -249,7 +259,7 @@ async fn an_answer_is_seen_before_the_runtime_hears_of_it() {
         let _ = stream.read(&mut [0]);
     });
     let page = page();
-    let mut probing = Box::pin(http::probe(address, &page, PATIENT, PATIENT));
+    let mut probing = Box::pin(http::probe(address, &page, patience(PATIENT)));
     let began = Instant::now();
     // Between these looks the runtime does not turn.
     let outcome = std::future::poll_fn(|cx| {
@@ -282,7 +292,7 @@ async fn an_answer_that_waited_for_this_process_is_not_held_against_the_access_p
         let _ = stream.read(&mut [0]);
     });
     let outcome =
-        tokio::spawn(async move { http::probe(address, &page(), PATIENCE, PATIENCE).await });
+        tokio::spawn(async move { http::probe(address, &page(), patience(PATIENCE)).await });
     while has_asked.try_recv().is_err() {
         tokio::task::yield_now().await;
     }
@@ -336,12 +346,12 @@ fn without_a_descriptor_a_probe_fails_for_a_reason_of_this_edge() {
         while let Ok(file) = std::fs::File::open("/dev/null") {
             taken.push(file);
         }
-        for probe in [Probe::Tcp, Probe::Http(page().into())] {
-            let (report, _) = probe_once(address, probe.clone(), PATIENT).await;
+        for conversation in [Conversation::Connect, for_page()] {
+            let (report, _) = probe_once(address, conversation.clone(), PATIENT).await;
             let local = ConnectFailure::Local(LocalFailure::NoDescriptor);
-            assert_eq!(report.outcome, Err(local.into()), "{probe:?}");
+            assert_eq!(report.outcome, Err(local.into()), "{conversation:?}");
         }
         taken.clear();
-        assert!(probe_once(address, Probe::Tcp, PATIENT).await.0.outcome.is_ok());
+        assert!(probe_once(address, Conversation::Connect, PATIENT).await.0.outcome.is_ok());
     });
 }

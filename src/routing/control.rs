@@ -15,6 +15,7 @@ mod publish;
 mod retire;
 mod schedule;
 mod unsteady;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use super::ids::{AccessPointId, DcId};
 use super::isolation::Isolation;
 use super::place::Locate;
 use super::snapshot::Snapshot;
-use super::topology::{HealthSettings, Topology};
+use super::topology::{AccessPoint, HealthSettings, Topology};
 use cell::AccessPointCell;
 use dc::DcCell;
 use retire::Retiring;
@@ -33,7 +34,8 @@ use schedule::Schedule;
 use unsteady::Unsteady;
 
 pub use event::{
-    Cause, Change, Effect, Event, HealthChange, ProbeReport, ProbeRequest, ProbeTimes,
+    AlarmChange, AlarmEnd, Cause, Change, Effect, Event, HealthChange, ProbeAnswer, ProbeOutcome,
+    ProbeReport, ProbeRequest, ProbeTimes, Remark,
 };
 
 /// Dials of an access point in a row that others have overtaken make it Suspect.
@@ -104,7 +106,7 @@ impl ControlState {
             published_at: None,
         };
         state.warm_by += state.configured.startup_grace();
-        state.adopt_identities(now);
+        state.adopt_identities(now, &mut Vec::new());
         let first = state.publish(now, &mut Vec::new());
         (state, first)
     }
@@ -117,7 +119,7 @@ impl ControlState {
             Event::Configuration(topology, locate) => {
                 effects.push(Effect::Changed(Change::Configuration(topology.revision())));
                 self.locate = locate;
-                self.on_topology(topology, now);
+                self.on_topology(topology, now, &mut effects);
             }
             Event::AdminDc(dc, admin) => self.on_admin_dc(dc, admin, now, &mut effects),
             Event::AdminAccessPoint(id, admin) => {
@@ -135,7 +137,7 @@ impl ControlState {
         }
         self.look_for_isolation(now, &mut effects);
         if self.retiring.next_deadline().is_some_and(|due| due <= now) {
-            self.retire_finished(now);
+            self.retire_finished(now, &mut effects);
         }
         self.warm_up(now);
         self.start_probes(now, &mut effects);
@@ -169,26 +171,44 @@ impl ControlState {
         self.schedule.lag(now)
     }
 
-    fn on_topology(&mut self, topology: Arc<Topology>, now: Instant) {
+    fn on_topology(&mut self, topology: Arc<Topology>, now: Instant, effects: &mut Vec<Effect>) {
         let cells = &self.access_points;
         let usable = |id| cells.get(&id).is_some_and(|cell| cell.health().is_usable());
         self.retiring.start(&self.effective, &topology, usable, now);
         for new in topology.access_points() {
-            let Some(cell) = self.access_points.get_mut(&new.id) else { continue };
-            let old = settings_of(&self.effective, new.id);
-            let new_settings = settings_of(&topology, new.id);
-            if let (Some(old), Some(settings)) = (old, new_settings)
-                && old != settings
-            {
-                cell.on_settings(old, settings);
-                self.schedule.hasten(new.id, cell.urgency(), now);
-            }
+            self.on_settings(&topology, new, now, effects);
         }
         self.configured = topology;
         self.apply_retiring();
-        self.adopt_identities(now);
-        self.retire_finished(now);
+        self.adopt_identities(now, effects);
+        self.retire_finished(now, effects);
         self.publish_soon(now);
+    }
+
+    /// What becomes of an access point that stays, if it is to be judged or probed in another way than
+    /// before.
+    fn on_settings(
+        &mut self,
+        topology: &Topology,
+        new: &AccessPoint,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let before = &*self.effective;
+        let Some(cell) = self.access_points.get_mut(&new.id) else { return };
+        let Some(old) = before.find_access_point(new.id) else { return };
+        let old = before.access_point(old);
+        let is_asked_otherwise = before.conversation(old) != topology.conversation(new);
+        let is_judged_otherwise = before.dc(old.dc).health != topology.dc(new.dc).health;
+        if !is_asked_otherwise && !is_judged_otherwise {
+            return;
+        }
+        cell.on_settings();
+        self.schedule.hasten(new.id, cell.urgency(), now);
+        if is_asked_otherwise && let Some(alarm) = cell.on_other_probe() {
+            let end = Some(AlarmEnd::Reconfigured);
+            self.change_alarm(new.id, vec![(alarm, end)], now, effects);
+        }
     }
 
     fn on_admin_dc(
@@ -218,7 +238,7 @@ impl ControlState {
         {
             effects.push(Effect::Changed(Change::AdminAccessPoint(id, admin)));
         }
-        self.retire_finished(now);
+        self.retire_finished(now, effects);
         self.publish_soon(now);
     }
 
@@ -230,9 +250,15 @@ impl ControlState {
         };
     }
 
-    fn adopt_identities(&mut self, now: Instant) {
+    fn adopt_identities(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let effective = &self.effective;
-        self.access_points.retain(|id, _| effective.find_access_point(*id).is_some());
+        self.access_points.retain(|id, cell| {
+            let stays = effective.find_access_point(*id).is_some();
+            if !stays {
+                cell.end_alarm(*id, effects);
+            }
+            stays
+        });
         self.dcs.retain(|id, _| effective.find_dc(*id).is_some());
         self.schedule.retain(|id| effective.find_access_point(id).is_some());
         for dc in effective.dcs() {
@@ -248,12 +274,12 @@ impl ControlState {
 
     /// Lets go of retiring access points whose DC has a successor, or whose time is over. Asked only
     /// when something happened that could be the reason.
-    fn retire_finished(&mut self, now: Instant) {
+    fn retire_finished(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let cells = &self.access_points;
         let proved = |id| cells.get(&id).is_some_and(AccessPointCell::is_proved);
         if self.retiring.finish(&self.configured, proved, now) {
             self.apply_retiring();
-            self.adopt_identities(now);
+            self.adopt_identities(now, effects);
             self.publish_soon(now);
         }
     }
@@ -272,13 +298,15 @@ impl ControlState {
         let most = self.effective.max_probes();
         while let Some((access_point, number)) = self.schedule.start_next(most, now) {
             let Some(cell) = self.access_points.get_mut(&access_point) else { continue };
+            let Some(index) = self.effective.find_access_point(access_point) else { continue };
+            let conversation = self.effective.conversation(self.effective.access_point(index));
             let Some(settings) = settings_of(&self.effective, access_point) else { continue };
             let lived = cell.take_seen(self.effective.connect().timeout, now);
             cell.on_probe_begins();
             let failing_since = cell.failing_since();
             let (connect_timeout, timeout) = cell.probe_timeouts(settings);
-            let probe = settings.probe.clone();
-            let request = ProbeRequest { access_point, number, probe, connect_timeout, timeout };
+            let request =
+                ProbeRequest { access_point, number, conversation, connect_timeout, timeout };
             effects.push(Effect::Probe(request));
             if lived {
                 self.on_lived(access_point.dc, now, effects);

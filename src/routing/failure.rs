@@ -1,6 +1,6 @@
 //! How dials and probes fail, and what that says about whom, in words fixed for metrics and logs.
 
-use std::io;
+use std::{fmt, io};
 
 /// How far somebody got with an access point. What got deeper proves more: a connection that is
 /// accepted says nothing of the service behind it.
@@ -59,6 +59,24 @@ pub enum ProbeFailure {
     Silent,
     /// There was an answer, and it was wrong.
     WrongAnswer,
+    /// There was an answer that no DC gives.
+    Foreign(Foreign),
+    /// A front end says that it knows of no key, nor of anybody behind it: -404 of MTProto.
+    NoBackEnd,
+    /// Another error of MTProto's transport: its number, which is negative.
+    ErrorCode(i32),
+    /// It is not the DC as which it was asked: -444 of MTProto. The question was wrong, and nothing is
+    /// known of who refused it.
+    WrongDc,
+}
+
+/// What is foreign about an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Foreign {
+    /// It answers another question.
+    Nonce,
+    /// It is none.
+    Bytes,
 }
 
 impl ConnectFailure {
@@ -150,17 +168,42 @@ impl ProbeFailure {
             Self::Closed => "closed",
             Self::Silent => "silent",
             Self::WrongAnswer => "wrong_answer",
+            Self::Foreign(_) => "foreign_answer",
+            Self::NoBackEnd => "no_back_end",
+            Self::ErrorCode(_) => "error_code",
+            Self::WrongDc => "wrong_dc",
         }
     }
 
-    /// How deep the access point failed; `None` for a failure of this edge, which is nobody's
-    /// evidence.
+    /// How deep the access point failed; `None` for a failure of this edge, or of how it asks, which is
+    /// nobody's evidence.
     #[must_use]
     pub fn depth(self) -> Option<Depth> {
         match self {
             Self::Connect(failure) => failure.is_evidence().then_some(Depth::Connect),
             Self::Closed | Self::Silent => Some(Depth::FirstByte),
-            Self::WrongAnswer => Some(Depth::Answer),
+            Self::WrongAnswer | Self::Foreign(_) | Self::NoBackEnd | Self::ErrorCode(_) => {
+                Some(Depth::Answer)
+            }
+            Self::WrongDc => None,
+        }
+    }
+}
+
+/// The word, and what else is known.
+impl fmt::Display for ProbeFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())?;
+        match self {
+            Self::ErrorCode(code) => write!(f, " {code}"),
+            Self::Foreign(Foreign::Nonce) => f.write_str(", to another question"),
+            Self::Foreign(Foreign::Bytes) => f.write_str(", no MTProto"),
+            Self::Connect(_)
+            | Self::Closed
+            | Self::Silent
+            | Self::WrongAnswer
+            | Self::NoBackEnd
+            | Self::WrongDc => Ok(()),
         }
     }
 }
@@ -184,7 +227,11 @@ impl ProbeFailure {
             Self::Connect(ConnectFailure::Refused | ConnectFailure::Reset)
             | Self::Closed
             | Self::Silent
-            | Self::WrongAnswer => Way::Open,
+            | Self::WrongAnswer
+            | Self::Foreign(_)
+            | Self::NoBackEnd
+            | Self::ErrorCode(_)
+            | Self::WrongDc => Way::Open,
             // No route of its own is what an edge has whose uplink is down.
             Self::Connect(
                 ConnectFailure::Timeout
@@ -248,6 +295,23 @@ mod tests {
         for errno in [ENETUNREACH, EACCES, EPERM] {
             let sent = ConnectFailure::new(&io::Error::from_raw_os_error(errno), true);
             assert_eq!(sent, ConnectFailure::Unreachable, "errno {errno}, from the way");
+        }
+    }
+
+    #[test]
+    fn an_answer_in_mtproto_is_deep_and_one_to_a_wrong_question_is_no_evidence() {
+        let deep = Some(Depth::Answer);
+        for (failure, depth, told) in [
+            (ProbeFailure::NoBackEnd, deep, "no_back_end"),
+            (ProbeFailure::ErrorCode(-403), deep, "error_code -403"),
+            (ProbeFailure::Foreign(Foreign::Nonce), deep, "foreign_answer, to another question"),
+            (ProbeFailure::Foreign(Foreign::Bytes), deep, "foreign_answer, no MTProto"),
+            (ProbeFailure::WrongDc, None, "wrong_dc"),
+            (ProbeFailure::Closed, Some(Depth::FirstByte), "closed"),
+        ] {
+            assert_eq!((failure.depth(), failure.way()), (depth, Way::Open));
+            assert_eq!(failure.to_string(), told);
+            assert!(told.starts_with(failure.as_str()));
         }
     }
 

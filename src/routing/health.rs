@@ -189,6 +189,11 @@ impl HealthTracker {
         self.local_failure = true;
     }
 
+    /// A probe came back and says nothing of the access point but that this edge has a way there.
+    pub fn on_way_found(&mut self) {
+        self.local_failure = false;
+    }
+
     /// Sessions got this deep since the last probe began: what failed there before does not count.
     pub fn on_session_success(&mut self, depth: Depth) {
         self.clear(depth);

@@ -4,6 +4,7 @@
 //! decisions go out as values. Uses `std` and nothing else.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod alarm;
 pub mod attempt;
 pub mod client;
 pub mod client_match;
@@ -35,10 +36,11 @@ pub mod sticky;
 pub mod topology;
 pub mod verdict;
 
+pub use alarm::{Alarm, AlarmKind};
 pub use attempt::{Attempt, AttemptPlan, GiveUp, Step};
 pub use client::{ClientAddr, ClientPrefix};
 pub use client_match::ClientMatch;
-pub use failure::{ConnectFailure, Depth, LocalFailure, ProbeFailure};
+pub use failure::{ConnectFailure, Depth, Foreign, LocalFailure, ProbeFailure};
 pub use geo::{Coordinates, Kilometers, Millis};
 pub use health::{AdminState, Health};
 pub use ids::{AccessPointId, AccessPointIndex, DcId, DcIndex};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::alarm::Alarm;
 use super::geo::Millis;
 use super::health::{AdminState, Health};
 use super::ids::{AccessPointIndex, DcIndex};
@@ -78,6 +79,8 @@ pub struct AccessPointState {
     pub answer_time: Option<Duration>,
     /// Until when it stays Down, whatever its probes say, because it keeps changing.
     pub held_until: Option<Instant>,
+    /// What somebody should look at, whatever its health.
+    pub alarm: Option<Alarm>,
     /// Live counters.
     pub slot: Arc<AccessPointSlot>,
 }
@@ -103,6 +106,7 @@ impl Snapshot {
             settled_round_trip: None,
             answer_time: None,
             held_until: None,
+            alarm: None,
             slot: Arc::default(),
         };
         Self {

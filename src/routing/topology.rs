@@ -2,6 +2,7 @@
 
 mod access_point;
 mod connect;
+mod conversation;
 mod dc;
 mod on_down;
 mod probing;
@@ -18,11 +19,12 @@ use super::ids::{AccessPointId, AccessPointIndex, DcId, DcIndex};
 use super::policy::Policy;
 use super::rendezvous;
 
-pub use access_point::{AccessPoint, AccessPointFlags, AccessPointSecret, Class};
+pub use access_point::{AccessPoint, AccessPointFlags, AccessPointSecret, Class, SecretForm};
 pub use connect::{ConnectLimits, Hedging};
+pub use conversation::{Conversation, MtprotoStyle};
 pub use dc::Dc;
 pub use on_down::OnDown;
-pub use probing::{HealthSettings, HoldDown, HttpProbe, Probe};
+pub use probing::{Framing, HealthSettings, HoldDown, HttpProbe, MtprotoProbe, Probe};
 pub use route::{
     ByHeader, Destination, ListenerRoute, NamedDc, Route, TEST_DCS, TrustPlainDc, UnknownClient,
 };

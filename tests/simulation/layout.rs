@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use nearpoint::routing::policy::{Action, Objective, Rule};
 use nearpoint::routing::topology::{
-    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, HttpProbe, ListenerRoute, OnDown,
-    Probe, Revision, Route, TopologySpec,
+    AccessPointSpec, ConnectLimits, DcSpec, Framing, HealthSettings, HttpProbe, ListenerRoute,
+    MtprotoProbe, OnDown, Probe, Revision, Route, TopologySpec,
 };
 use nearpoint::routing::{
     AccessPointId, ClientMatch, Coordinates, DcId, Network as Prefix, Policy, Topology,
@@ -172,7 +172,8 @@ impl Layout {
                 format!("DC {id} removed")
             }
             6 => {
-                self.spec.dcs[at].health = any_health(random);
+                let dc = &mut self.spec.dcs[at];
+                dc.health = any_health(dc.id, random);
                 format!("probes of DC {id} changed")
             }
             _ => "nothing changed".to_owned(),
@@ -201,7 +202,7 @@ impl Layout {
             weight: 100,
             max_connecting: 512,
             replicas: Arc::default(),
-            health: any_health(random),
+            health: any_health(id, random),
             access_points: (0..access_points).map(|_| self.new_access_point(id)).collect(),
         };
         self.spec.dcs.push(spec);
@@ -221,9 +222,15 @@ pub(crate) fn http() -> Probe {
     Probe::Http(Arc::new(HttpProbe { path: "/".into(), host: None, port: None, expect: 200..=299 }))
 }
 
-fn any_health(random: &mut Random) -> HealthSettings {
+/// Another one.
+fn mtproto() -> Probe {
+    Probe::Mtproto(Arc::new(MtprotoProbe::new(Framing::Abridged, false, vec![7])))
+}
+
+fn any_health(dc: DcId, random: &mut Random) -> HealthSettings {
+    let asking = if dc.0.is_multiple_of(2) { http() } else { mtproto() };
     let usual = HealthSettings {
-        probe: if random.percent(50) { http() } else { Probe::Tcp },
+        probe: if random.percent(50) { asking } else { Probe::Tcp },
         ..HealthSettings::default()
     };
     match random.percent(70) {

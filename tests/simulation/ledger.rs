@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use nearpoint::routing::control::{Cause, HealthChange, ProbeReport, ProbeRequest, ProbeTimes};
+use nearpoint::routing::control::{
+    AlarmChange, Cause, HealthChange, ProbeOutcome, ProbeReport, ProbeRequest,
+};
 use nearpoint::routing::{
-    AccessPointId, AdminState, ClientPrefix, ConnectFailure, DcId, Health, ProbeFailure, Snapshot,
-    Topology,
+    AccessPointId, AdminState, AlarmKind, ClientPrefix, ConnectFailure, DcId, Health, ProbeFailure,
+    Snapshot, Topology,
 };
 
 /// Evidence of sessions that is older counts for nothing. The machine looks at ten seconds, and may
@@ -21,6 +23,8 @@ pub(crate) const LATE: Duration = Duration::from_millis(1_100);
 pub(crate) struct Ledger {
     access_points: BTreeMap<AccessPointId, Record>,
     dcs: BTreeMap<DcId, DcRecord>,
+    /// Alarms that were told and are not over.
+    pub(crate) alarms: BTreeMap<AccessPointId, AlarmKind>,
     /// Probes asked for and not reported.
     under_way: BTreeMap<AccessPointId, u64>,
     /// Identities that were out of the configuration since the last snapshot: they may be new ones.
@@ -227,6 +231,14 @@ impl Ledger {
         before
     }
 
+    /// The machine tells of an alarm. Returns the one that was raised before.
+    pub(crate) fn on_alarm(&mut self, change: &AlarmChange) -> Option<AlarmKind> {
+        match change.end {
+            None => self.alarms.insert(change.access_point, change.alarm.kind()),
+            Some(_) => self.alarms.remove(&change.access_point),
+        }
+    }
+
     /// The machine tells that a DC is of this health now; what was known before.
     pub(crate) fn on_dc_change(&mut self, dc: DcId, health: Health) -> Health {
         let record = self.dcs.entry(dc).or_insert_with(DcRecord::new);
@@ -267,10 +279,18 @@ impl Ledger {
 }
 
 /// Whether something came back from the access point itself, and be it a refusal.
-pub(crate) fn came_back(outcome: &Result<ProbeTimes, ProbeFailure>) -> bool {
+pub(crate) fn came_back(outcome: &ProbeOutcome) -> bool {
     match outcome {
         Ok(_) => true,
-        Err(ProbeFailure::Closed | ProbeFailure::Silent | ProbeFailure::WrongAnswer) => true,
+        Err(
+            ProbeFailure::Closed
+            | ProbeFailure::Silent
+            | ProbeFailure::WrongAnswer
+            | ProbeFailure::Foreign(_)
+            | ProbeFailure::NoBackEnd
+            | ProbeFailure::ErrorCode(_)
+            | ProbeFailure::WrongDc,
+        ) => true,
         Err(ProbeFailure::Connect(failure)) => match failure {
             ConnectFailure::Refused | ConnectFailure::Reset => true,
             ConnectFailure::Timeout | ConnectFailure::Unreachable | ConnectFailure::Local(_) => {

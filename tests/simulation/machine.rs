@@ -13,7 +13,7 @@ use nearpoint::routing::{AccessPointId, AccessPointSlot, DcId, Snapshot, Topolog
 
 use crate::clients::Cities;
 use crate::ledger::{Ledger, came_back};
-use crate::rules::{closing, health, isolation, probing, publishing};
+use crate::rules::{alarms, closing, health, isolation, probing, publishing};
 
 /// The machine, what it published last, and what is known of it.
 pub(crate) struct Machine {
@@ -90,7 +90,7 @@ impl Machine {
                 }
                 Effect::Publish(snapshot) => self.on_published(snapshot, now),
                 Effect::Changed(change) => {
-                    self.on_changed(change, now);
+                    self.on_changed(&change, now);
                     told.changes.push(change);
                 }
             }
@@ -195,6 +195,7 @@ impl Machine {
         health::health_agrees(&snapshot, &self.ledger, now);
         health::intents_agree(&snapshot, &self.ledger);
         health::dcs_agree(&snapshot, &self.ledger);
+        alarms::alarms_agree(&snapshot, &self.ledger);
         assert_eq!(snapshot.isolated, self.isolated, "isolation as told and published");
         closing::sessions_of_the_dead_are_given_up(&snapshot, &self.answers, now);
         self.snapshot = snapshot;
@@ -203,10 +204,14 @@ impl Machine {
         self.changed = false;
     }
 
-    fn on_changed(&mut self, change: Change, now: Instant) {
+    fn on_changed(&mut self, change: &Change, now: Instant) {
         self.changed = true;
-        match change {
-            Change::AccessPoint(change) => self.on_health_changed(&change, now),
+        match *change {
+            Change::AccessPoint(ref change) => self.on_health_changed(change, now),
+            Change::Alarm(ref change) => {
+                let before = self.ledger.on_alarm(change);
+                alarms::alarms_begin_and_end_in_turn(change, before);
+            }
             Change::Dc { dc, transition } => {
                 let unsure = self.ledger.is_unsure_dc(dc);
                 let told = self.ledger.on_dc_change(dc, transition.to);

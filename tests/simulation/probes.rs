@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use nearpoint::routing::control::{Event, ProbeReport, ProbeRequest, ProbeTimes};
-use nearpoint::routing::topology::Probe;
-use nearpoint::routing::{AccessPointId, ConnectFailure, ProbeFailure};
+use nearpoint::routing::control::{
+    Event, ProbeAnswer, ProbeOutcome, ProbeReport, ProbeRequest, ProbeTimes, Remark,
+};
+use nearpoint::routing::topology::Conversation;
+use nearpoint::routing::{AccessPointId, ConnectFailure, Foreign, ProbeFailure};
 
 use crate::network::{Dialler, Reply, Syn};
 use crate::storm::{Happening, Storm};
@@ -29,7 +31,19 @@ pub(crate) enum ProbeStep {
     /// It is connected.
     Connected,
     /// It has ended.
-    Ended(Result<ProbeTimes, ProbeFailure>),
+    Ended(ProbeOutcome),
+}
+
+/// What is wrong about an answer, of each access point something else.
+fn wrong(asked: &Conversation, id: AccessPointId, times: ProbeTimes) -> ProbeOutcome {
+    let seen = || Remark::OtherFingerprints([u64::from(id.address.port())].into());
+    match (asked, id.address.port() % 4) {
+        (Conversation::Connect | Conversation::Http(_), _) => Err(ProbeFailure::WrongAnswer),
+        (Conversation::Mtproto(..), 0) => Err(ProbeFailure::Foreign(Foreign::Bytes)),
+        (Conversation::Mtproto(..), 1) => Err(ProbeFailure::NoBackEnd),
+        (Conversation::Mtproto(..), 2) => Err(ProbeFailure::WrongDc),
+        (Conversation::Mtproto(..), _) => Ok(ProbeAnswer { times, remark: Some(seen()) }),
+    }
 }
 
 impl Storm {
@@ -74,32 +88,32 @@ impl Storm {
         pending.connect = self.now - pending.began;
         pending.deadline = pending.began + pending.request.timeout;
         let connect = pending.connect;
-        match pending.request.probe {
-            Probe::Tcp => {
-                let outcome = Ok(ProbeTimes::connected(connect));
+        match pending.request.conversation {
+            Conversation::Connect => {
+                let outcome = Ok(ProbeTimes::connected(connect).into());
                 self.on_probe_step(id, ProbeStep::Ended(outcome));
             }
-            Probe::Http(_) => {
-                let silent = Err(ProbeFailure::Silent);
+            ref asking @ (Conversation::Http(_) | Conversation::Mtproto(..)) => {
+                let asking = asking.clone();
+                let silent = || Err(ProbeFailure::Silent);
                 let (after, outcome) = match self.network.ask(id, self.now, &mut self.random) {
-                    Reply::Right(after) => (after, Ok(ProbeTimes { connect, answer: Some(after) })),
-                    Reply::Wrong(after) => (after, Err(ProbeFailure::WrongAnswer)),
+                    Reply::Right(after) => {
+                        (after, Ok(ProbeTimes { connect, answer: Some(after) }.into()))
+                    }
+                    Reply::Wrong(after) => {
+                        let times = ProbeTimes { connect, answer: Some(after) };
+                        (after, wrong(&asking, id, times))
+                    }
                     Reply::Broken(after) => (after, Err(ProbeFailure::Closed)),
-                    Reply::None => (Duration::MAX, silent),
+                    Reply::None => (Duration::MAX, silent()),
                 };
-                self.after(id, after, ProbeStep::Ended(outcome), silent);
+                self.after(id, after, ProbeStep::Ended(outcome), silent());
             }
         }
     }
 
     /// The next step of a probe, or its end for want of time.
-    fn after(
-        &mut self,
-        id: AccessPointId,
-        after: Duration,
-        step: ProbeStep,
-        late: Result<ProbeTimes, ProbeFailure>,
-    ) {
+    fn after(&mut self, id: AccessPointId, after: Duration, step: ProbeStep, late: ProbeOutcome) {
         let Some(pending) = self.probes.get(&id) else { return };
         let in_time = self.now.checked_add(after).filter(|at| *at <= pending.deadline);
         let (at, step) = match in_time {

@@ -241,7 +241,7 @@ impl Storm {
     pub(crate) fn tell(&mut self, event: Event) {
         let told = self.machine.on_event(event, self.now);
         for change in &told.changes {
-            self.told.push((self.now, *change));
+            self.told.push((self.now, change.clone()));
             self.journal.note(self.now, || format!("told: {}", in_words(change)));
             if *change == (Change::Isolation { isolated: true }) {
                 let last_answer = self.machine.ledger.last_answer;
@@ -295,6 +295,10 @@ fn in_words(change: &Change) -> String {
             change.cause,
             change.held_for
         ),
+        Change::Alarm(change) => {
+            let over = change.end.map(|end| format!(", over: {}", end.as_str()));
+            format!("{} {}{}", change.access_point, change.alarm, over.unwrap_or_default())
+        }
         Change::Dc { dc, transition } => {
             format!("DC {dc} {} -> {}", transition.from.as_str(), transition.to.as_str())
         }

@@ -149,6 +149,7 @@ mod tests {
             from,
             to,
             cause: None,
+            fingerprints: None,
             held_for_ms: None,
             says,
         }

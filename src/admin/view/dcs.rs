@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use prometheus::core::Collector;
 use serde::{Deserialize, Serialize};
 
+use super::alarm::AlarmView;
 use super::held::held_for_seconds;
 use super::rounded;
 use crate::metrics::Metrics;
@@ -81,6 +82,8 @@ pub struct AccessPointView {
     /// Until then it stays down, whatever its probes say, because it keeps changing; `null` while it
     /// is not held.
     pub held_for_seconds: Option<u64>,
+    /// What somebody should look at, whatever its health; `null` for nothing.
+    pub alarm: Option<AlarmView>,
     /// The usual round trip of the probe.
     pub round_trip_ms: Option<f64>,
     /// How long the probe waits for the answer then, usually; `null` for one that only connects.
@@ -189,6 +192,7 @@ fn access_point(
         admin: state.admin.as_str().to_owned(),
         health: state.health.as_str().to_owned(),
         held_for_seconds: held_for_seconds(state, now),
+        alarm: state.alarm.as_ref().map(AlarmView::from),
         round_trip_ms: millis(state.round_trip),
         answer_ms: millis(state.answer_time),
         weight: access_point.weight,
@@ -217,6 +221,7 @@ pub(super) fn flags(flags: AccessPointFlags) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::admin::fixture::{all_up, three_dcs};
+    use crate::routing::Alarm;
 
     #[test]
     fn failed_dials_count_what_was_not_this_edges_fault() {
@@ -240,12 +245,18 @@ mod tests {
         let mut snapshot = all_up(spec);
         snapshot.access_points[1].held_until = Some(now + Duration::from_millis(23_001));
         snapshot.access_points[1].answer_time = Some(Duration::from_micros(2_500));
+        snapshot.access_points[2].alarm = Some(Alarm::OtherFingerprints([9].into()));
         let view = DcsView::new(&snapshot, &Metrics::new("edge-1"), now);
         let text = serde_json::to_string(&view).expect("it serialises");
         let back: DcsView = serde_json::from_str(&text).expect("it is read back");
         assert_eq!(back, view);
         assert!(text.contains(r#""flags":["static"]"#), "{text}");
         let access_points = view.dcs.iter().flat_map(|dc| &dc.access_points);
+        let alarms: Vec<_> = access_points.clone().map(|it| it.alarm.as_ref()).collect();
+        let says = "has other keys than are configured: 0x0000000000000009".to_owned();
+        let fingerprints = Some(vec!["0x0000000000000009".to_owned()]);
+        let alarm = AlarmView { alarm: "other_fingerprints".to_owned(), fingerprints, says };
+        assert_eq!(alarms, [None, None, Some(&alarm), None, None, None]);
         let told = access_points.map(|it| (it.held_for_seconds, it.answer_ms));
         let told: Vec<_> = told.filter(|it| *it != (None, None)).collect();
         assert_eq!(told, [(Some(24), Some(2.5))]);

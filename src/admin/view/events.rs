@@ -3,9 +3,10 @@
 use humantime::format_rfc3339_millis;
 use serde::{Deserialize, Serialize};
 
+use super::alarm::fingerprints;
 use crate::events::{Page, Record};
 use crate::routing::Health;
-use crate::routing::control::{Change, HealthChange};
+use crate::routing::control::{AlarmChange, AlarmEnd, Change, HealthChange};
 
 /// Some of the events that a daemon keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +32,8 @@ pub struct EventView {
     pub id: u64,
     /// When, to the millisecond.
     pub at: String,
-    /// `access_point`, `dc`, `closing`, `dc_admin`, `access_point_admin`, `isolation` or `configuration`.
+    /// `access_point`, `alarm`, `dc`, `closing`, `dc_admin`, `access_point_admin`, `isolation` or
+    /// `configuration`.
     pub kind: String,
     /// The number of the DC.
     pub dc: Option<u16>,
@@ -39,13 +41,15 @@ pub struct EventView {
     pub dc_name: Option<String>,
     /// The address of the access point.
     pub access_point: Option<String>,
-    /// Before: a health; `connected` or `isolated`.
+    /// Before: a health; `connected` or `isolated`; an alarm that is over.
     pub from: Option<String>,
     /// After: a health, `closing`, an admin state, `connected` or `isolated`, or a revision of
-    /// `dc_options`.
+    /// `dc_options`; an alarm, or `none` after one.
     pub to: String,
-    /// What showed it.
+    /// What showed it, or why an alarm is over.
     pub cause: Option<String>,
+    /// The fingerprints of the keys that were seen, of an alarm about them.
+    pub fingerprints: Option<Vec<String>>,
     /// How long the access point stays down from then on, whatever its probes say.
     pub held_for_ms: Option<u64>,
     /// The same in a sentence.
@@ -63,7 +67,7 @@ impl EventsView {
 
 impl From<&Record> for EventView {
     fn from(record: &Record) -> Self {
-        let Fields { from, to, cause, held_for_ms } = Fields::of(&record.change);
+        let Fields { from, to, cause, fingerprints, held_for_ms } = Fields::of(&record.change);
         Self {
             id: record.id,
             at: format_rfc3339_millis(record.at).to_string(),
@@ -74,6 +78,7 @@ impl From<&Record> for EventView {
             from: from.map(str::to_owned),
             to,
             cause,
+            fingerprints,
             held_for_ms,
             says: record.to_string(),
         }
@@ -85,6 +90,7 @@ struct Fields {
     from: Option<&'static str>,
     to: String,
     cause: Option<String>,
+    fingerprints: Option<Vec<String>>,
     held_for_ms: Option<u64>,
 }
 
@@ -103,6 +109,19 @@ impl Fields {
                     cause: Some(cause.to_string()),
                     held_for_ms: (millis > 0).then_some(millis),
                     ..health(transition.from, transition.to)
+                }
+            }
+            Change::Alarm(AlarmChange { alarm, end, .. }) => {
+                let kind = alarm.kind().as_str();
+                let (from, now) = match end {
+                    None => (None, kind),
+                    Some(_) => (Some(kind), "none"),
+                };
+                Self {
+                    from,
+                    cause: end.map(AlarmEnd::as_str).map(str::to_owned),
+                    fingerprints: fingerprints(alarm),
+                    ..to(now.to_owned())
                 }
             }
             Change::Dc { transition, .. } => health(transition.from, transition.to),
@@ -133,7 +152,7 @@ mod tests {
     use crate::routing::health::Transition;
     use crate::routing::topology::Revision;
     use crate::routing::{
-        AccessPointId, AdminState, ConnectFailure, DcId, LocalFailure, ProbeFailure,
+        AccessPointId, AdminState, Alarm, ConnectFailure, DcId, LocalFailure, ProbeFailure,
     };
 
     fn view(change: Change) -> serde_json::Value {
@@ -158,9 +177,30 @@ mod tests {
         let expected = json!({
             "id": 3, "at": "1970-01-01T00:00:01.007Z", "kind": "access_point", "dc": 2,
             "dc_name": "ams", "access_point": "127.0.0.1:4432", "from": "suspect", "to": "down",
-            "cause": "probe failed: no_route", "held_for_ms": 30_000, "says": says,
+            "cause": "probe failed: no_route", "fingerprints": null, "held_for_ms": 30_000,
+            "says": says,
         });
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn an_alarm_says_what_was_seen_and_its_end_why() {
+        let access_point =
+            AccessPointId { dc: DcId(2), address: "127.0.0.1:1".parse().expect("an address") };
+        let alarm = Alarm::OtherFingerprints([7, 0xc3b4_2b02_6ce8_6b21].into());
+        let told = |end| {
+            let alarm = alarm.clone();
+            view(Change::Alarm(AlarmChange { access_point, alarm, end }))
+        };
+        let (raised, over) = (told(None), told(Some(AlarmEnd::Reconfigured)));
+        assert_eq!((&raised["kind"], &raised["dc"]), (&json!("alarm"), &json!(2)));
+        assert_eq!(raised["access_point"], "127.0.0.1:1");
+        assert_eq!(raised["fingerprints"], json!(["0x0000000000000007", "0xc3b42b026ce86b21"]));
+        let said = |view: &serde_json::Value| {
+            ["from", "to", "cause"].map(|key| view[key].as_str().unwrap_or("null").to_owned())
+        };
+        assert_eq!(said(&raised), ["null", "other_fingerprints", "null"]);
+        assert_eq!(said(&over), ["other_fingerprints", "none", "probed in another way"]);
     }
 
     #[test]

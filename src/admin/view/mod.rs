@@ -2,6 +2,7 @@
 //!
 //! Additions are compatible, renames are not. Units are in the names: `_ms` milliseconds, `_km` kilometres, `_seconds` whole seconds. Times are RFC 3339 in UTC.
 
+mod alarm;
 mod dcs;
 mod events;
 pub(super) mod exclusions;
@@ -15,6 +16,7 @@ mod status;
 
 use serde::{Deserialize, Serialize};
 
+pub use alarm::{AccessPointAlarmView, AlarmView};
 pub use dcs::{AccessPointView, CoordinatesView, DcView, DcsView};
 pub use events::{EventView, EventsView};
 pub use explain::{

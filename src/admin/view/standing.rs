@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use super::alarm::{self, AccessPointAlarmView, AlarmView};
 use super::held::{self, HeldDownView};
 use super::outlook::Outlook;
 use super::rounded;
@@ -89,6 +90,8 @@ pub struct DcStatusView {
     pub closing: usize,
     /// Access points that keep changing, and stay down for a while.
     pub held_down: Vec<HeldDownView>,
+    /// What somebody should look at about its access points, of all kinds, whatever their health.
+    pub alarms: Vec<AccessPointAlarmView>,
 }
 
 impl DcStatusView {
@@ -131,16 +134,22 @@ impl DcStatusView {
         };
         let Members { all, up, held_down, .. } = members;
         let closing = closing_in(snapshot, index);
+        let alarms = alarms_in(snapshot, index);
         Self {
             id: dc.id.0,
             name: dc.name.to_string(),
             stands: StandingView {
                 standing,
-                says: [Some(says), closing_says(closing), held::says(&held_down)]
-                    .into_iter()
-                    .flatten()
-                    .collect::<Vec<_>>()
-                    .join("; "),
+                says: [
+                    Some(says),
+                    closing_says(closing),
+                    held::says(&held_down),
+                    alarm::says(&alarms),
+                ]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("; "),
                 access_points_up: up,
                 access_points: all,
                 sessions_active: state.slot.active(),
@@ -148,6 +157,7 @@ impl DcStatusView {
             },
             closing,
             held_down,
+            alarms,
         }
     }
 }
@@ -162,6 +172,16 @@ fn closing_in(snapshot: &Snapshot, dc: DcIndex) -> usize {
 
 fn closing_says(closing: usize) -> Option<String> {
     (closing > 0).then(|| "silent sessions are reset".to_owned())
+}
+
+/// What there is about the access points of this DC.
+fn alarms_in(snapshot: &Snapshot, dc: DcIndex) -> Vec<AccessPointAlarmView> {
+    let members = snapshot.topology.access_points_of(dc);
+    let alarms = members.filter_map(|(index, member)| {
+        let alarm = AlarmView::from(snapshot.access_point(index).alarm.as_ref()?);
+        Some(AccessPointAlarmView { access_point: member.id.address.to_string(), alarm })
+    });
+    alarms.collect()
 }
 
 /// The access points of a DC for the sessions that it is for.
@@ -214,7 +234,7 @@ mod tests {
 
     use super::*;
     use crate::admin::fixture::{all_up, bound_to, set_admin, set_health, three_dcs};
-    use crate::routing::{AccessPointIndex, DcId};
+    use crate::routing::{AccessPointIndex, Alarm, DcId};
 
     fn amsterdam(snapshot: &Snapshot) -> (Standing, String) {
         let view =
@@ -272,6 +292,26 @@ mod tests {
         assert_eq!(view.iter().map(|dc| dc.closing).collect::<Vec<_>>(), [0, 2, 0]);
         let says = "no access point up; its clients go to other DCs; silent sessions are reset";
         assert_eq!(view[1].stands.says, says);
+    }
+
+    #[test]
+    fn an_alarm_is_told_of_a_dc_that_serves_too() {
+        let mut snapshot = all_up(three_dcs());
+        let says = |snapshot: &Snapshot| amsterdam(snapshot).1;
+        snapshot.access_points[2].alarm = Some(Alarm::RateLimited);
+        assert_eq!(amsterdam(&snapshot).0, Standing::Serving);
+        assert_eq!(says(&snapshot), "all access points up; alarm rate_limited of 10.0.2.1:443");
+        snapshot.access_points[3].alarm = Some(Alarm::OtherFingerprints([7].into()));
+        assert_eq!(says(&snapshot), "all access points up; 2 alarms");
+        let view = DcStatusView::all(&snapshot, Instant::now());
+        assert_eq!(view.iter().map(|dc| dc.alarms.len()).collect::<Vec<_>>(), [0, 2, 0]);
+        let told = serde_json::to_value(&view[1].alarms[1]).expect("JSON");
+        let says = "has other keys than are configured: 0x0000000000000007";
+        let expected = serde_json::json!({
+            "access_point": "10.0.2.2:443", "alarm": "other_fingerprints",
+            "fingerprints": ["0x0000000000000007"], "says": says,
+        });
+        assert_eq!(told, expected);
     }
 
     #[test]

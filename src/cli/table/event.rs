@@ -18,6 +18,9 @@ pub(in crate::cli) fn render(event: &EventView, look: Look) -> String {
 }
 
 fn colour(event: &EventView) -> Option<Color> {
+    if event.kind == "alarm" {
+        return Some(if event.to == "none" { Color::Green } else { Color::Red });
+    }
     match event.to.as_str() {
         "up" | "connected" => Some(Color::Green),
         "unknown" | "suspect" | "drain" | "maint" => Some(Color::Yellow),
@@ -42,12 +45,17 @@ mod tests {
             from: Some("up".into()),
             to: "down".into(),
             cause: None,
+            fingerprints: None,
             held_for_ms: None,
             says: "DC 2 ams is out of use: no access point up".into(),
         };
         let line = "2026-11-01T12:00:00.250Z  DC 2 ams is out of use: no access point up";
         assert_eq!(render(&event, Look::Plain), line);
         assert_eq!(colour(&event), Some(Color::Red));
-        assert_eq!(colour(&EventView { to: "ready".into(), ..event }), None);
+        assert_eq!(colour(&EventView { to: "ready".into(), ..event.clone() }), None);
+        for (to, expected) in [("rate_limited", Color::Red), ("none", Color::Green)] {
+            let alarm = EventView { kind: "alarm".into(), to: to.into(), ..event.clone() };
+            assert_eq!(colour(&alarm), Some(expected));
+        }
     }
 }

@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use comfy_table::Cell;
+use comfy_table::{Cell, Color};
 
 use super::{Look, NOTHING, millis, number, plural, table, text, word};
 use crate::admin::view::{
-    DatabaseView, DcStatusView, ListenerView, ReloadView, SiteStatusView, StandingView, StatusView,
+    AccessPointAlarmView, DatabaseView, DcStatusView, ListenerView, ReloadView, SiteStatusView,
+    StandingView, StatusView,
 };
 
 /// The daemon on one screen: whether it is ready, its DCs and their sites, its listeners.
 pub(in crate::cli) fn render(view: &StatusView, look: Look) -> String {
     let tables = [dcs(&view.dcs, look), sites(&view.sites, look), listeners(&view.listeners, look)];
-    [headline(view), tables.join("\n\n"), footer(view)].join("\n\n")
+    let parts = [Some(headline(view)), alarms(&view.dcs, look)].into_iter().flatten();
+    let parts = parts.chain(tables).chain([footer(view)]);
+    parts.collect::<Vec<_>>().join("\n\n")
 }
 
 fn headline(view: &StatusView) -> String {
@@ -39,6 +42,28 @@ fn dcs(dcs: &[DcStatusView], look: Look) -> String {
     }
     text(&table)
 }
+
+/// What somebody should look at, if there is anything.
+fn alarms(dcs: &[DcStatusView], look: Look) -> Option<String> {
+    let all = || dcs.iter().flat_map(|dc| dc.alarms.iter().map(|alarm| (dc.id, alarm)));
+    let mut table = table(look, &["ALARM", "DC", "ACCESS POINT", ""]);
+    for (dc, AccessPointAlarmView { access_point, alarm }) in all().take(MOST_ALARMS) {
+        let kind = Cell::new(&alarm.alarm).fg(Color::Red);
+        table.add_row([kind, number(dc), Cell::new(access_point), Cell::new(&alarm.says)]);
+    }
+    let shown = match all().count() {
+        0 => return None,
+        count if count <= MOST_ALARMS => text(&table),
+        count => {
+            let more = plural(count - MOST_ALARMS, "other alarm", "other alarms");
+            format!("{}\n and {more}; --json has all", text(&table))
+        }
+    };
+    Some(shown)
+}
+
+/// As many alarms fit on the screen beside all else.
+const MOST_ALARMS: usize = 10;
 
 fn sites(sites: &[SiteStatusView], look: Look) -> String {
     let mut table = table(look, &["SITE", "DCS", "STATE", "UP", "SESSIONS", "ROUND TRIP", ""]);
@@ -147,7 +172,8 @@ fn lasting(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::view::Standing;
+    use crate::admin::view::{AlarmView, Standing};
+    use crate::routing::Alarm;
 
     fn stands(access_points: usize, standing: Standing, says: &str) -> StandingView {
         StandingView {
@@ -162,11 +188,31 @@ mod tests {
 
     fn dc(id: u16, name: &str, standing: Standing, says: &str) -> DcStatusView {
         let stands = stands(2, standing, says);
-        DcStatusView { id, name: name.into(), stands, closing: 0, held_down: Vec::new() }
+        let (held_down, alarms) = (Vec::new(), Vec::new());
+        DcStatusView { id, name: name.into(), stands, closing: 0, held_down, alarms }
     }
 
     fn site(name: &str, dcs: &[u16], standing: Standing, says: &str) -> SiteStatusView {
         SiteStatusView { name: name.into(), dcs: dcs.into(), stands: stands(4, standing, says) }
+    }
+
+    #[test]
+    fn alarms_have_a_table_of_their_own_that_fits_on_the_screen() {
+        let mut dcs = [dc(1, "mia", Standing::Serving, ""), dc(2, "ams", Standing::Serving, "")];
+        assert_eq!(alarms(&dcs, Look::Plain), None);
+        let alarm = |n: usize| AccessPointAlarmView {
+            access_point: format!("192.0.2.{n}:443"),
+            alarm: AlarmView::from(&Alarm::RateLimited),
+        };
+        dcs[1].alarms = vec![alarm(1)];
+        let expected = "\
+ ALARM         DC  ACCESS POINT
+ rate_limited   2  192.0.2.1:443  limits the rate of connections from here (error -429)";
+        assert_eq!(alarms(&dcs, Look::Plain).as_deref(), Some(expected));
+        dcs[0].alarms = (2..=12).map(alarm).collect();
+        let shown = alarms(&dcs, Look::Plain).expect("alarms");
+        assert_eq!(shown.lines().count(), 1 + MOST_ALARMS + 1);
+        assert!(shown.ends_with("\n and 2 other alarms; --json has all"), "{shown}");
     }
 
     #[test]

@@ -54,6 +54,26 @@ geoip: {overrides: {127.0.0.1/32: {country: NL}}}";
 }
 
 #[test]
+fn fingerprints_are_the_same_in_every_form_and_order() {
+    let keys = |pins: &str| {
+        let probe = format!("probe: {{mtproto: {{fingerprints: {pins}}}}}");
+        let main = format!(
+            "listeners: [{{name: a, bind: ['127.0.0.1:1']}}]
+health: {{{probe}}}
+dcs: [{{id: 2, health: {{{probe}}}}}, {{id: 3}}]"
+        );
+        config(&main, "- {id: 2, ip: 192.0.2.1, port: 443}\n- {id: 3, ip: 192.0.2.1, port: 443}")
+            .effective()
+    };
+    let one = keys("[0xc3b42b026ce86b21, 0xff, 'c3b42b026ce86b21']");
+    assert_eq!(one, keys("['0x00000000000000FF', -4344800451088585951]"));
+    let written = json!(["0x00000000000000ff", "0xc3b42b026ce86b21"]);
+    for health in [&one["health"], &one["dcs"][0]["health"], &one["dcs"][1]["health"]] {
+        assert_eq!(health["probe"]["mtproto"]["fingerprints"], written);
+    }
+}
+
+#[test]
 fn sets_are_the_same_however_they_are_written_and_an_order_is_kept() {
     let keys = |countries: &str, action: &str, dcs: &str, networks: &str, listed: &str| {
         let listener = "name: a, bind: ['127.0.0.1:1']";

@@ -56,8 +56,9 @@ const TREE: &[(&str, &[&str], &[&str])] = &[
     ("dcs[].location", &["country", "lat", "lon"], &[]),
     ("dcs[].source", &["addresses", "mark", "interface"], &[]),
     ("dcs[].health", HEALTH, HEALTH_LATER),
-    ("dcs[].health.probe", &["http"], &["mtproto"]),
+    ("dcs[].health.probe", &["http", "mtproto"], &[]),
     ("dcs[].health.probe.http", HTTP_PROBE, &[]),
+    ("dcs[].health.probe.mtproto", MTPROTO_PROBE, &[]),
     ("dcs[].health.hold_down", &["first", "max"], &[]),
     (
         "listeners[]",
@@ -119,8 +120,9 @@ const TREE: &[(&str, &[&str], &[&str])] = &[
     ("policy.rules[].match", &["cidr", "country", "continent", "eu", "eea", "asn", "unknown"], &[]),
     ("health", HEALTH, HEALTH_LATER),
     ("health", &["max_in_flight", "startup_grace"], &[]),
-    ("health.probe", &["http"], &["mtproto"]),
+    ("health.probe", &["http", "mtproto"], &[]),
     ("health.probe.http", HTTP_PROBE, &[]),
+    ("health.probe.mtproto", MTPROTO_PROBE, &[]),
     ("health.hold_down", &["first", "max"], &[]),
     ("on_down", &["sessions", "rate"], &[]),
     ("failback", &["sessions"], &["rate"]),
@@ -146,6 +148,7 @@ const HEALTH: &[&str] = &[
 ];
 const HEALTH_LATER: &[&str] = &["slow_start"];
 const HTTP_PROBE: &[&str] = &["path", "host", "port", "expect"];
+const MTPROTO_PROBE: &[&str] = &["transport", "fingerprints"];
 
 /// Values that mean what this version does anyway, and others that later versions have.
 const VALUES: &[(&str, &str, &[&str])] = &[
@@ -168,7 +171,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("listeners[].limits.new_per_second_per_client", "none", &["{rate: 5, burst: 10}"]),
     ("listeners[].timeouts.first_byte", "none", &[]),
     ("listeners[].timeouts.first_byte", "5s", &[]),
-    ("health.probe", "tcp", &["{mtproto: {transport: abridged}}"]),
+    ("health.probe", "{mtproto: {transport: abridged, fingerprints: []}}", &[]),
     ("health.udp_probe", "none", &["{send: 'hex:00ff', expect: any}"]),
     ("on_down.sessions", "keep", &[]),
     ("on_down.sessions", "close", &[]),

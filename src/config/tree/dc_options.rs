@@ -70,8 +70,8 @@ pub(crate) struct AccessPoint {
     /// 32 `this_port_only`.
     #[serde(skip_serializing_if = "Given::is_absent")]
     pub(crate) flags: Given<FlagBits>,
-    /// The secret of a proxy: 16 bytes, 17 that begin with dd, or 21 and more that begin with ee. Only
-    /// its shape is looked at.
+    /// The secret of a proxy: 16 bytes, 17 that begin with dd, or 21 and more that begin with ee. Probes
+    /// that speak MTProto use it.
     #[serde(skip_serializing_if = "Given::is_absent")]
     pub(crate) secret: Given<OptionalSecret>,
     /// Its share within the DC; 100 is usual.

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::{
-    Count, Given, HostHeader, Later, NotYet, OfAllDcs, Or, OrNone, Percent, Port, RequestPath,
-    Same, StatusCodes, Time,
+    Count, Fingerprint, Given, HostHeader, Later, List, NotYet, OfAllDcs, Or, OrNone, Percent,
+    Port, RequestPath, Same, StatusCodes, Time,
 };
 use crate::routing::topology::{self, HealthSettings};
 
@@ -115,18 +115,19 @@ health! {
 
 /// What a probe does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", expecting = "`tcp` or `{http: {..}}`")]
+#[serde(rename_all = "snake_case", expecting = "`tcp`, `{http: {..}}` or `{mtproto: {..}}`")]
 pub(crate) enum Probe {
     /// Connects, and no more.
     Tcp,
     /// Asks for a page.
     Http(HttpProbe),
-    /// Speaks MTProto.
-    Mtproto(Later),
+    /// Asks in MTProto who is there.
+    Mtproto(MtprotoProbe),
 }
 
 /// A request of HTTP/1.1, `GET`, without TLS. Only the head of the answer is read; a redirect is an
-/// answer and not followed.
+/// answer and not followed. An access point with a `secret`, or one that is `tcpo_only`, is not asked at
+/// its own port, where a word in clear would give it away: there it is probed as by `tcp`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct HttpProbe {
@@ -148,6 +149,48 @@ impl Default for HttpProbe {
             port: Or::default(),
             expect: StatusCodes::of(200..=399),
         }
+    }
+}
+
+/// The first question of every client of a DC, `req_pq_multi`, which needs no key and leaves nothing
+/// behind. Good is an answer to this very question, whatever keys it names.
+///
+/// An access point with a `secret`, or one that is `tcpo_only`, is always asked obfuscated: with its
+/// secret if it has one, padded if that begins with dd, and by the number of its DC, as its clients do. One
+/// with a secret for fake TLS, from ee on, cannot be asked: it is probed as by `tcp`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MtprotoProbe {
+    /// How the question is framed where the access point does not want it otherwise.
+    pub(crate) transport: MtprotoTransport,
+    /// Of the public keys that the DC has, in any order, 64 at most: an answer that names others, or not
+    /// all of them, raises an alarm. Hex is quoted, or begins with `0x`. Empty for any keys.
+    #[schemars(extend("maxItems" = MOST_FINGERPRINTS))]
+    pub(crate) fingerprints: List<Fingerprint>,
+}
+
+/// No DC names more.
+pub(crate) const MOST_FINGERPRINTS: usize = 64;
+
+/// How the question of a probe is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MtprotoTransport {
+    /// Lengths in one byte or four.
+    Abridged,
+    /// Lengths in four bytes.
+    Intermediate,
+    /// The same, with random bytes behind.
+    Padded,
+    /// Lengths, numbers and checksums; `intermediate` where it has to be obfuscated.
+    Full,
+    /// `intermediate`, obfuscated everywhere.
+    Obfuscated,
+}
+
+impl Default for MtprotoProbe {
+    fn default() -> Self {
+        Self { transport: MtprotoTransport::Abridged, fingerprints: List::default() }
     }
 }
 

@@ -27,7 +27,9 @@ pub(super) use clients::{Clients, Place};
 pub(super) use dc_options::{AccessPoint, Document, Protocol as ListedProtocol};
 pub(super) use dcs::{Dc, WEIGHT};
 pub(super) use geoip::{Geoip, Overrides};
-pub(super) use health::{DcHealth, Health, HttpProbe, Probe};
+pub(super) use health::{
+    DcHealth, Health, HttpProbe, MOST_FINGERPRINTS, MtprotoProbe, MtprotoTransport, Probe,
+};
 pub(super) use listeners::{
     Class, Keepalive, Limits, Listener, ProxyProtocol, Route, Sticky, Tcp, Timeouts, WhenDown,
 };

@@ -31,6 +31,11 @@ impl<T> List<T> {
         self.0.is_empty()
     }
 
+    /// How many elements were given, good or bad.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether all elements that were given are good.
     pub(crate) fn is_whole(&self) -> bool {
         self.0.iter().all(|slot| slot.0.is_some())

@@ -4,6 +4,7 @@
 mod address;
 mod choice;
 mod country;
+mod fingerprint;
 mod http;
 mod later;
 mod list;
@@ -18,6 +19,7 @@ mod word;
 pub(super) use address::{AdminAddress, ClientNetwork, Ip, ListenAddress, Port, SourceNetwork};
 pub(super) use choice::{All, Auto, Embedded, Or, OrNone, Same};
 pub(super) use country::{AsNumber, Continent, Country};
+pub(super) use fingerprint::Fingerprint;
 pub(super) use http::{HostHeader, RequestPath, StatusCodes};
 pub(super) use later::{LATER, Later, NotYet, OfAllDcs, OnlyTrue};
 pub(super) use list::{Given, List, Many, Slot};

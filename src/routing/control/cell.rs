@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::OVERTAKEN;
-use super::event::{Cause, ProbeTimes};
+use super::event::{Cause, ProbeAnswer, Remark};
 use super::measured::Measured;
 use super::outage::Outage;
 use super::schedule::Urgency;
+use super::watch::Watch;
+use crate::routing::alarm::Alarm;
 use crate::routing::damping::Damping;
-use crate::routing::failure::{Depth, ProbeFailure};
+use crate::routing::failure::{Depth, ProbeFailure, Way};
 use crate::routing::geo::Millis;
 use crate::routing::health::{AdminState, Health, HealthTracker, Transition};
 use crate::routing::isolation::Contact;
@@ -26,6 +28,8 @@ pub(super) struct AccessPointCell {
     pub(super) measured: Measured,
     /// What it has shown of the way to it.
     pub(super) contact: Contact,
+    /// What probes say of it beside its health.
+    pub(super) watch: Watch,
     /// Whether any probe of it has ended.
     pub(super) probed: bool,
     /// When the probe under way began, another DC had answered since this one began to fail.
@@ -65,6 +69,7 @@ impl Default for AccessPointCell {
             slot: Arc::default(),
             measured: Measured::default(),
             contact: Contact::default(),
+            watch: Watch::default(),
             probed: false,
             is_probe_telling: false,
             in_step: true,
@@ -118,14 +123,17 @@ impl AccessPointCell {
     /// A probe was answered.
     pub(super) fn on_answer(
         &mut self,
-        times: ProbeTimes,
+        answer: &ProbeAnswer,
         settings: &HealthSettings,
         tie_margin: Millis,
         now: Instant,
     ) -> Option<Turn> {
         self.probed = true;
         let is_first = self.tracker.is_first_sign_of_life();
-        self.measured.on_times(times, is_first, settings, tie_margin, now);
+        let times = answer.times;
+        // Who turns a question away takes another time than who answers it.
+        let is_whole = answer.remark != Some(Remark::RateLimited);
+        self.measured.on_times((times, is_whole), is_first, settings, tie_margin, now);
         self.slot.forget_overtaken();
         self.complaint = self.complaint.filter(|cause| *cause != Cause::Overtaken);
         let depth = times.depth();
@@ -147,7 +155,10 @@ impl AccessPointCell {
     ) -> Option<Turn> {
         self.probed = true;
         let Some(depth) = failure.depth() else {
-            self.tracker.on_local_failure();
+            match failure.way() {
+                Way::Open => self.tracker.on_way_found(),
+                Way::Silent | Way::Untried => self.tracker.on_local_failure(),
+            }
             return None;
         };
         if let Some(reached) = self.reached {
@@ -263,15 +274,18 @@ impl AccessPointCell {
     }
 
     /// The settings changed: what was counted under the old ones says nothing under the new ones.
-    pub(super) fn on_settings(&mut self, old: &HealthSettings, new: &HealthSettings) {
+    pub(super) fn on_settings(&mut self) {
         self.probe_is_void = true;
         self.is_probe_telling = false;
         self.tracker.restart_counters();
         self.failing_since = None;
         self.in_step = true;
-        if old.probe != new.probe {
-            self.measured.on_other_probe();
-        }
+    }
+
+    /// Its probes do something else from now on. Returns the alarm that ends with that.
+    pub(super) fn on_other_probe(&mut self) -> Option<Alarm> {
+        self.measured.on_other_probe();
+        self.watch.restart()
     }
 
     /// It, or the way to it, is back.
@@ -339,6 +353,10 @@ impl AccessPointCell {
     }
 
     fn interval(&self, settings: &HealthSettings, now: Instant) -> Duration {
+        self.watch.interval(self.usual_interval(settings, now), settings)
+    }
+
+    fn usual_interval(&self, settings: &HealthSettings, now: Instant) -> Duration {
         let proved = self.health() == Health::Down && self.tracker.successes() >= settings.rise;
         match self.damping.held_until(now) {
             // It is back as far as probes go: no hurry until it may be.
@@ -371,6 +389,7 @@ impl AccessPointCell {
             settled_round_trip: self.measured.settled(),
             answer_time: self.measured.answer_time(),
             held_until: self.damping.held_until(now).filter(|_| is_down),
+            alarm: self.watch.alarm().cloned(),
             slot: Arc::clone(&self.slot),
         }
     }

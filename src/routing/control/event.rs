@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::routing::alarm::Alarm;
 use crate::routing::failure::{Depth, ProbeFailure};
 use crate::routing::health::{AdminState, Health, Transition};
 use crate::routing::ids::{AccessPointId, DcId};
 use crate::routing::place::Locate;
 use crate::routing::snapshot::Snapshot;
-use crate::routing::topology::{Probe, Revision, Topology};
+use crate::routing::topology::{Conversation, Probe, Revision, Topology};
 
 /// What happens to the machine.
 pub enum Event {
@@ -45,7 +46,7 @@ pub struct ProbeRequest {
     /// Distinguishes this probe from earlier ones of the same access point.
     pub number: u64,
     /// What to do.
-    pub probe: Probe,
+    pub conversation: Conversation,
     /// When to call it a failure that there is no connection yet; not longer than `timeout`.
     pub connect_timeout: Duration,
     /// When to call it a failure.
@@ -53,14 +54,54 @@ pub struct ProbeRequest {
 }
 
 /// One probe made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeReport {
     /// Whom.
     pub access_point: AccessPointId,
     /// The number of the request.
     pub number: u64,
-    /// How long it took, or what went wrong.
-    pub outcome: Result<ProbeTimes, ProbeFailure>,
+    /// What came of it.
+    pub outcome: ProbeOutcome,
+}
+
+/// What comes of a probe: the answer of who is alive, or what went wrong.
+pub type ProbeOutcome = Result<ProbeAnswer, ProbeFailure>;
+
+/// The answer of an access point that is alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeAnswer {
+    /// How long it took.
+    pub times: ProbeTimes,
+    /// What is to be said of it; nothing of a good one.
+    pub remark: Option<Remark>,
+}
+
+/// What there is to say of the answer of an access point that is alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// It wants to be asked less often: -429 of MTProto.
+    RateLimited,
+    /// Its keys are not those that it should have; these are their fingerprints, rising.
+    OtherFingerprints(Arc<[u64]>),
+}
+
+impl ProbeAnswer {
+    /// A fixed word, the metric label.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self.remark {
+            None => "ok",
+            Some(Remark::RateLimited) => "rate_limited",
+            Some(Remark::OtherFingerprints(_)) => "other_fingerprints",
+        }
+    }
+}
+
+/// A good answer.
+impl From<ProbeTimes> for ProbeAnswer {
+    fn from(times: ProbeTimes) -> Self {
+        Self { times, remark: None }
+    }
 }
 
 /// How long a good probe took.
@@ -96,10 +137,12 @@ impl ProbeTimes {
 }
 
 /// A change that people are told of, each once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// The health of an access point.
     AccessPoint(HealthChange),
+    /// An alarm about an access point begins or ends.
+    Alarm(AlarmChange),
     /// The health of a DC: what its access points make of it.
     Dc {
         /// Which.
@@ -138,6 +181,43 @@ pub struct HealthChange {
     pub cause: Cause,
     /// How long it stays Down from now on, whatever its probes say; zero for as long as they say.
     pub held_for: Duration,
+}
+
+/// The beginning or the end of an alarm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlarmChange {
+    /// About whom.
+    pub access_point: AccessPointId,
+    /// What about.
+    pub alarm: Alarm,
+    /// Why it ends; `None` when it begins.
+    pub end: Option<AlarmEnd>,
+}
+
+/// Why an alarm ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlarmEnd {
+    /// A probe got a good answer.
+    Answered,
+    /// There is another one in its place.
+    Replaced,
+    /// The access point is probed in another way from now on.
+    Reconfigured,
+    /// The access point has left.
+    Left,
+}
+
+impl AlarmEnd {
+    /// A fixed text for logs and events.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "probe answered",
+            Self::Replaced => "another alarm",
+            Self::Reconfigured => "probed in another way",
+            Self::Left => "left dc_options",
+        }
+    }
 }
 
 /// What showed a change of health.
@@ -192,7 +272,7 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ProbeFailed(failure) => write!(f, "probe failed: {}", failure.as_str()),
+            Self::ProbeFailed(failure) => write!(f, "probe failed: {failure}"),
             Self::ProbeAnswered
             | Self::FailedConnects
             | Self::Overtaken

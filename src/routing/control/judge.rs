@@ -25,7 +25,7 @@ impl ControlState {
         let Some(settings) = settings_of(&topology, id) else { return };
         let Some(cell) = self.access_points.get_mut(&id) else { return };
         let lived = cell.take_seen(topology.connect().timeout, now);
-        match outcome.map_or_else(|failure| failure.way(), |_| Way::Open) {
+        match outcome.as_ref().map_or_else(|failure| failure.way(), |_| Way::Open) {
             Way::Open => {
                 cell.contact.on_answer(now);
                 self.on_life_sign(now, now, effects);
@@ -58,21 +58,19 @@ impl ControlState {
             self.unprobed -= 1;
         }
         let was_unreachable = cell.is_unreachable();
-        let turn = match outcome {
-            _ if cell.is_probe_void() => {
+        let is_void = cell.is_probe_void() || in_isolation && outcome.is_err();
+        let turn = match &outcome {
+            _ if is_void => {
                 cell.on_void_probe();
                 None
             }
-            Ok(times) => {
+            Ok(answer) => {
                 let tie_margin = topology.policy().tie_margin;
-                cell.on_answer(times, settings, tie_margin, now)
+                cell.on_answer(answer, settings, tie_margin, now)
             }
-            Err(_) if in_isolation => {
-                cell.on_void_probe();
-                None
-            }
-            Err(failure) => cell.on_failure(failure, settings, now),
+            Err(failure) => cell.on_failure(*failure, settings, now),
         };
+        let alarms = (!is_void).then(|| cell.watch.on_outcome(&outcome, settings)).flatten();
         let (pause, urgency) = (cell.pause(settings, isolated, now), cell.urgency());
         self.schedule.again(id, started, pause, urgency, now);
         let reachability_changed = cell.is_unreachable() != was_unreachable;
@@ -80,6 +78,9 @@ impl ControlState {
         let failed = outcome.is_err_and(|it| it.depth().is_some()) && !in_isolation;
         let telling = failed && cell.is_probe_telling;
         self.change(id, turn, now, effects);
+        if let Some(turns) = alarms {
+            self.change_alarm(id, turns, now, effects);
+        }
         if telling {
             self.confirm_outage(id, now, effects);
         }
@@ -226,7 +227,7 @@ impl ControlState {
         let change = HealthChange { access_point, transition, cause, held_for };
         effects.push(Effect::Changed(Change::AccessPoint(change)));
         if transition.to == Health::Up {
-            self.retire_finished(now);
+            self.retire_finished(now, effects);
         }
         self.publish_soon(now);
     }

@@ -28,19 +28,23 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Takes the times of a good probe; those before do not count if it is the first after a while.
+    /// Takes the times of a good probe; those before do not count if it is the first after a while. Of
+    /// an answer that was not the whole one only the round trip counts.
     pub(super) fn on_times(
         &mut self,
-        times: ProbeTimes,
+        (times, is_whole): (ProbeTimes, bool),
         is_first: bool,
         settings: &HealthSettings,
         tie_margin: Millis,
         now: Instant,
     ) {
         let round_trip = take(&mut self.round_trip, times.connect, is_first);
-        let answer_time = times.answer.map(|it| take(&mut self.answer_time, it, is_first));
         let pause = LONGEST_PAUSE.max(3 * settings.interval);
         self.settled.on_round_trip(round_trip, tie_margin, pause, now);
+        if !is_whole {
+            return;
+        }
+        let answer_time = times.answer.map(|it| take(&mut self.answer_time, it, is_first));
         // A slow service is as far away as a slow way.
         self.excess.on_round_trip(answer_time.unwrap_or(round_trip), tie_margin, pause, now);
     }

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+mod alarms;
 mod belated;
 mod evidence;
 mod isolation;
@@ -15,7 +16,7 @@ use crate::routing::fixture::{AMSTERDAM, MIAMI, Nowhere, dc, start, three_dcs, t
 use crate::routing::geo::Millis;
 use crate::routing::health::{Health, Transition};
 use crate::routing::snapshot::DcState;
-use crate::routing::topology::{DcSpec, Probe, TopologySpec};
+use crate::routing::topology::{Conversation, DcSpec, Probe, TopologySpec};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -31,7 +32,11 @@ struct Lab {
     /// Probes under way, with the moment they end.
     probes: Vec<(Instant, ProbeRequest)>,
     probes_made: usize,
+    /// When which was probed.
+    probed: Vec<(Instant, AccessPointId)>,
     faults: BTreeMap<AccessPointId, Fault>,
+    /// What comes of probes of these, whatever their fault.
+    answers: BTreeMap<AccessPointId, ProbeOutcome>,
     round_trip: Duration,
     /// Of those that differ from the others.
     round_trips: BTreeMap<AccessPointId, Duration>,
@@ -63,7 +68,9 @@ impl Lab {
             changes: Vec::new(),
             probes: Vec::new(),
             probes_made: 0,
+            probed: Vec::new(),
             faults: BTreeMap::new(),
+            answers: BTreeMap::new(),
             round_trip: 20 * MS,
             round_trips: BTreeMap::new(),
         };
@@ -81,6 +88,7 @@ impl Lab {
                         self.probes.iter().any(|(_, it)| it.access_point == request.access_point);
                     assert!(!again, "one probe of an access point at a time");
                     self.probes_made += 1;
+                    self.probed.push((self.now, request.access_point));
                     self.probes.push((self.now + self.duration(&request), request));
                 }
                 Effect::Publish(snapshot) => {
@@ -100,7 +108,9 @@ impl Lab {
         match self.faults.get(&request.access_point) {
             None | Some(Fault::WrongPage) => self.round_trip_to(request).min(request.timeout),
             Some(Fault::Refuses | Fault::EdgeOutOfDescriptors | Fault::NoRoute) => Duration::ZERO,
-            Some(Fault::Mute) if request.probe == Probe::Tcp => self.round_trip_to(request),
+            Some(Fault::Mute) if request.conversation == Conversation::Connect => {
+                self.round_trip_to(request)
+            }
             Some(Fault::Mute) => request.timeout,
             Some(Fault::Blackhole) => request.timeout,
         }
@@ -110,16 +120,19 @@ impl Lab {
         self.round_trips.get(&request.access_point).copied().unwrap_or(self.round_trip)
     }
 
-    fn outcome(&self, request: &ProbeRequest) -> Result<ProbeTimes, ProbeFailure> {
+    fn outcome(&self, request: &ProbeRequest) -> ProbeOutcome {
+        if let Some(answer) = self.answers.get(&request.access_point) {
+            return answer.clone();
+        }
         match self.faults.get(&request.access_point) {
             None if self.round_trip_to(request) < request.timeout => {
                 let connect = self.round_trip_to(request);
-                let answer = (request.probe != Probe::Tcp).then_some(connect);
-                Ok(ProbeTimes { connect, answer })
+                let answer = (request.conversation != Conversation::Connect).then_some(connect);
+                Ok(ProbeTimes { connect, answer }.into())
             }
             None | Some(Fault::Blackhole) => Err(ConnectFailure::Timeout.into()),
-            Some(Fault::Mute) if request.probe == Probe::Tcp => {
-                Ok(ProbeTimes::connected(self.round_trip_to(request)))
+            Some(Fault::Mute) if request.conversation == Conversation::Connect => {
+                Ok(ProbeTimes::connected(self.round_trip_to(request)).into())
             }
             Some(Fault::Mute) => Err(ProbeFailure::Silent),
             Some(Fault::WrongPage) => Err(ProbeFailure::WrongAnswer),
@@ -335,9 +348,9 @@ fn a_report_of_a_forgotten_probe_changes_nothing() {
     let (_, request) = lab.probes[0].clone();
     lab.run(SECOND);
     let generation = lab.snapshot.generation;
-    let outcome = Err(ConnectFailure::Refused.into());
     for number in [request.number, u64::MAX] {
         let access_point = request.access_point;
+        let outcome = Err(ConnectFailure::Refused.into());
         lab.event(Event::Probed(ProbeReport { access_point, number, outcome }));
     }
     lab.run(COALESCE);

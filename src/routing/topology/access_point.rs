@@ -125,6 +125,27 @@ impl AccessPointSecret {
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// What it asks of those who speak with the access point.
+    #[must_use]
+    pub fn form(&self) -> SecretForm {
+        match self.0.len() {
+            ..=16 => SecretForm::Plain,
+            17 => SecretForm::Padded,
+            18.. => SecretForm::FakeTls,
+        }
+    }
+}
+
+/// What a secret asks of those who speak with its access point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretForm {
+    /// Obfuscation.
+    Plain,
+    /// Obfuscation, and random bytes behind each message.
+    Padded,
+    /// The same within what looks like TLS.
+    FakeTls,
 }
 
 impl fmt::Debug for AccessPointSecret {

@@ -36,6 +36,8 @@ pub enum Probe {
     Tcp,
     /// Asks for a page.
     Http(Arc<HttpProbe>),
+    /// Asks in MTProto who is there.
+    Mtproto(Arc<MtprotoProbe>),
 }
 
 /// A request of HTTP/1.1 and the answer that it wants.
@@ -51,22 +53,70 @@ pub struct HttpProbe {
     pub expect: RangeInclusive<u16>,
 }
 
+/// The question `req_pq_multi`, and the keys that who answers it should have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MtprotoProbe {
+    /// How it is framed.
+    pub framing: Framing,
+    /// Whether it is obfuscated where the access point does not ask for that.
+    pub is_obfuscated: bool,
+    fingerprints: Box<[u64]>,
+}
+
+/// The framings of MTProto.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// Lengths in one byte or four.
+    Abridged,
+    /// Lengths in four bytes.
+    Intermediate,
+    /// Lengths in four bytes, and random bytes behind each message.
+    Padded,
+    /// Lengths, numbers and checksums. Never obfuscated.
+    Full,
+}
+
+impl MtprotoProbe {
+    /// A question in clear or not. `fingerprints` are those of the keys that the DC should have, in any
+    /// order; none for any keys.
+    #[must_use]
+    pub fn new(framing: Framing, is_obfuscated: bool, fingerprints: Vec<u64>) -> Self {
+        Self { framing, is_obfuscated, fingerprints: set(fingerprints) }
+    }
+
+    /// What is to be said of the keys with these fingerprints: all of them, rising, if they are not
+    /// those that the DC should have.
+    #[must_use]
+    pub fn other_keys(&self, seen: Vec<u64>) -> Option<Arc<[u64]>> {
+        let seen = set(seen);
+        let is_pinned = !self.fingerprints.is_empty();
+        (is_pinned && seen != self.fingerprints).then(|| seen.into())
+    }
+}
+
+/// Rising, each once.
+fn set(mut numbers: Vec<u64>) -> Box<[u64]> {
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.into()
+}
+
 impl Probe {
     /// Whether it dials where sessions do.
     #[must_use]
     pub fn dials_access_point(&self) -> bool {
         match self {
-            Self::Tcp => true,
+            Self::Tcp | Self::Mtproto(_) => true,
             Self::Http(http) => http.port.is_none(),
         }
     }
 
-    /// What a good probe proves.
+    /// What a good probe proves, of access points that it can ask.
     #[must_use]
     pub fn depth(&self) -> Depth {
         match self {
             Self::Tcp => Depth::Connect,
-            Self::Http(_) => Depth::Answer,
+            Self::Http(_) | Self::Mtproto(_) => Depth::Answer,
         }
     }
 }
@@ -99,5 +149,25 @@ impl Default for HealthSettings {
 impl Default for HoldDown {
     fn default() -> Self {
         Self { first: Duration::from_secs(30), max: Duration::from_secs(300) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_other_ones_by_what_they_are_and_not_by_their_order() {
+        let pinned = |pins: &[u64]| MtprotoProbe::new(Framing::Abridged, false, Vec::from(pins));
+        let two = pinned(&[7, u64::MAX]);
+        for same in [vec![7, u64::MAX], vec![u64::MAX, 7], vec![7, 7, u64::MAX]] {
+            assert_eq!(two.other_keys(same), None);
+        }
+        for (seen, told) in [(vec![7], vec![7]), (vec![9, 7, 9], vec![7, 9]), (vec![], vec![])] {
+            assert_eq!(two.other_keys(seen), Some(told.into()));
+        }
+        let more = vec![1, u64::MAX, 7];
+        assert_eq!(two.other_keys(more), Some([1, 7, u64::MAX].into()), "one too many");
+        assert_eq!(pinned(&[]).other_keys(vec![1, 2]), None, "nothing is pinned");
     }
 }

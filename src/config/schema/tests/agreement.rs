@@ -76,7 +76,10 @@ fn whole_main() -> Value {
                     "jitter": "100%", "hold_down": {"first": "10s", "max": "1d"},
                 },
             },
-            {"id": 3},
+            {"id": 3, "health": {"probe": {"mtproto": {
+                "transport": "obfuscated",
+                "fingerprints": ["0xc3b42b026ce86b21", "85fd64de851d9dd0", -1, u64::MAX],
+            }}}},
         ],
         "listeners": [
             {
@@ -144,6 +147,13 @@ fn whole_main() -> Value {
     })
 }
 
+/// The same, with another kind of probe.
+fn whole_main_of_mtproto() -> Value {
+    let mut main = whole_main();
+    main["health"]["probe"] = json!({"mtproto": {"transport": "full", "fingerprints": [7]}});
+    main
+}
+
 /// Every key of an access point that this version reads.
 fn whole_list() -> Value {
     json!([
@@ -187,7 +197,7 @@ fn world() -> &'static World {
         let dump = json!({"_": "config", "date": 1, "dc_options": whole_list()});
         let mut seeds = vec![
             Seed { path: path.clone(), documents: [whole_main(), whole_list()] },
-            Seed { path, documents: [whole_main(), dump] },
+            Seed { path, documents: [whole_main_of_mtproto(), dump] },
         ];
         seeds.extend(examples().map(|(path, documents)| Seed { path, documents }));
         let checked = [config(), dc_options()].map(|schema| {

@@ -245,7 +245,7 @@ fn changes_of_dcs_and_commands_are_told_once() {
     }
     lab.break_dc(1, Fault::Refuses);
     lab.run(10 * SECOND);
-    let told: Vec<Change> = (lab.changes.iter().copied())
+    let told: Vec<Change> = (lab.changes.iter().cloned())
         .filter(|change| !matches!(change, Change::AccessPoint(_)))
         .collect();
     let transition = Transition { from: Health::Up, to: Health::Down };
