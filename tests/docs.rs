@@ -99,12 +99,16 @@ fn sections_that_the_documents_show_are_configuration() {
     let folder = tempfile::tempdir().expect("a folder");
     let list = [2, 4, 5].map(|dc| format!("- {{id: {dc}, ip: 192.0.2.{dc}, port: 443}}\n"));
     fs::write(folder.path().join("dc_options.yaml"), list.concat()).expect("written");
-    let blocks = Document::read("docs/operations.md").blocks("yaml");
+    let pages = ["docs/operations.md", "docs/mtproto.md"];
+    let blocks = pages.map(|page| Document::read(page).blocks("yaml")).concat();
     let sections: Vec<_> = blocks.iter().filter(|block| !block.starts_with("groups:")).collect();
     assert!(!sections.is_empty());
     for section in sections {
         let main = folder.path().join("nearpoint.yaml");
-        let listeners = "listeners: [{name: clients, bind: ['127.0.0.1:443']}]";
+        let listeners = match section.contains("listeners:\n") {
+            true => "",
+            false => "listeners: [{name: clients, bind: ['127.0.0.1:443']}]",
+        };
         fs::write(&main, format!("{section}\n{listeners}\n")).expect("written");
         if let Err(error) = config::load(&main) {
             panic!("{error}");
