@@ -28,7 +28,8 @@
 //! | admin state | what the operator wants, whatever the health: Ready, Drain, Maint |
 //! | rule, verdict | what policy says about clients; what all of it comes to for one client |
 //! | remembered | the DC that a listener gave a client before, on a `sticky` listener |
-//! | route | what a listener does with a client: `nearest`, or one DC |
+//! | route | what a listener does with a client: `nearest`, one DC, or the DC that its header names |
+//! | header | what a client of MTProto begins with; the DC in it is a fact with a secret, else a hint |
 //! | ranking | the DCs in the order in which one client would use them |
 //! | candidate, exclusion | a DC of the ranking that may be dialled; why another may not |
 //! | attempt, hedge | one dial for a session; one beside another that is silent |
@@ -69,8 +70,12 @@
 //! 2. Who is it? The address of the peer, or what a PROXY header from a trusted network says
 //!    (`forward/proxy_header.rs`), in its canonical form ([`routing::ClientAddr`]): forms of IPv6
 //!    that carry an IPv4 address are that address.
+//!    What does it say? A listener that routes by that looks at the first bytes, and leaves them in the
+//!    socket (`forward/sniff.rs`, [`mtproto::sniff()`]). Both looks wait in the same way
+//!    (`forward/peek.rs`), and nothing is decided before.
 //! 3. One snapshot is loaded ([`control::SnapshotReader::load_full`]). All that follows is decided
-//!    by it, whatever is published meanwhile.
+//!    by it, whatever is published meanwhile. Where may it go? As its listener says, or what it has
+//!    said ([`routing::topology::ByHeader::destination`]).
 //! 4. Where is it? [`routing::Locate::locate`], which [`geoip::Locator`] implements. And which DC was
 //!    it given before? [`memory::ListenerMemory::recall`].
 //! 5. Which DCs, in which order? [`routing::rank()`]: policy, exclusions, what is remembered, costs,

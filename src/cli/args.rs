@@ -148,7 +148,9 @@ pub struct ExplainArgs {
     /// The listener they come to; needed when there are several.
     #[arg(long, short)]
     pub listener: Option<String>,
-    /// The DC that they name in their MTProto header, of an `mtproto` listener: negative for media.
+    /// The DC that they name in their MTProto header, of an `mtproto` listener: negative for media, and
+    /// beyond 10000 in a test network. They are taken to prove it with a secret; without this, they
+    /// name none.
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     pub dc: Option<i16>,
     /// Explain by this configuration, without a daemon.

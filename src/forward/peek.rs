@@ -47,7 +47,7 @@ pub(super) async fn peek(
 const USUAL: usize = 1;
 
 /// Holds the low-water mark of a socket up. It is put back also when nobody waits any more: whoever reads
-/// next has to be told of every byte, those included that have come already.
+/// next has to be told of every byte, and those that have come already are told of by putting it back.
 struct LowWater<'a> {
     socket: &'a TcpStream,
 }
@@ -148,7 +148,8 @@ mod tests {
         let mut buffer = [0; 64];
         let given_up = timeout(Duration::from_millis(50), peek(&b, &mut buffer, 64)).await;
         assert!(given_up.is_err());
-        b.read_exact(&mut buffer[..10]).await.expect("what had come");
+        let heard = timeout(Duration::from_secs(60), b.read_exact(&mut buffer[..10])).await;
+        assert_eq!(heard.expect("nobody is told").expect("what had come"), 10);
         a.write_all(&[8]).await.expect("written");
         assert_eq!(b.read_u8().await.expect("a single byte"), 8);
     }

@@ -39,6 +39,9 @@ pub struct ExplainView {
     pub listener: String,
     /// What it does: `nearest`, `dc 2`, or `mtproto`.
     pub route: String,
+    /// The DC that the client is taken to name in its MTProto header, as if it proved that with a secret;
+    /// `null` for one that names none, and on listeners that do not ask.
+    pub named_dc: Option<i16>,
     /// The DC that the session is bound to; `null` for one that goes to the closest.
     pub bound_to: Option<u16>,
     /// Which access points of a DC it uses: `main`, `media` or `cdn`.
@@ -221,13 +224,14 @@ pub fn explain(
     let dials = dials::of(snapshot, &ranking, &client);
     let policy = topology.policy();
     Ok(ExplainView {
-        sentence: sentence::of(snapshot, listener, &client, &ranking, chosen),
+        sentence: sentence::of(snapshot, (listener, dc), &client, &ranking, chosen),
         client: addr.to_string(),
         unwrapped_from: (addr.ip() != ip).then(|| ip.to_string()),
         carried_by: Carrier::of(ip).map(|carrier| carrier.as_str().to_owned()),
         location: LocationView::from(client.location),
         listener: listener.to_owned(),
         route: route.route.to_string(),
+        named_dc: dc,
         bound_to: goes_to.bound_to().map(|dc| dc.0),
         class: goes_to.class().as_str().to_owned(),
         memory: memory(route, &client, &ranking),

@@ -6,10 +6,11 @@ use crate::routing::policy::Objective;
 use crate::routing::topology::Dc;
 use crate::routing::{Client, DcIndex, Decision, Millis, RankedDc, Ranking, Snapshot, Why};
 
-/// The answer of `ranking` for `client`, whose first dial goes to `chosen`.
+/// The answer of `ranking` for `client`, which comes to this listener and perhaps names a DC there, and
+/// whose first dial goes to `chosen`.
 pub(super) fn of(
     snapshot: &Snapshot,
-    listener: &str,
+    (listener, named): (&str, Option<i16>),
     client: &Client,
     ranking: &Ranking,
     chosen: Option<DcIndex>,
@@ -26,7 +27,7 @@ pub(super) fn of(
     };
     let dc = name(snapshot.topology.dc(ranked.dc));
     let far = far(snapshot, ranked);
-    let because = because(snapshot, listener, client, ranking, ranked);
+    let because = because(snapshot, (listener, named), client, ranking, ranked);
     format!("{who} goes to {dc}{far}: {because}.")
 }
 
@@ -59,19 +60,21 @@ fn far(snapshot: &Snapshot, ranked: &RankedDc) -> String {
 
 fn because(
     snapshot: &Snapshot,
-    listener: &str,
+    (listener, named): (&str, Option<i16>),
     client: &Client,
     ranking: &Ranking,
     chosen: &RankedDc,
 ) -> String {
+    let bound = match named {
+        Some(_) => "its header names it".to_owned(),
+        None => format!("listener {listener} binds the session to it"),
+    };
     match ranking.why(chosen.dc) {
         Why::Pinned if ranking.audited => {
             let refused = refused(snapshot, ranking);
-            format!(
-                "listener {listener} binds the session to it; policy would refuse it ({refused})"
-            )
+            format!("{bound}; policy would refuse it ({refused})")
         }
-        Why::Pinned => format!("listener {listener} binds the session to it"),
+        Why::Pinned => bound,
         Why::Replica => format!("a replica; {}", passed_over(snapshot, ranking)),
         Why::Sticky => format!("listener {listener} remembers that it was there before"),
         Why::Preferred => preferred(snapshot, ranking),

@@ -63,7 +63,7 @@ pub struct ListenerView {
     pub name: String,
     /// Where it is bound.
     pub addresses: Vec<String>,
-    /// `nearest`, or `dc 2`.
+    /// `nearest`, `dc 2`, or `mtproto`.
     pub route: String,
     /// The DCs it may use; `null` for all.
     pub dcs: Option<Vec<u16>>,

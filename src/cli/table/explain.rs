@@ -29,6 +29,9 @@ fn facts(view: &ExplainView, look: Look) -> String {
     line("client", client(view));
     line("location", location(&view.location));
     line("listener", format!("{} ({})", view.listener, view.route));
+    if let Some(header) = header(view) {
+        line("header", header);
+    }
     line("memory", memory(view));
     line("objective", format!("{}, ties within {} ms", view.objective, view.tie_margin_ms));
     line(
@@ -40,6 +43,15 @@ fn facts(view: &ExplainView, look: Look) -> String {
     );
     line("policy", policy(&view.policy));
     text(&lines)
+}
+
+/// Of a listener that looks for one.
+fn header(view: &ExplainView) -> Option<String> {
+    match view.named_dc {
+        Some(dc) => Some(format!("names DC {dc}, taken to be proved by a secret")),
+        None if view.route == "mtproto" => Some("names no DC".to_owned()),
+        None => None,
+    }
 }
 
 fn client(view: &ExplainView) -> String {
@@ -88,6 +100,7 @@ fn source(location: &LocationView) -> &'static str {
 
 fn memory(view: &ExplainView) -> String {
     match &view.memory {
+        None if view.named_dc.is_some() => "of no account: the client names its DC".to_owned(),
         None => "the listener remembers nobody".to_owned(),
         Some(_) if view.basis == "presumed" => "no daemon was asked".to_owned(),
         Some(memory) => match (memory.dc, memory.counts) {

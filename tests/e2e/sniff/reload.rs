@@ -67,6 +67,48 @@ async fn until_all_workers(edge: &Edge, sent: &[u8], serve: bool) {
 }
 
 #[tokio::test]
+async fn a_client_that_came_before_the_listener_began_to_listen_goes_the_old_way() {
+    const PATIENT: &str = ", proxy_protocol: {accept_from: [127.0.0.0/8], timeout: 1h}";
+    let lab = Lab::new(1);
+    let by_header = listener(&format!("secrets: [{SECRET}]"), PATIENT);
+    let nearest = by_header.replace(&format!("{{mtproto: {{secrets: [{SECRET}]}}}}"), "nearest");
+    lab.configure(&[("listeners", &nearest), IN_SINGAPORE]);
+    let edge = lab.start().await;
+    let announced = proxy_v2("127.0.0.1".parse().expect("an address"));
+    let mut early = Client::plain(edge.clients()).await.expect("connected");
+    early.send(&announced[..10]).await.expect("sent");
+    eventually("it is here", async || {
+        (edge.doors.scrape().await.sum("worker_sessions", &[]) == 1.0).then_some(())
+    })
+    .await;
+
+    lab.configure(&[("listeners", &by_header), IN_SINGAPORE]);
+    reload(&edge).await;
+    let named = [&announced[..], &header(2, Some(SECRET))].concat();
+    eventually("the listener listens", async || {
+        let mut client = Client::plain(edge.clients()).await.ok()?;
+        client.send(&named).await.ok()?;
+        (client.who().await.ok()?.dc == AMSTERDAM).then_some(())
+    })
+    .await;
+    early.send(&announced[10..]).await.expect("sent");
+    assert_eq!(within("an answer", early.who()).await.expect("a session").dc, SINGAPORE);
+
+    // And who is listened to when it ends goes the new way.
+    let mut late = Client::plain(edge.clients()).await.expect("connected");
+    late.send(&named[..announced.len() + 10]).await.expect("sent");
+    eventually("it is listened to", async || {
+        let scrape = edge.doors.scrape().await;
+        (scrape.sum("worker_sessions", &[]) >= 2.0).then_some(())
+    })
+    .await;
+    lab.configure(&[("listeners", &nearest), IN_SINGAPORE]);
+    reload(&edge).await;
+    late.send(&named[announced.len() + 10..]).await.expect("sent");
+    assert_eq!(within("an answer", late.who()).await.expect("a session").dc, SINGAPORE);
+}
+
+#[tokio::test]
 async fn a_file_of_secrets_is_watched_and_a_bad_one_changes_nothing() {
     let lab = Lab::new(1);
     lab.write("secrets", SECRET);

@@ -4,7 +4,7 @@ use super::*;
 use crate::admin::fixture::{all_up, bound_to, set_admin, set_health, three_dcs};
 use crate::memory::HashKey;
 use crate::routing::policy::Objective;
-use crate::routing::topology::TopologySpec;
+use crate::routing::topology::{ByHeader, TopologySpec, TrustPlainDc, UnknownClient};
 use crate::routing::{
     AdminState, Asn, ClientMatch, CountryCode, DcId, Health, Location, Millis, Origin, Place,
     Sticky,
@@ -122,6 +122,39 @@ fn fail_open_and_pinned_listeners_say_so() {
     );
     let view = explained(&all_up(pinned(9)), "203.0.113.7");
     assert!(view.sentence.ends_with("(listener pinned may use none)."), "{}", view.sentence);
+}
+
+fn by_header(unknown: UnknownClient) -> Snapshot {
+    let mut spec = three_dcs();
+    let trust_plain_dc = TrustPlainDc::Never;
+    let route = Route::Mtproto(ByHeader { trust_plain_dc, unknown });
+    spec.routes = [("sniffed".into(), ListenerRoute::new(route))].into();
+    all_up(spec)
+}
+
+#[test]
+fn what_a_client_names_in_its_header_decides_and_what_it_does_not_is_configured() {
+    let ip = "203.0.113.7".parse().expect("an address");
+    let explained = |unknown, dc| {
+        explain(&by_header(unknown), "sniffed", (ip, dc), Basis::Presumed).map(|view| {
+            let (_, sentence) = view.sentence.split_once(" goes to ").expect("it goes somewhere");
+            (sentence.to_owned(), view.named_dc, view.bound_to, view.class)
+        })
+    };
+    for (id, class) in [(5, "main"), (-5, "media")] {
+        let sentence = "DC 5 sin, 9917 km away: its header names it.".to_owned();
+        let named = (sentence, Some(id), Some(5), class.to_owned());
+        assert_eq!(explained(UnknownClient::Nearest, Some(id)), Ok(named));
+    }
+    let nearest = ("DC 2 ams, 576 km away: nearest.".to_owned(), None, None, "main".to_owned());
+    assert_eq!(explained(UnknownClient::Nearest, None), Ok(nearest));
+    let text = "DC 1 mia, 7995 km away: listener sniffed binds the session to it.";
+    let bound = (text.to_owned(), None, Some(1), "main".to_owned());
+    assert_eq!(explained(UnknownClient::Dc(DcId(1)), None), Ok(bound));
+    for (unknown, dc) in [(UnknownClient::Close, None), (UnknownClient::Nearest, Some(7))] {
+        let refused = explained(unknown, dc).expect_err("a refusal");
+        assert_eq!(refused, ExplainError::NotRouted("sniffed".to_owned(), dc));
+    }
 }
 
 #[test]

@@ -5,7 +5,9 @@ use crate::admin::fixture::{all_up, bound_to, set_health, three_dcs};
 use crate::admin::view::{Basis, explain};
 use crate::memory::{EpochSeconds, HashKey, StickyMemory};
 use crate::routing::policy::{Action, Rule};
-use crate::routing::topology::TopologySpec;
+use crate::routing::topology::{
+    ByHeader, ListenerRoute, Route, TopologySpec, TrustPlainDc, UnknownClient,
+};
 use crate::routing::{ClientAddr, ClientMatch, CountryCode, DcId, Health, Snapshot, Sticky};
 
 /// What an operator reads of the client 203.0.113.7 without a daemon.
@@ -13,6 +15,19 @@ fn read(snapshot: &Snapshot, listener: &str, client: &str) -> String {
     let client = client.parse().expect("an address of the test");
     let view = explain(snapshot, listener, (client, None), Basis::Presumed).expect("a listener");
     render(&view, Look::Plain)
+}
+
+/// The same of a listener that looks for a DC in the header of its clients, and sends others to DC 5.
+fn read_by_header(dc: Option<i16>) -> String {
+    let route = Route::Mtproto(ByHeader {
+        trust_plain_dc: TrustPlainDc::Never,
+        unknown: UnknownClient::Dc(DcId(5)),
+    });
+    let mut spec = three_dcs();
+    spec.routes = BTreeMap::from([("sniffed".into(), ListenerRoute::new(route))]);
+    let client = "203.0.113.7".parse().expect("an address of the test");
+    let view = explain(&all_up(spec), "sniffed", (client, dc), Basis::Presumed);
+    render(&view.expect("a DC that is there"), Look::Plain)
 }
 
 /// The first lines, down to this one.
@@ -163,4 +178,30 @@ enforce_on_bound is audit
  policy.rules[3]  not asked                  prefer DC 1 for country DE";
     let rendered = read(&all_up(spec), "pinned", "203.0.113.7");
     assert_eq!(until(&rendered, "    DC  NAME"), expected, "\n{rendered}");
+}
+
+#[test]
+fn what_a_client_is_taken_to_say_is_shown() {
+    let expected = "\
+203.0.113.7 (DE, database) goes to DC 1 mia, 7995 km away: its header names it.
+
+ client     203.0.113.7
+ location   DE Germany, continent EU, EU and EEA, at 52.52,13.40, by the database
+ listener   sniffed (mtproto)
+ header     names DC -1, taken to be proved by a secret
+ memory     of no account: the client names its DC
+ objective  balanced, ties within 5 ms";
+    let rendered = read_by_header(Some(-1));
+    assert_eq!(until(&rendered, " health"), expected, "\n{rendered}");
+    let expected = "\
+203.0.113.7 (DE, database) goes to DC 5 sin, 9917 km away: listener sniffed binds the session to it.
+
+ client     203.0.113.7
+ location   DE Germany, continent EU, EU and EEA, at 52.52,13.40, by the database
+ listener   sniffed (mtproto)
+ header     names no DC
+ memory     the listener remembers nobody
+ objective  balanced, ties within 5 ms";
+    let rendered = read_by_header(None);
+    assert_eq!(until(&rendered, " health"), expected, "\n{rendered}");
 }
