@@ -12,6 +12,7 @@ mod geoip;
 mod hedging;
 mod hostile;
 mod metrics;
+mod mtproto_probe;
 mod mute;
 mod on_down;
 mod places;
