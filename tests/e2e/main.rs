@@ -14,6 +14,7 @@ mod handshake;
 mod hedging;
 mod hostile;
 mod metrics;
+mod mtproto_probe;
 mod mute;
 mod on_down;
 mod places;

@@ -33,6 +33,7 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("access_point_up", "gauge", &["access_point", "dc"]),
     ("access_point_rtt_seconds", "gauge", &["access_point", "dc"]),
     ("probes_total", "counter", &["dc", "result"]),
+    ("probe_alarms", "gauge", &["alarm", "dc"]),
     ("probe_lag_seconds", "gauge", &[]),
     ("edge_isolated", "gauge", &[]),
     ("geo_lookups_total", "counter", &["result"]),
