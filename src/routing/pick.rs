@@ -26,7 +26,8 @@ pub enum FailOpen {
     Closed,
     /// They do, after all others.
     Nearest,
-    /// They do, and the one comes first that has not failed for longest. Of a bound session.
+    /// They do, and the one comes first that has not failed for longest, before those that this edge
+    /// has no way to. Of a bound session.
     Bound,
 }
 
@@ -89,10 +90,11 @@ struct Keyed {
     index: AccessPointIndex,
 }
 
-/// What comes before the address: a bound session's last resort goes by the last failure, others by
-/// whether it is down, out of reach, how well it is, and whether it is only fallen back to.
+/// What comes before the address: a bound session's last resort goes by whether there is a way and by
+/// the last failure, others by whether it is down, out of reach, how well it is, and whether it is only
+/// fallen back to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Tier(u64, bool, bool, Health, bool);
+struct Tier((bool, u64), bool, bool, Health, bool);
 
 impl Keyed {
     fn within_tier(a: &Self, b: &Self) -> Ordering {
@@ -116,13 +118,13 @@ fn keyed<'a>(
         let dialled = is_open && state.admin == AdminState::Ready;
         (dialled && access_point.is_for(client, class)).then(|| {
             let AccessPoint { flags, id, .. } = access_point;
-            let failed = match fail_open {
-                FailOpen::Bound => state.slot.last_failure(),
-                FailOpen::Closed | FailOpen::Nearest => 0,
+            let resort = match fail_open {
+                FailOpen::Bound => (state.unreachable, state.slot.last_failure()),
+                FailOpen::Closed | FailOpen::Nearest => (false, 0),
             };
-            let falls_back = !flags.is_made_for(class);
+            let falls_back = flags.class() != class;
             Keyed {
-                tier: Tier(failed, is_down, state.unreachable, state.health, falls_back),
+                tier: Tier(resort, is_down, state.unreachable, state.health, falls_back),
                 is_ipv6: id.address.is_ipv6(),
                 is_static: flags.static_address,
                 score: access_point.score(client.addr),
@@ -241,26 +243,34 @@ mod tests {
         assert_eq!(in_order(&snapshot, &eligible), [2, 0, 1]);
         failed(2);
         assert_eq!(in_order(&snapshot, &eligible), [0, 1, 2]);
+        snapshot.access_points[0].health = Health::Unknown;
+        snapshot.access_points[0].unreachable = true;
+        assert_eq!(
+            in_order(&snapshot, &eligible),
+            [1, 2, 0],
+            "the one dial is not spent on no way"
+        );
     }
 
     proptest! {
         /// What is shown as the order is the order in which one after the other is picked.
         #[test]
         fn the_order_is_that_of_the_picks(
-            states in prop::collection::vec((0..4usize, any::<[bool; 3]>()), 1..8),
+            states in prop::collection::vec((0..4usize, any::<[bool; 4]>()), 1..8),
             v6 in 0..8u8,
             media: bool,
         ) {
             let of = [Health::Up, Health::Unknown, Health::Suspect, Health::Down];
             let count = states.len() as u8;
             let mut spec = families(count - v6.min(count), v6.min(count));
-            for (it, (_, [preferred, media_only, _])) in spec.dcs[0].access_points.iter_mut().zip(&states) {
+            for (it, (_, [preferred, media_only, ..])) in spec.dcs[0].access_points.iter_mut().zip(&states) {
                 it.flags.static_address = *preferred;
                 it.flags.media_only = *media_only;
             }
             let mut snapshot = all_up(spec);
-            for (state, (health, [.., fails])) in snapshot.access_points.iter_mut().zip(&states) {
+            for (state, (health, [.., unreachable, fails])) in snapshot.access_points.iter_mut().zip(&states) {
                 state.health = of[*health];
+                state.unreachable = *unreachable && state.health == Health::Unknown;
                 if *fails {
                     snapshot.dcs[0].slot.member_failed(&state.slot);
                 }

@@ -54,7 +54,7 @@ pub fn rank(
 ) -> Ranking {
     let policy = snapshot.topology.policy();
     let mut question = Question::new(snapshot, listener, destination, client);
-    let (mut judged, mut audited) = (None, false);
+    let mut judged = None;
     if destination.bound_to().is_none() || policy.enforce_on_bound != EnforceOnBound::Off {
         let verdict = judged.insert(policy.judge(client));
         let permitted = policy.permitted(verdict);
@@ -64,12 +64,12 @@ pub fn rank(
                 question.preferred = policy.preferred(verdict);
             }
             (Destination::Dc(..), EnforceOnBound::Enforce) => question.permitted = permitted,
-            (Destination::Dc(dc, _), EnforceOnBound::Audit) => audited = !permitted.contains(dc),
+            (Destination::Dc(..), EnforceOnBound::Audit) => question.audit = permitted,
             (Destination::Dc(..), EnforceOnBound::Off) => {}
         }
     }
     question.recall();
-    question.answer(judged, audited)
+    question.answer(judged)
 }
 
 /// The ranking of nobody in particular: where the state of the network alone would let a client of
@@ -84,7 +84,7 @@ pub fn rank_anybody(
     let anybody = Client::new(addr, Location::UNKNOWN);
     let mut question = Question::new(snapshot, listener, destination, &anybody);
     question.everything_offered = true;
-    question.answer(None, false)
+    question.answer(None)
 }
 
 /// The ranking of a neighbour that speaks for itself: a load balancer that looks whether we live. It
@@ -97,7 +97,7 @@ pub fn rank_neighbour(
     neighbour: &Client,
 ) -> Ranking {
     let question = Question::new(snapshot, listener, destination, neighbour);
-    Ranking { sticky: false, ..question.answer(None, false) }
+    Ranking { sticky: false, ..question.answer(None) }
 }
 
 /// What one ranking is about.
@@ -110,6 +110,8 @@ struct Question<'a> {
     client: &'a Client,
     /// The DCs that policy leaves to the client.
     permitted: Permitted<'a>,
+    /// The DCs that it would leave to the client of a bound session, and does not insist on.
+    audit: Permitted<'a>,
     /// The DCs that policy puts first, in their order.
     preferred: &'a [DcId],
     /// The DC where the client is expected to have a key.
@@ -136,6 +138,7 @@ impl<'a> Question<'a> {
             replicas: bound_to.map_or(&[], |index| &*topology.dc(index).replicas),
             client,
             permitted: Permitted::Every,
+            audit: Permitted::Every,
             preferred: &[],
             remembered: None,
             only_remembered: false,
@@ -169,7 +172,7 @@ impl<'a> Question<'a> {
                 .is_some_and(|index| self.snapshot.dc(index).admin == AdminState::Ready);
     }
 
-    fn answer(&self, verdict: Option<Verdict>, audited: bool) -> Ranking {
+    fn answer(&self, verdict: Option<Verdict>) -> Ranking {
         let topology = &self.snapshot.topology;
         let placed =
             (0..).map(DcIndex).zip(topology.dcs()).map(|(index, dc)| self.place(index, dc));
@@ -188,10 +191,10 @@ impl<'a> Question<'a> {
         }
         Ranking {
             refused_by_policy: self.is_refused_by_policy(&dcs),
+            audited: self.is_audited(&dcs),
             dcs,
             fail_open,
             verdict,
-            audited,
             destination: self.destination,
             sticky: self.listener.sticky.is_some(),
         }
@@ -217,6 +220,15 @@ impl<'a> Question<'a> {
             let health = || self.snapshot.health_for(index, class, None);
             is_ready && self.leads_to(dc.id) && health().is_some_and(Health::is_usable)
         })
+    }
+
+    /// Whether the DC that a bound session is given, or wants if it is given none, is one that policy
+    /// would keep it from.
+    fn is_audited(&self, dcs: &[RankedDc]) -> bool {
+        let Destination::Dc(bound_to, _) = self.destination else { return false };
+        let given = dcs.iter().find(|it| it.exclusion.is_none());
+        let dc = given.map_or(bound_to, |given| self.snapshot.topology.dc(given.dc).id);
+        !self.audit.contains(dc)
     }
 
     /// Whether nobody is left and that is the doing of policy: it leaves the client no DC at all, or

@@ -22,7 +22,7 @@ pub struct DcSlot {
 }
 
 impl DcSlot {
-    /// A probe or a dial of this member has failed: it is the one now that failed last.
+    /// A probe, a dial or a session of this member has failed: it is the one now that failed last.
     pub fn member_failed(&self, member: &AccessPointSlot) {
         let number = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         member.last_failure.fetch_max(number, Ordering::Relaxed);

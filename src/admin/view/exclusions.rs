@@ -44,7 +44,7 @@ pub(super) fn says(
 ) -> Option<String> {
     let says = match ranked.exclusion? {
         Exclusion::Listener => "the listener does not use it".to_owned(),
-        Exclusion::Class => "media or CDN only".to_owned(),
+        Exclusion::Class => format!("no access point for class {}", ranking.class().as_str()),
         Exclusion::Policy => match ranking.verdict.map(|verdict| verdict.decision) {
             Some(Decision::Denied(rule)) => format!("denied by {}", rule_name(rule)),
             Some(Decision::Restricted(rule)) => format!("not in {}", rule_name(rule)),

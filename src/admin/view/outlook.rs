@@ -1,8 +1,10 @@
-//! What becomes of the clients of a DC that is out of use.
+//! What becomes of the clients of a DC that has nothing up for them.
+
+use std::collections::BTreeSet;
 
 use super::standing::Standing;
-use crate::routing::topology::Destination;
-use crate::routing::{DcId, DcIndex, Snapshot, rank_anybody};
+use crate::routing::topology::{Class, Dc, Destination};
+use crate::routing::{AdminState, DcId, DcIndex, Snapshot, rank_anybody};
 
 /// What the state of the network lets the listeners do, policy apart: who is refused where.
 pub(super) struct Outlook<'a> {
@@ -13,11 +15,27 @@ pub(super) struct Outlook<'a> {
 /// One of the destinations of a listener.
 struct Way<'a> {
     listener: &'a str,
-    bound_to: Option<DcId>,
+    to: Destination,
     /// DCs whose clients take it: all that a `nearest` listener may use, or the one they are bound to.
     of: Vec<DcIndex>,
     /// DCs that are tried, in their order.
     candidates: Vec<DcIndex>,
+    /// These are tried although they are down.
+    fail_open: bool,
+}
+
+/// What becomes of the clients of one DC that take one way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Something of the DC is up for them.
+    Served,
+    /// They are sent there although it is down.
+    Tried,
+    /// A DC that holds the same keys and data serves them.
+    StoodIn,
+    /// They go to other DCs.
+    Moved,
+    Refused,
 }
 
 impl<'a> Outlook<'a> {
@@ -25,18 +43,20 @@ impl<'a> Outlook<'a> {
         let topology = &snapshot.topology;
         let ways = topology.routes().iter().flat_map(|(listener, route)| {
             let destinations = route.destinations(topology).into_iter();
-            destinations.map(move |to| Way {
-                listener,
-                bound_to: to.bound_to(),
-                of: match to {
-                    Destination::Nearest(_) => (0..)
-                        .zip(topology.dcs())
-                        .filter(|(_, dc)| route.lists(dc.id))
-                        .map(|(index, _)| DcIndex(index))
-                        .collect(),
-                    Destination::Dc(dc, _) => topology.find_dc(dc).into_iter().collect(),
-                },
-                candidates: rank_anybody(snapshot, route, to).candidates().collect(),
+            destinations.map(move |to| {
+                let ranking = rank_anybody(snapshot, route, to);
+                let all = (0..).map(DcIndex).zip(topology.dcs());
+                let of = all.filter(|(_, dc)| match to {
+                    Destination::Nearest(class) => route.lists(dc.id) && is_for(dc, class),
+                    Destination::Dc(id, _) => dc.id == id,
+                });
+                Way {
+                    listener,
+                    to,
+                    of: of.map(|(index, _)| index).collect(),
+                    candidates: ranking.candidates().collect(),
+                    fail_open: ranking.fail_open,
+                }
             })
         });
         Self { snapshot, ways: ways.collect() }
@@ -50,58 +70,180 @@ impl<'a> Outlook<'a> {
         standing: Standing,
         reason: &str,
     ) -> (Standing, String) {
-        let ways = || self.ways.iter().filter(|way| way.of.contains(&dc));
-        if ways().any(|way| way.candidates.contains(&dc)) {
-            let says = format!("{reason}; tried all the same, because nothing is up");
-            return (Standing::FailOpen, says);
+        let ways: Vec<&Way<'_>> = self.ways_of(dc).collect();
+        if ways.is_empty() {
+            return (standing, format!("{reason}; {}", self.unused(dc)));
         }
-        let bound = || ways().filter(|way| way.bound_to.is_some());
-        let nearest = || ways().filter(|way| way.bound_to.is_none());
-        let moved = nearest().any(|way| !way.candidates.is_empty());
+        let (worse, says) = self.fates(dc, &ways, reason);
+        (worse.unwrap_or(standing), says)
+    }
+
+    /// What a DC lacks for classes of sessions other than what it is for, and what becomes of these; in
+    /// sentences.
+    pub(super) fn lacks_for_others(&self, dc: DcIndex) -> Vec<String> {
+        let lacks = other_classes(self.dc(dc)).filter_map(|class| {
+            let (up, all) = self.made_for(dc, class);
+            let whose = sessions(class);
+            let ways = || self.ways_of(dc).filter(|way| way.to.class() == class);
+            let reason = match (up, all) {
+                (0, 0) if !ways().any(|way| way.to.bound_to().is_some()) => return None,
+                // Ordinary sessions have none of their own where media falls back to.
+                (0, 0) if ways().all(|way| way.fate(dc) == Fate::Served) => return None,
+                (0, 0) => format!("no access point for {whose}"),
+                (0, _) => format!("no access point for {whose} up"),
+                (up, all) if up < all => {
+                    return Some(format!("{} of {all} access points for {whose} not up", all - up));
+                }
+                (_, _) => return None,
+            };
+            let ways: Vec<&Way<'_>> = ways().collect();
+            Some(self.fates(dc, &ways, &reason).1)
+        });
+        lacks.collect()
+    }
+
+    /// How to call that nothing of the DC is up for the sessions that it is for.
+    pub(super) fn nothing_up(&self, dc: DcIndex) -> String {
+        let it = self.dc(dc);
+        match other_classes(it).any(|class| self.made_for(dc, class).0 > 0) {
+            true => format!("no access point for {} up", sessions(it.class())),
+            false => "no access point up".to_owned(),
+        }
+    }
+
+    fn dc(&self, index: DcIndex) -> &'a Dc {
+        self.snapshot.topology.dc(index)
+    }
+
+    fn ways_of(&self, dc: DcIndex) -> impl Iterator<Item = &Way<'a>> {
+        self.ways.iter().filter(move |way| way.of.contains(&dc))
+    }
+
+    /// Of the access points made for these sessions those that can be used, and all of them, counted.
+    fn made_for(&self, dc: DcIndex, class: Class) -> (usize, usize) {
+        let members = self.snapshot.topology.access_points_of(dc);
+        let states = members.filter(|(_, it)| it.flags.class() == class);
+        states.fold((0, 0), |(up, all), (index, _)| {
+            let state = self.snapshot.access_point(index);
+            let is_up = state.admin == AdminState::Ready && state.health.is_usable();
+            (up + usize::from(is_up), all + 1)
+        })
+    }
+
+    /// What becomes of the clients who take `ways` to a DC that is out of use for `reason`, and what that
+    /// makes of the DC.
+    fn fates(&self, dc: DcIndex, ways: &[&Way<'_>], reason: &str) -> (Option<Standing>, String) {
+        let bound = |fate| {
+            let ways = ways.iter().filter(|way| way.to.bound_to().is_some());
+            names(ways.filter(|way| way.fate(dc) == fate))
+        };
+        let nearest = |fate| {
+            let ways = ways.iter().filter(|way| way.to.bound_to().is_none());
+            names(ways.filter(|way| way.fate(dc) == fate))
+        };
+        let mut standing = None;
         let mut says = vec![reason.to_owned()];
-        if let Some(names) = names(bound().filter(|way| way.candidates.is_empty())) {
-            says[0] = format!("{reason}, {}: refusing (listener {names})", self.no_replica(dc));
+        if let Some(names) = nearest(Fate::Tried) {
+            standing = Some(Standing::FailOpen);
+            says.push(format!("listener {names} tries it all the same, because nothing is up"));
         }
-        if let Some(names) = names(nearest().filter(|way| way.candidates.is_empty())) {
+        if let Some(names) = bound(Fate::Tried) {
+            standing = Some(Standing::FailOpen);
+            says.push(format!("listener {names} tries it all the same, once for each session"));
+        }
+        let stand_ins: BTreeSet<DcIndex> = ways.iter().filter_map(|way| way.stand_in(dc)).collect();
+        for stand_in in stand_ins {
+            standing = Some(Standing::StoodIn);
+            says.push(format!("DC {} stands in", self.dc(stand_in).id));
+        }
+        if let Some(names) = nearest(Fate::Refused) {
+            standing = Some(Standing::Refusing);
             says.push(format!("listener {names} refuses everyone"));
         }
-        let refusing = ways().any(|way| way.candidates.is_empty());
-        let stand_in = bound().find_map(|way| way.candidates.first());
-        if let Some(stand_in) = stand_in {
-            says.push(format!("DC {} stands in", self.snapshot.topology.dc(*stand_in).id));
+        if let Some(names) = bound(Fate::Refused) {
+            standing = Some(Standing::Refusing);
+            let nor = no_replica(&self.dc(dc).replicas);
+            says[0] = format!("{reason}, {nor}: refusing (listener {names})");
         }
-        if moved {
-            says.push(match refusing || stand_in.is_some() {
-                true => "others go to other DCs".to_owned(),
-                false => "its clients go to other DCs".to_owned(),
-            });
+        if let Some(names) = names(ways.iter().filter(|way| way.fate(dc) == Fate::Served)) {
+            says.push(format!("listener {names} is served"));
         }
-        if ways().next().is_none() {
-            says.push("no listener uses it".to_owned());
+        if nearest(Fate::Moved).is_some() {
+            let whose = if says.len() > 1 || standing.is_some() { "others" } else { "its clients" };
+            says.push(format!("{whose} go to other DCs"));
         }
-        let standing = match (refusing, stand_in) {
-            (true, _) => Standing::Refusing,
-            (false, Some(_)) => Standing::StoodIn,
-            (false, None) => standing,
-        };
         (standing, says.join("; "))
     }
 
-    fn no_replica(&self, dc: DcIndex) -> String {
-        match &*self.snapshot.topology.dc(dc).replicas {
-            [] => "no replica".to_owned(),
-            [one] => format!("nor is its replica DC {one}"),
-            several => {
-                let ids: Vec<String> = several.iter().map(|id| format!("DC {id}")).collect();
-                format!("nor is any of its replicas {}", ids.join(", "))
-            }
+    /// What a DC is for that no listener leads to by itself.
+    fn unused(&self, dc: DcIndex) -> String {
+        let topology = &self.snapshot.topology;
+        let id = self.dc(dc).id;
+        let bound_to: BTreeSet<DcId> =
+            self.ways.iter().filter_map(|way| way.to.bound_to()).collect();
+        let replicates = |of: &DcId| {
+            topology.find_dc(*of).is_some_and(|of| topology.dc(of).replicas.contains(&id))
+        };
+        match listed(bound_to.into_iter().filter(replicates)) {
+            Some(others) => format!("it is there to stand in for {others}"),
+            None => "no listener uses it".to_owned(),
         }
     }
 }
 
+impl Way<'_> {
+    fn fate(&self, dc: DcIndex) -> Fate {
+        match (self.candidates.first(), self.to) {
+            (None, _) => Fate::Refused,
+            (Some(_), _) if self.candidates.contains(&dc) && self.fail_open => Fate::Tried,
+            (Some(_), _) if self.candidates.contains(&dc) => Fate::Served,
+            (Some(_), Destination::Dc(..)) => Fate::StoodIn,
+            (Some(_), Destination::Nearest(_)) => Fate::Moved,
+        }
+    }
+
+    fn stand_in(&self, dc: DcIndex) -> Option<DcIndex> {
+        self.candidates.first().copied().filter(|_| self.fate(dc) == Fate::StoodIn)
+    }
+}
+
+/// Whether clients of this class are a DC's. One without an access point would be for ordinary sessions.
+fn is_for(dc: &Dc, class: Class) -> bool {
+    dc.class() == class || dc.serves(class)
+}
+
+fn other_classes(dc: &Dc) -> impl Iterator<Item = Class> + use<> {
+    let own = dc.class();
+    Class::ALL.into_iter().filter(move |class| *class != own)
+}
+
+fn sessions(class: Class) -> &'static str {
+    match class {
+        Class::Main => "ordinary sessions",
+        Class::Media => "media",
+        Class::Cdn => "a CDN",
+    }
+}
+
+fn no_replica(replicas: &[DcId]) -> String {
+    match (replicas, listed(replicas.iter().copied())) {
+        ([one], _) => format!("its replica DC {one} cannot stand in"),
+        (_, Some(several)) => format!("none of its replicas {several} can stand in"),
+        (_, None) => "no replica".to_owned(),
+    }
+}
+
+fn listed(dcs: impl Iterator<Item = DcId>) -> Option<String> {
+    let ids: Vec<String> = dcs.map(|id| format!("DC {id}")).collect();
+    (!ids.is_empty()).then(|| ids.join(", "))
+}
+
 /// The listeners of these, each once; `None` when there is none.
-fn names<'a>(ways: impl Iterator<Item = &'a Way<'a>>) -> Option<String> {
+fn names<'a>(ways: impl Iterator<Item = &'a &'a Way<'a>>) -> Option<String> {
     let mut names: Vec<&str> = ways.map(|way| way.listener).collect();
     names.dedup();
     (!names.is_empty()).then(|| names.join(", "))
 }
+
+#[cfg(test)]
+mod tests;

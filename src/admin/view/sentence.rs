@@ -70,14 +70,18 @@ fn because(
         None => format!("listener {listener} binds the session to it"),
     };
     match ranking.why(chosen.dc) {
-        Why::Pinned if ranking.audited => {
-            let refused = refused(snapshot, ranking);
-            format!("{bound}; policy would refuse it ({refused})")
+        Why::Pinned => audited(snapshot, ranking, bound),
+        Why::Replica => {
+            let because = format!("a replica; {}", passed_over(snapshot, ranking));
+            audited(snapshot, ranking, because)
         }
-        Why::Pinned => bound,
-        Why::Replica => format!("a replica; {}", passed_over(snapshot, ranking)),
         Why::Sticky => format!("listener {listener} remembers that it was there before"),
         Why::Preferred => preferred(snapshot, ranking),
+        Why::FailOpen if ranking.is_bound() => {
+            let because =
+                "the session is bound to it and no replica is up, so its health is ignored";
+            audited(snapshot, ranking, because.to_owned())
+        }
         Why::FailOpen => "nothing is up, so health is ignored".to_owned(),
         Why::Failover => passed_over(snapshot, ranking),
         Why::Tie => {
@@ -91,6 +95,14 @@ fn because(
             Some(slow) => slow,
             None => nearest_by(snapshot, client, chosen).to_owned(),
         },
+    }
+}
+
+/// The same, with what policy would say if it were asked.
+fn audited(snapshot: &Snapshot, ranking: &Ranking, because: String) -> String {
+    match ranking.audited {
+        true => format!("{because}; policy would refuse it ({})", refused(snapshot, ranking)),
+        false => because,
     }
 }
 
@@ -120,9 +132,12 @@ fn named(snapshot: &Snapshot, rule: usize) -> String {
     format!("{}, {}", rule_name(rule), shortened(&text))
 }
 
-/// Why the first of the ranking is not the one chosen.
+/// Why the first of the ranking, or the DC that the session is bound to, is not the one chosen.
 fn passed_over(snapshot: &Snapshot, ranking: &Ranking) -> String {
-    let first = ranking.dcs.first();
+    let is_first = |it: &&RankedDc| {
+        ranking.bound_to().is_none_or(|bound_to| snapshot.topology.dc(it.dc).id == bound_to)
+    };
+    let first = ranking.dcs.iter().find(is_first);
     let Some((first, exclusion)) = first.and_then(|it| Some((it, it.exclusion?))) else {
         return "the first of its ranking has no access point to dial".to_owned();
     };

@@ -116,20 +116,13 @@ impl DcStatusView {
                 (Standing::Isolated, members.last_seen(health))
             }
             (AdminState::Ready, Health::Down) => {
-                outlook.without(index, Standing::Down, "no access point up")
+                outlook.without(index, Standing::Down, &outlook.nothing_up(index))
             }
             (AdminState::Ready, Health::Unknown) => {
                 (Standing::Unknown, "not probed yet".to_owned())
             }
-            (AdminState::Ready, Health::Up | Health::Suspect) if members.well => {
-                (Standing::Serving, "all access points up".to_owned())
-            }
             (AdminState::Ready, Health::Up | Health::Suspect) => {
-                let says = match members.all - members.up {
-                    0 => "some access points suspect".to_owned(),
-                    lost => format!("{lost} of {} access points not up", members.all),
-                };
-                (Standing::Degraded, says)
+                members.serve(outlook.lacks_for_others(index))
             }
         };
         let Members { all, up, held_down, .. } = members;
@@ -191,6 +184,7 @@ struct Members {
     up: usize,
     /// Whether every one is Up and none held back by the operator.
     well: bool,
+    /// Of all sessions.
     held_down: Vec<HeldDownView>,
 }
 
@@ -199,21 +193,36 @@ impl Members {
         let mut this = Self { all: 0, up: 0, well: true, held_down: Vec::new() };
         let members = snapshot.topology.access_points_of(dc);
         let class = snapshot.topology.dc(dc).class();
-        for (index, member) in members.filter(|(_, member)| member.flags.serves(class)) {
+        for (index, member) in members {
             let state = snapshot.access_point(index);
-            let health = match state.admin {
-                AdminState::Ready => state.health,
-                AdminState::Drain | AdminState::Maint => Health::Down,
-            };
-            this.all += 1;
-            this.up += usize::from(health.is_usable());
-            this.well &= health == Health::Up;
+            if member.flags.serves(class) {
+                let health = match state.admin {
+                    AdminState::Ready => state.health,
+                    AdminState::Drain | AdminState::Maint => Health::Down,
+                };
+                this.all += 1;
+                this.up += usize::from(health.is_usable());
+                this.well &= health == Health::Up;
+            }
             if let Some(held_for_seconds) = held::held_for_seconds(state, now) {
                 let access_point = member.id.address.to_string();
                 this.held_down.push(HeldDownView { access_point, held_for_seconds });
             }
         }
         this
+    }
+
+    /// How the DC serves that has something up, and lacks this for other sessions than it is for.
+    fn serve(&self, lacks: Vec<String>) -> (Standing, String) {
+        let own = match self.all - self.up {
+            0 if self.well && lacks.is_empty() => {
+                return (Standing::Serving, "all access points up".to_owned());
+            }
+            0 if self.well => "the others are up".to_owned(),
+            0 => "some access points suspect".to_owned(),
+            lost => format!("{lost} of {} access points not up", self.all),
+        };
+        (Standing::Degraded, lacks.into_iter().chain([own]).collect::<Vec<_>>().join("; "))
     }
 
     /// What was known when the edge was cut off.
@@ -368,7 +377,7 @@ mod tests {
         let says = "no access point up; DC 5 stands in".to_owned();
         assert_eq!(amsterdam(&snapshot), (Standing::StoodIn, says));
         set_health(&mut snapshot, 5, Health::Down);
-        let says = "no access point up, nor is its replica DC 5: refusing (listener dc2)";
+        let says = "no access point up, its replica DC 5 cannot stand in: refusing (listener dc2)";
         assert_eq!(amsterdam(&snapshot), (Standing::Refusing, says.to_owned()));
     }
 

@@ -201,7 +201,10 @@ const BROKEN: &[(&str, &str)] = &[
     ),
     ("health: {jitter: 101%}", "health.jitter: 101% is outside 0%..100%"),
     ("health: {slow_start: 30s}", "health.slow_start: not in this version"),
-    ("health: {probe: icmp}", "health.probe: \"icmp\" is not `tcp`, `{http: {..}}` or `{mtproto: {..}}`"),
+    (
+        "health: {probe: icmp}",
+        "health.probe: \"icmp\" is not `tcp`, `{http: {..}}` or `{mtproto: {..}}`",
+    ),
     ("health: {probe: http}", "health.probe: `http` needs more: `{http: {}}`"),
     ("health: {probe: {tcp: {}}}", "health.probe.tcp: takes nothing; write `tcp` alone"),
     (

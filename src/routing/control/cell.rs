@@ -204,9 +204,9 @@ impl AccessPointCell {
         reached.is_some()
     }
 
-    /// Whether sessions have complained since it was judged.
-    pub(super) fn has_complaints(&self) -> bool {
-        self.complaint.is_some()
+    /// What sessions have complained of since it was judged.
+    pub(super) fn complaint(&self) -> Option<Cause> {
+        self.complaint
     }
 
     /// Whatever sessions have complained of was not its fault.

@@ -109,13 +109,23 @@ impl ControlState {
             self.on_life_sign(since, now, effects);
         }
         let isolated = self.isolation.is_isolated();
-        let suspects = self.access_points.iter_mut().filter(|(_, cell)| cell.has_complaints());
-        let turns = suspects.filter_map(|(id, cell)| match isolated {
+        let cells = self.access_points.iter_mut();
+        let suspects = cells.filter_map(|(id, cell)| Some((id, cell.complaint()?, cell)));
+        let dcs = &self.dcs;
+        let turns = suspects.filter_map(|(id, complaint, cell)| match isolated {
             true => {
                 cell.dismiss_complaints();
                 None
             }
-            false => Some((*id, cell.judge(settings_of(&topology, *id)?, now)?)),
+            false => {
+                // Of dials that failed those know that made them.
+                if complaint == Cause::Mute
+                    && let Some(dc) = dcs.get(&id.dc)
+                {
+                    dc.slot.member_failed(&cell.slot);
+                }
+                Some((*id, cell.judge(settings_of(&topology, *id)?, now)?))
+            }
         });
         for (id, turn) in turns.collect::<Vec<_>>() {
             match turn.cause {

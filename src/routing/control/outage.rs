@@ -7,8 +7,9 @@
 //! short cut, in which all go Down and come back together, shows no such thing. Short cuts one after the
 //! other may: they are known by [`Unsteady`](super::unsteady::Unsteady).
 //!
-//! And there has to be somebody who could serve the clients. Where nothing is Up they would come back to
-//! the same access points: most likely it is the probes that ask for the wrong thing.
+//! And there has to be somebody who could serve the clients. Where nothing is Up for their class of
+//! sessions they would come back to the same access points: most likely it is the probes that ask for the
+//! wrong thing.
 
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ use super::{Change, ControlState, Effect};
 use crate::routing::health::AdminState;
 use crate::routing::ids::{AccessPointId, AccessPointIndex, DcId};
 use crate::routing::snapshot::Closing;
-use crate::routing::topology::OnDown;
+use crate::routing::topology::{Class, OnDown};
 
 /// The time in which an access point is Down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +49,10 @@ impl ControlState {
     ) {
         // What it failed for when the probe began may have been made up for since, and it fails anew.
         let is_dubious = |cell| self.dubious(id, cell).is_some();
-        if self.may_confirm(now) && self.access_points.get(&id).is_some_and(is_dubious) {
+        if !self.unsteady.is_unsteady(now)
+            && self.access_points.get(&id).is_some_and(is_dubious)
+            && self.sessions_have_refuge(id)
+        {
             self.confirm(id, now, effects);
         }
     }
@@ -56,7 +60,7 @@ impl ControlState {
     /// Confirms the outages that no probe will: the answer of another DC is sign enough. Of the others
     /// those are probed at once whose sessions wait for it: what is Down is not probed often.
     pub(super) fn look_at_outages(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        if !self.may_confirm(now) {
+        if self.unsteady.is_unsteady(now) {
             return;
         }
         let cells = self.access_points.iter();
@@ -67,15 +71,11 @@ impl ControlState {
         });
         for (id, unseen) in dubious.collect::<Vec<_>>() {
             match unseen {
+                _ if !self.sessions_have_refuge(id) => {}
                 true => self.confirm(id, now, effects),
                 false => self.hasten(id, now),
             }
         }
-    }
-
-    /// Whether there is no sign that it is the edge, and clients have somewhere to go.
-    fn may_confirm(&self, now: Instant) -> bool {
-        self.has_refuge() && !self.unsteady.is_unsteady(now)
     }
 
     /// Its outage, if that is not confirmed, though another DC has answered since it began.
@@ -95,25 +95,40 @@ impl ControlState {
         self.publish_soon(now);
     }
 
-    /// Whose silent sessions are to be closed: nobody's while the edge is cut off, or nothing is Up.
+    /// Whose silent sessions are to be closed: nobody's while the edge is cut off, or nothing is Up for
+    /// such sessions.
     pub(super) fn closing(&self) -> Box<[Closing]> {
         let keep = self.effective.on_down() == OnDown::Keep;
-        if keep || self.isolation.is_isolated() || !self.has_refuge() {
+        if keep || self.isolation.is_isolated() {
             return Box::default();
         }
         let cells = (0..).map(AccessPointIndex).zip(self.access_points.values());
-        let closing = cells.filter_map(|(access_point, cell)| {
+        let confirmed = cells.filter_map(|(access_point, cell)| {
             let outage = cell.outage.filter(|it| it.confirmed)?;
             Some(Closing { access_point, silent_since: outage.began })
         });
-        closing.collect()
+        let mut closing: Vec<Closing> = confirmed.collect();
+        if !closing.is_empty() {
+            let refuges = Class::ALL.map(|class| self.has_refuge(class));
+            let class = |it: &Closing| self.effective.access_point(it.access_point).flags.class();
+            closing.retain(|it| refuges[class(it) as usize]);
+        }
+        closing.into()
     }
 
-    /// Whether clients that come back find an access point that is in use.
-    fn has_refuge(&self) -> bool {
-        self.access_points.iter().any(|(id, cell)| {
+    /// Whether clients that come back with such sessions find an access point that is in use.
+    fn has_refuge(&self, class: Class) -> bool {
+        let mut all = self.effective.access_points().iter().zip(self.access_points.values());
+        all.any(|(it, cell)| {
             let ready = |dc: &DcCell| dc.admin == AdminState::Ready;
-            cell.is_in_use() && self.dcs.get(&id.dc).is_some_and(ready)
+            let in_use = it.flags.serves(class) && cell.is_in_use();
+            in_use && self.dcs.get(&it.id.dc).is_some_and(ready)
         })
+    }
+
+    /// The same of the sessions that an access point is made for.
+    fn sessions_have_refuge(&self, id: AccessPointId) -> bool {
+        let found = self.effective.find_access_point(id);
+        found.is_some_and(|at| self.has_refuge(self.effective.access_point(at).flags.class()))
     }
 }

@@ -1,11 +1,11 @@
 //! Make before break: access points that have left the configuration serve on until their DC has a
-//! successor, at most ten seconds.
+//! successor for the same sessions, at most ten seconds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::routing::ids::{AccessPointId, DcId};
-use crate::routing::topology::{AccessPoint, Topology};
+use crate::routing::topology::{AccessPoint, Class, Topology};
 
 /// How long a successor is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Retiring {
     /// Each with the end of its time.
     leaving: BTreeMap<AccessPointId, (AccessPoint, Instant)>,
-    /// Those for the sessions that their DC is for which came to the DCs of `leaving` since somebody began to leave.
+    /// Those that came to the DCs of `leaving` since somebody began to leave.
     added: BTreeSet<AccessPointId>,
     next_deadline: Option<Instant>,
 }
@@ -50,34 +50,43 @@ impl Retiring {
         });
         self.leaving = leaving.collect();
         let added = after.access_points().iter().filter(|new| {
-            let is_new = before.find_access_point(new.id).is_none() || self.added.contains(&new.id);
-            new.flags.serves(after.dc(new.dc).class()) && is_new
+            before.find_access_point(new.id).is_none() || self.added.contains(&new.id)
         });
         self.added = added.map(|new| new.id).collect();
         self.settle();
     }
 
     /// Lets go of those whose time is over and those whose DC has a successor; whether there were
-    /// any. A successor is one that has `proved` itself: where new ones came, one of them.
+    /// any. A successor is one for the same class of sessions that has `proved` itself: where new ones
+    /// came, one of them. Where none is made for these sessions any more, it is one that they fall back
+    /// to.
     pub(super) fn finish(
         &mut self,
         configured: &Topology,
         proved: impl Fn(AccessPointId) -> bool,
         now: Instant,
     ) -> bool {
-        let with_news: BTreeSet<DcId> = self.added.iter().map(|id| id.dc).collect();
-        let added = &self.added;
-        let succeeds = |id| proved(id) && (added.contains(&id) || !with_news.contains(&id.dc));
-        let succeeded = |dc: &DcId| {
+        let succeeded = |(dc, class): &(DcId, Class)| {
             let Some(index) = configured.find_dc(*dc) else { return true };
-            let class = configured.dc(index).class();
-            let members = configured.access_points_of(index);
-            members.filter(|(_, it)| it.flags.serves(class)).any(|(_, member)| succeeds(member.id))
+            let members = || configured.access_points_of(index).map(|(_, member)| member);
+            let made_for = || members().filter(|it| it.flags.class() == *class);
+            let successors: Vec<AccessPointId> = match made_for().next() {
+                Some(_) => made_for().map(|it| it.id).collect(),
+                None => members().filter(|it| it.flags.serves(*class)).map(|it| it.id).collect(),
+            };
+            let is_new = |id: &AccessPointId| self.added.contains(id);
+            let with_news = successors.iter().any(is_new);
+            successors.iter().any(|id| proved(*id) && (is_new(id) || !with_news))
         };
-        let dcs: BTreeSet<DcId> = self.leaving.keys().map(|id| id.dc).collect();
-        let over: BTreeSet<DcId> = dcs.into_iter().filter(succeeded).collect();
+        let of = |(id, (leaving, _)): (&AccessPointId, &(AccessPoint, Instant))| {
+            (id.dc, leaving.flags.class())
+        };
+        let left: BTreeSet<(DcId, Class)> = self.leaving.iter().map(of).collect();
+        let over: BTreeSet<(DcId, Class)> = left.into_iter().filter(succeeded).collect();
         let before = self.leaving.len();
-        self.leaving.retain(|id, (_, until)| now < *until && !over.contains(&id.dc));
+        self.leaving.retain(|id, (leaving, until)| {
+            now < *until && !over.contains(&(id.dc, leaving.flags.class()))
+        });
         self.settle();
         self.leaving.len() < before
     }

@@ -2,6 +2,7 @@
 
 use super::{Client, DcIndex, Destination, Exclusion, Verdict};
 use crate::routing::geo::{Kilometers, Millis};
+use crate::routing::ids::DcId;
 use crate::routing::pick::{Eligible, FailOpen};
 use crate::routing::topology::Class;
 
@@ -15,7 +16,8 @@ pub struct Ranking {
     /// What the rules say about the client; `None` where they were not asked: on a bound listener
     /// with `enforce_on_bound: off`, and for [`rank_anybody`](super::rank_anybody).
     pub verdict: Option<Verdict>,
-    /// Policy would refuse this bound session, and `enforce_on_bound: audit` serves it.
+    /// Policy would keep this bound session from the DC that it is given, and `enforce_on_bound: audit`
+    /// does not.
     pub audited: bool,
     /// There is no candidate because of policy: it leaves the client no DC of the listener, or only
     /// such as cannot be used, while another could.
@@ -178,7 +180,13 @@ impl Ranking {
     /// Whether the session is bound: its DC is fixed.
     #[must_use]
     pub fn is_bound(&self) -> bool {
-        self.destination.bound_to().is_some()
+        self.bound_to().is_some()
+    }
+
+    /// The DC that the session is bound to.
+    #[must_use]
+    pub fn bound_to(&self) -> Option<DcId> {
+        self.destination.bound_to()
     }
 
     /// Which access points of a DC the session uses.

@@ -74,10 +74,14 @@ impl AccessPointFlags {
         }
     }
 
-    /// Whether it is what sessions of this class want, rather than what they fall back to.
+    /// The sessions that it is made for. It may serve others too, which fall back to it.
     #[must_use]
-    pub fn is_made_for(self, class: Class) -> bool {
-        self.serves(class) && (class != Class::Media || self.media_only)
+    pub fn class(self) -> Class {
+        match (self.cdn, self.media_only) {
+            (true, _) => Class::Cdn,
+            (false, true) => Class::Media,
+            (false, false) => Class::Main,
+        }
     }
 }
 

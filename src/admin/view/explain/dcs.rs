@@ -21,7 +21,8 @@ pub struct RankedView {
     pub site: String,
     /// The client goes here.
     pub chosen: bool,
-    /// What counts before cost: `remembered`, `preferred`, `ordinary`, or `ruled_out`.
+    /// What counts before cost: `remembered`, `preferred`, `ordinary`, `replica`, or
+    /// `ruled_out`.
     pub precedence: String,
     /// Why it is left out, in a word; `null` for a candidate.
     pub exclusion: Option<String>,

@@ -342,3 +342,32 @@ fn the_location_is_complete_and_a_default_is_unknown_to_policy() {
     assert!(location.unknown_to_policy);
     assert_eq!(location.asn, Some(64_512));
 }
+
+#[test]
+fn a_replica_and_a_last_resort_say_why() {
+    let replicated = || {
+        let mut spec = pinned(2);
+        spec.policy.bound_fail_open = true;
+        spec.dcs.iter_mut().filter(|dc| dc.id == DcId(2)).for_each(|dc| {
+            dc.replicas = [DcId(5)].into();
+        });
+        spec
+    };
+    let ends = |snapshot: &Snapshot, says: &str| {
+        let view = explained(snapshot, "203.0.113.7");
+        assert!(view.sentence.ends_with(says), "{}", view.sentence);
+        view
+    };
+    let mut snapshot = all_up(replicated());
+    set_health(&mut snapshot, 2, Health::Down);
+    ends(&snapshot, ": a replica; DC 2 ams comes first and is out of use (down).");
+    set_health(&mut snapshot, 5, Health::Down);
+    let says = "the session is bound to it and no replica is up, so its health is ignored.";
+    assert_eq!(ends(&snapshot, says).attempts.len(), 1);
+    let mut spec = replicated();
+    spec.dcs.iter_mut().filter(|dc| dc.id == DcId(2)).for_each(|dc| dc.access_points.clear());
+    let says = ": a replica; DC 2 ams comes first and is out of use (class).";
+    let view = ends(&all_up(spec), says);
+    let amsterdam = view.dcs.iter().find(|dc| dc.id == 2).and_then(|dc| dc.exclusion_says.clone());
+    assert_eq!(amsterdam.as_deref(), Some("no access point for class main"));
+}

@@ -54,6 +54,20 @@ fn mute(slot: &AccessPointSlot, n: u8) {
 }
 
 #[test]
+fn silence_towards_sessions_is_a_failure_of_the_access_point() {
+    let mut lab = Lab::new(three_dcs());
+    lab.run(SECOND);
+    let [first, second] = lab.access_points_of(2)[..] else { panic!("two access points") };
+    lab.faults.insert(second, Fault::Refuses);
+    lab.run(SECOND);
+    assert_eq!(lab.slot(first).last_failure(), 0);
+    lab.faults.clear();
+    mute(lab.slot(first), 1);
+    lab.event(Event::Evidence);
+    assert!(lab.slot(first).last_failure() > lab.slot(second).last_failure());
+}
+
+#[test]
 fn a_mute_dc_is_found_by_a_probe_that_wants_an_answer_whatever_connects() {
     let mut lab = Lab::new(with_http_probes());
     lab.run(10 * SECOND);

@@ -73,6 +73,25 @@ fn nobody_is_given_up_before_another_dc_has_answered_later_than_the_first_failur
 }
 
 #[test]
+fn nobody_is_given_up_where_only_access_points_for_other_sessions_are_up() {
+    let mut spec = three_dcs();
+    for dc in spec.dcs.iter_mut().filter(|dc| dc.id == DcId(1)) {
+        dc.access_points[0].flags.cdn = true;
+        dc.access_points[1].flags.media_only = true;
+    }
+    let mut lab = Lab::new(spec);
+    lab.run(10 * SECOND);
+    lab.open_sessions(2);
+    [2, 5].into_iter().for_each(|dc| lab.break_dc(dc, Fault::Refuses));
+    lab.run(30 * SECOND);
+    assert_eq!(lab.dc(1).health, Health::Up);
+    assert_eq!(lab.given_up(), [], "Miami serves none of these clients");
+    lab.faults.retain(|id, _| id.dc != DcId(5));
+    let of_amsterdam = |(id, _): &(AccessPointId, Instant)| id.dc == DcId(2);
+    lab.run_until(|lab| lab.given_up().into_iter().filter(of_amsterdam).count() == 2);
+}
+
+#[test]
 fn sessions_do_not_wait_for_the_next_probe_of_who_is_down_anyway() {
     let mut spec = three_dcs();
     for dc in &mut spec.dcs {

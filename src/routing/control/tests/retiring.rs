@@ -1,6 +1,9 @@
 //! Who may take the place of an access point that leaves.
 
+use std::net::SocketAddr;
+
 use super::*;
+use crate::routing::topology::{AccessPointFlags, AccessPointSpec};
 
 #[test]
 fn replaced_access_points_serve_until_a_successor_is_up() {
@@ -106,6 +109,48 @@ fn one_for_media_is_no_successor() {
     lab.faults.clear();
     lab.run(3 * SECOND);
     assert_eq!(lab.health(leaving), None);
+}
+
+/// Amsterdam with two access points for ordinary sessions, and these.
+fn with_others(others: &[(u8, AccessPointFlags)]) -> TopologySpec {
+    let mut spec = amsterdam(2, 0);
+    spec.access_points.extend(others.iter().map(|(n, flags)| AccessPointSpec {
+        flags: *flags,
+        ..AccessPointSpec::new(SocketAddr::from(([10, 0, 9, *n], 443)))
+    }));
+    topology(vec![spec])
+}
+
+#[test]
+fn each_class_waits_for_successors_of_its_own() {
+    let media = AccessPointFlags { media_only: true, ..AccessPointFlags::default() };
+    let cdn = AccessPointFlags { cdn: true, ..AccessPointFlags::default() };
+    for flags in [media, cdn] {
+        let mut lab = Lab::new(with_others(&[(1, flags)]));
+        lab.run(SECOND);
+        let id = |n| AccessPointId { dc: DcId(2), address: SocketAddr::from(([10, 0, 9, n], 443)) };
+        lab.faults.insert(id(2), Fault::Blackhole);
+        lab.reload(with_others(&[(2, flags)]));
+        lab.run(5 * SECOND);
+        assert_eq!(lab.health(id(1)), Some(Health::Up), "others are Up, and not for {flags:?}");
+        lab.faults.clear();
+        lab.run(3 * SECOND);
+        assert_eq!((lab.health(id(1)), lab.health(id(2))), (None, Some(Health::Up)));
+    }
+}
+
+#[test]
+fn ordinary_access_points_succeed_the_last_one_for_media_and_nobody_that_of_a_cdn() {
+    let media = AccessPointFlags { media_only: true, ..AccessPointFlags::default() };
+    let cdn = AccessPointFlags { cdn: true, ..AccessPointFlags::default() };
+    let mut lab = Lab::new(with_others(&[(1, media), (2, cdn)]));
+    lab.run(SECOND);
+    let others = lab.access_points_of(2)[2..].to_vec();
+    lab.reload(with_others(&[]));
+    let health = |lab: &Lab| [lab.health(others[0]), lab.health(others[1])];
+    assert_eq!(health(&lab), [None, Some(Health::Up)]);
+    lab.run(10 * SECOND);
+    assert_eq!(health(&lab), [None, None]);
 }
 
 #[test]

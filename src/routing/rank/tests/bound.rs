@@ -1,6 +1,8 @@
 //! Sessions that are bound to a DC, and the classes of access points.
 
 use super::*;
+use crate::routing::fixture::rule;
+use crate::routing::policy::Action;
 use crate::routing::topology::TopologySpec;
 
 /// Amsterdam has Singapore and then Miami for replicas, and another DC is nearer than both.
@@ -159,4 +161,17 @@ fn the_health_of_a_class_is_that_of_its_access_points() {
     let ranking = ranked(&snapshot, &cdn, &berliner());
     assert_eq!(ranking.dcs[0].exclusion, Some(Exclusion::Down));
     assert_eq!(order(&snapshot, 2), [2, 5, 1], "ordinary sessions do not care");
+}
+
+#[test]
+fn audit_counts_who_is_given_a_dc_that_policy_forbids_and_nobody_else() {
+    let mut spec = replicated();
+    spec.policy.rules = [rule(&["0.0.0.0/0"], Action::Restrict([DcId(2), DcId(1)].into()))].into();
+    let mut snapshot = all_up(spec);
+    let audited = |snapshot: &Snapshot| ranked(snapshot, &bound_to(2), &berliner()).audited;
+    assert!(!audited(&snapshot));
+    set_health(&mut snapshot, 2, Health::Down);
+    assert!(audited(&snapshot), "Singapore stands in, where the client may not go");
+    set_health(&mut snapshot, 5, Health::Down);
+    assert!(!audited(&snapshot), "Miami it may");
 }

@@ -9,7 +9,7 @@ use crate::routing::client_match::ClientMatch;
 use crate::routing::fixture::{rule, within};
 use crate::routing::ids::AccessPointIndex;
 use crate::routing::pick::pick_access_point;
-use crate::routing::policy::{Action, Admission, Rule};
+use crate::routing::policy::{Action, Admission, Policy, Rule};
 use crate::routing::sticky::Sticky;
 use crate::routing::topology::{Class, DcSpec, Destination, Route, Topology, TopologySpec};
 
@@ -37,6 +37,10 @@ impl Case {
             state.excess = Millis(self.excess[usize::from(dc.id.0)]);
         }
         snapshot
+    }
+
+    fn bound_to(&self) -> Option<DcId> {
+        self.listener.destination().and_then(Destination::bound_to)
     }
 
     fn ids(&self) -> Vec<u16> {
@@ -199,13 +203,14 @@ fn clients() -> impl Strategy<Value = Client> {
 fn cases() -> impl Strategy<Value = Case> {
     let default = prop_oneof![5 => Just(Admission::Allow), 1 => Just(Admission::Deny)];
     let excess = prop::collection::vec(prop::sample::select(vec![0.0, 0.0, 3.0, 12.0, 80.0]), 21);
-    let policy = (rules(), default, any::<bool>());
+    let policy = (rules(), default, any::<[bool; 2]>());
     (dc_specs(), policy, listeners(), clients(), excess).prop_map(
-        |(dcs, (rules, default, fail_open), listener, client, excess)| {
+        |(dcs, (rules, default, [fail_open, bound_fail_open]), listener, client, excess)| {
             let mut spec = topology(dcs);
             spec.policy.rules = rules.into();
             spec.policy.default = default;
             spec.policy.fail_open = fail_open;
+            spec.policy.bound_fail_open = bound_fail_open;
             Case { spec, listener, client, excess }
         },
     )
@@ -213,10 +218,9 @@ fn cases() -> impl Strategy<Value = Case> {
 
 /// Whether the listener may send anybody to this DC.
 fn allows(case: &Case, dc: DcId) -> bool {
-    let bound_to = case.listener.destination().and_then(Destination::bound_to);
     let stands_in =
         |bound_to| case.spec.dcs.iter().any(|it| it.id == bound_to && it.replicas.contains(&dc));
-    case.listener.lists(dc) && bound_to.is_none_or(|id| id == dc || stands_in(id))
+    case.listener.lists(dc) && case.bound_to().is_none_or(|id| id == dc || stands_in(id))
 }
 
 /// Whether the listener has a DC that is Up and that the operator leaves in.
@@ -242,11 +246,17 @@ proptest! {
         lost.iter().for_each(|id| set_health(&mut snapshot, *id, Health::Down));
         let ranking = ranked(&snapshot, &case.listener, &case.client);
         let left: Vec<u16> = all.iter().copied().filter(|id| !lost.contains(id)).collect();
-        match ranking.fail_open {
-            false => prop_assert_eq!(case.order(&snapshot), left),
-            true => prop_assert_eq!(case.order(&snapshot), all),
+        let bound_to = case.bound_to();
+        match (ranking.fail_open, bound_to) {
+            (false, _) => prop_assert_eq!(case.order(&snapshot), left),
+            (true, None) => prop_assert_eq!(case.order(&snapshot), all),
+            (true, Some(DcId(dc))) => {
+                let own: Vec<u16> = all.into_iter().filter(|id| *id == dc).collect();
+                prop_assert_eq!(case.order(&snapshot), own);
+            }
         }
-        let fails_open = case.listener.route == Route::Nearest && case.spec.policy.fail_open;
+        let Policy { fail_open, bound_fail_open, .. } = case.spec.policy;
+        let fails_open = if bound_to.is_some() { bound_fail_open } else { fail_open };
         prop_assert_eq!(ranking.fail_open, fails_open && !something_is_up(&case, &snapshot));
     }
 
@@ -295,7 +305,7 @@ proptest! {
             }
         }
         other.spec.policy.rules = rules.into();
-let (one, two) = (Topology::new(case.spec.clone()), Topology::new(other.spec.clone()));
+        let (one, two) = (Topology::new(case.spec.clone()), Topology::new(other.spec.clone()));
         prop_assert_eq!(one.dcs(), two.dcs());
         prop_assert_eq!(case.dials(&case.snapshot()), other.dials(&other.snapshot()));
     }
@@ -326,6 +336,59 @@ let (one, two) = (Topology::new(case.spec.clone()), Topology::new(other.spec.clo
                 let dialled = access_points.contains(&it.id.to_string());
                 prop_assert!(!dialled || it.is_for(&case.client, case.listener.class));
             }
+        }
+    }
+
+    /// Whatever is Up, taken out or forbidden: its own DC, then its replicas as they are listed, then
+    /// nobody; and what is Down is tried in its own DC alone.
+    #[test]
+    fn a_bound_session_never_leaves_its_dc_and_the_replicas_of_that(
+        case in cases(), bound_to: prop::sample::Index, states in states(), enforce: bool,
+    ) {
+        let mut case = case;
+        let own = bound_to.get(&case.spec.dcs).clone();
+        case.listener.route = Route::Dc(own.id);
+        case.spec.policy.enforce_on_bound =
+            if enforce { EnforceOnBound::Enforce } else { EnforceOnBound::Audit };
+        let mut snapshot = case.snapshot();
+        states.apply(&mut snapshot);
+        let order = case.order(&snapshot);
+        let mut allowed = vec![own.id.0];
+        allowed.extend(own.replicas.iter().map(|dc| dc.0));
+        let mut left = allowed.iter();
+        prop_assert!(order.iter().all(|id| left.any(|it| it == id)), "{:?} of {:?}", order, allowed);
+        let ranking = ranked(&snapshot, &case.listener, &case.client);
+        prop_assert!(!ranking.fail_open || order.iter().all(|id| *id == own.id.0));
+        for dc in ranking.candidates() {
+            let is_own = snapshot.topology.dc(dc).id == own.id;
+            prop_assert_eq!(ranking.why(dc), match (ranking.fail_open, is_own) {
+                (true, _) => Why::FailOpen,
+                (false, true) => Why::Pinned,
+                (false, false) => Why::Replica,
+            });
+        }
+    }
+
+    /// What audit counts is what is served and would not be with enforce.
+    #[test]
+    fn audit_counts_who_is_given_a_dc_that_enforce_would_not(
+        case in cases(), bound_to: prop::sample::Index, states in states(),
+    ) {
+        let mut case = case;
+        case.listener.route = Route::Dc(bound_to.get(&case.spec.dcs).id);
+        let first = |case: &Case, enforce_on_bound| {
+            let mut case = case.clone();
+            case.spec.policy.enforce_on_bound = enforce_on_bound;
+            let mut snapshot = case.snapshot();
+            states.apply(&mut snapshot);
+            let ranking = ranked(&snapshot, &case.listener, &case.client);
+            (case.order(&snapshot).first().copied(), ranking.audited)
+        };
+        case.spec.policy.bound_fail_open = false;
+        let (audited, would_refuse) = first(&case, EnforceOnBound::Audit);
+        let (enforced, _) = first(&case, EnforceOnBound::Enforce);
+        if audited.is_some() {
+            prop_assert_eq!(would_refuse, enforced != audited);
         }
     }
 
