@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::routing::sticky::WhenDown;
-use crate::routing::topology::{ListenerRoute, Route};
+use crate::routing::topology::{Advertised, ListenerRoute, Route};
 use crate::routing::{DcId, Sticky};
 
 use super::finding::Findings;
@@ -90,6 +90,8 @@ pub(super) struct ListenerDraft {
     pub(super) path: KeyPath,
     pub(super) listener: Listener,
     pub(super) route: ListenerRoute,
+    /// What clients are told of it, if they are.
+    pub(super) advertised: Option<Advertised>,
 }
 
 impl ListenerDraft {
@@ -128,8 +130,36 @@ impl ListenerDraft {
         };
         let dcs = allowed(tree, &path, node, problems);
         let class = tree.class.into();
-        Self { path, listener, route: ListenerRoute { route, class, dcs, sticky } }
+        let advertised = advertised(tree, &listener.name, &path, node, problems);
+        Self { path, listener, route: ListenerRoute { route, class, dcs, sticky }, advertised }
     }
+}
+
+fn advertised(
+    tree: &tree::Listener,
+    name: &Arc<str>,
+    path: &KeyPath,
+    node: Option<&Node>,
+    problems: &Findings,
+) -> Option<Advertised> {
+    let list = tree.advertise.value()?;
+    let path = path.key("advertise");
+    let given = node.and_then(|node| node.entry("advertise"));
+    if given.is_some_and(Node::is_empty) {
+        problems.add(&path, "names no address; `none` advertises nothing");
+        return None;
+    }
+    match tree.route {
+        tree::Route::Nearest => {
+            let text = "is of a `nearest` listener: clients would file its addresses under one DC, \
+                        and be given others there; advertise listeners of one DC";
+            problems.add(&path, text);
+        }
+        tree::Route::Dc(_) => {}
+        tree::Route::Mtproto(later) => match later {},
+    }
+    let addresses = list.iter().map(|address| address.get()).collect();
+    Some(Advertised { listener: Arc::clone(name), addresses, secret: None })
 }
 
 fn allowed(

@@ -1,6 +1,7 @@
 //! What configuration says: DCs, their access points, and how listeners choose among them.
 
 mod access_point;
+mod advertised;
 mod connect;
 mod dc;
 mod on_down;
@@ -19,6 +20,7 @@ use super::policy::Policy;
 use super::rendezvous;
 
 pub use access_point::{AccessPoint, AccessPointFlags, AccessPointSecret, Class};
+pub use advertised::{Advertised, Advertisement};
 pub use connect::{ConnectLimits, Hedging};
 pub use dc::Dc;
 pub use on_down::OnDown;
@@ -38,6 +40,7 @@ pub struct Topology {
     dcs: Vec<Dc>,
     access_points: Vec<AccessPoint>,
     routes: BTreeMap<Arc<str>, ListenerRoute>,
+    advertised: Vec<Advertised>,
     policy: Policy,
     connect: ConnectLimits,
     on_down: OnDown,
@@ -65,6 +68,7 @@ impl Topology {
             is_test_network,
             dcs: mut specs,
             routes,
+            advertised,
             policy,
             connect,
             on_down,
@@ -101,6 +105,7 @@ impl Topology {
             dcs,
             access_points,
             routes,
+            advertised,
             policy,
             connect,
             on_down,

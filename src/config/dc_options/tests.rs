@@ -44,12 +44,14 @@ fn good(text: &str) -> Vec<String> {
 
 #[test]
 fn every_shape_of_a_dump_makes_the_same_list() {
-    let wanted = ["2 149.154.167.51:443 100 tcpo_only static", "2 [2001:67c:4e8:f002::a]:443 100"];
+    let wanted =
+        ["2 149.154.167.51:443 100 tcpo_only static", "2 [2001:67c:4e8:f002::a]:443 100 secret"];
     for text in [
         "- {id: 2, ip_address: 149.154.167.51, port: 443, static: true, tcpo_only: true}\n\
-         - {id: 2, ip: '2001:67c:4e8:f002::a', port: 443}",
+         - {id: 2, ip: '2001:67c:4e8:f002::a', port: 443, secret: 00112233445566778899aabbccddeeff}",
         "dc_options:\n- {_: dcOption, id: 2, ip: 149.154.167.51, port: 443, flags: 20}\n\
-         - {id: 2, ip: '2001:67c:4e8:f002::a', port: 443, flags: 1}\nthis_dc: [any, thing]",
+         - {id: 2, ip: '2001:67c:4e8:f002::a', port: 443, flags: 1, secret: \
+           [0, 17, 34, 51, 68, 85, 102, 119, 136, 153, 170, 187, 204, 221, 238, 255]}\nthis_dc: [any, thing]",
         r#"{"_": "config", "date": "2024-01-01", "expires": {}, "reaction": "\ud83d\udc4d",
             "dc_options": [
              {"_": "DcOption", "ipv6": false, "media_only": false, "tcpo_only": true, "cdn": null,

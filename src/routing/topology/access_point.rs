@@ -34,9 +34,13 @@ impl AccessPoint {
     /// Whether sessions of this class, of this client, may use it.
     #[must_use]
     pub fn is_for(&self, client: &Client, class: Class) -> bool {
-        let mut offered_to = self.offered_to.iter();
-        let offered = self.offered_to.is_empty() || offered_to.any(|some| some.fits(client));
-        self.flags.serves(class) && offered
+        self.flags.serves(class) && self.is_offered_to(client)
+    }
+
+    /// Whether this client is among those that it is offered to.
+    #[must_use]
+    pub fn is_offered_to(&self, client: &Client) -> bool {
+        self.offered_to.is_empty() || self.offered_to.iter().any(|some| some.fits(client))
     }
 
     /// See [`rendezvous::score`].
@@ -77,7 +81,17 @@ impl AccessPointFlags {
     /// Whether it is what sessions of this class want, rather than what they fall back to.
     #[must_use]
     pub fn is_made_for(self, class: Class) -> bool {
-        self.serves(class) && (class != Class::Media || self.media_only)
+        self.class() == class
+    }
+
+    /// The sessions that it is made for; those of media may fall back to it when it is for ordinary ones.
+    #[must_use]
+    pub fn class(self) -> Class {
+        match (self.cdn, self.media_only) {
+            (true, _) => Class::Cdn,
+            (false, true) => Class::Media,
+            (false, false) => Class::Main,
+        }
     }
 }
 
