@@ -88,6 +88,12 @@ fn repeated_access_points_merge_and_are_noted() {
         notes,
         ["dc_options[2]: DC 2/192.0.2.1:443 is listed before, at dc_options[0]; merged"]
     );
+    let secret = |digit: &str| {
+        format!("{{id: 2, ip: 192.0.2.1, port: 443, secret: ab{}}}", digit.repeat(30))
+    };
+    let (_, _, notes) = read_text(&format!("[{}, {}]", secret("1"), secret("2")));
+    let which = "at dc_options[0]; merged, and of two secrets the first counts";
+    assert!(notes[0].ends_with(which), "{notes:?}");
 }
 
 #[test]
