@@ -36,7 +36,7 @@ pub struct ConfigView {
     /// Now, in seconds since 1970.
     pub date: u32,
     /// When a client is to ask again: an hour later, or five minutes while anything is other than the
-    /// lists say because of health or because the operator took it out.
+    /// list says because of health or because the operator took it out, and while nobody knows.
     pub expires: u32,
     /// Whether the DCs are those of a test network.
     pub test_mode: bool,
@@ -79,7 +79,8 @@ pub fn config(
 ) -> Result<ConfigView, ExplainError> {
     let listener = the_listener(&snapshot.topology, listener)?;
     let choice = Choice::new(snapshot, listener, client, (memory, now))?;
-    let mut is_passing = choice.is_passing;
+    // What an edge says that is cut off is what it saw last.
+    let mut is_passing = choice.is_passing || snapshot.isolated;
     let mut dc_options = Vec::with_capacity(snapshot.topology.access_points().len());
     for dc in &choice.order {
         is_passing |= entries::add(snapshot, *dc, &choice.client, &mut dc_options);
