@@ -117,8 +117,8 @@
 //! command, in one snapshot. What fails on the way leaves the last good one as it is.
 //!
 //! Everybody else reads: workers through [`control::SnapshotReader`], operators through [`admin`],
-//! which explains a client's way with the very function that decides it, Prometheus through
-//! [`metrics`].
+//! which explains a client's way with the very function that decides it, clients through whoever passes
+//! the answers of [`admin`] on, Prometheus through [`metrics`].
 //!
 //! Because the machine and the attempt plans take the time as an argument, `tests/simulation` can storm
 //! them: simulated DCs, sites, clients and faults, hundreds of seeds in a few seconds, with rules that

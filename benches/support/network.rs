@@ -52,6 +52,7 @@ pub(crate) fn network(dcs: u16, access_points: u8, policy: Policy) -> Snapshot {
         is_test_network: false,
         dcs: dcs.collect(),
         routes: BTreeMap::from([("clients".into(), ListenerRoute::new(Route::Nearest))]),
+        advertised: Vec::new(),
         policy,
         connect: ConnectLimits::default(),
         on_down: OnDown::default(),

@@ -14,11 +14,12 @@ use super::query::{Query, QueryError};
 use super::readiness;
 use super::reply::{self, Reply};
 use super::view::{
-    Basis, DcsView, ExplainError, LiveView, ReadyView, StatusView, explain, the_listener,
+    Basis, DcsView, ExplainError, LiveView, ReadyView, StatusView, config, explain, nearest_dc,
+    the_listener,
 };
 use crate::control::SnapshotReader;
 use crate::drain::DrainWatch;
-use crate::memory::StickyMemory;
+use crate::memory::{EpochSeconds, StickyMemory};
 use crate::metrics::Metrics;
 use crate::routing::Snapshot;
 
@@ -104,8 +105,7 @@ impl AdminContext {
                 reply::json(StatusCode::OK, &view)
             }
             ApiRoute::Explain => {
-                let ip = query.value("ip").ok_or(BadRequest::NoAddress)?;
-                let ip: IpAddr = ip.parse().map_err(|_| BadRequest::Address(ip.to_owned()))?;
+                let ip = client(route, query)?;
                 let dc = query
                     .value("dc")
                     .map(|dc| dc.parse().map_err(|_| BadRequest::Dc(dc.to_owned())));
@@ -113,6 +113,14 @@ impl AdminContext {
                 let (listener, _) = the_listener(&snapshot.topology, query.value("listener"))?;
                 let basis = Basis::Live { memory: &self.memory, now: SystemTime::now().into() };
                 reply::json(StatusCode::OK, &explain(snapshot, listener, (ip, dc), basis)?)
+            }
+            ApiRoute::Config => {
+                let (ip, listener) = (client(route, query)?, query.value("listener"));
+                reply::json(StatusCode::OK, &config(snapshot, listener, ip, self.memory_now())?)
+            }
+            ApiRoute::NearestDc => {
+                let (ip, listener) = (client(route, query)?, query.value("listener"));
+                reply::json(StatusCode::OK, &nearest_dc(snapshot, listener, ip, self.memory_now())?)
             }
             ApiRoute::Events => match self.events.answer(query).await {
                 Ok(view) => reply::json(StatusCode::OK, &view),
@@ -122,6 +130,10 @@ impl AdminContext {
                 Err(value @ EventsError::Value(..)) => return Err(BadRequest::Events(value)),
             },
         })
+    }
+
+    fn memory_now(&self) -> (&StickyMemory, EpochSeconds) {
+        (&self.memory, SystemTime::now().into())
     }
 
     fn live(&self) -> Reply {
@@ -155,17 +167,21 @@ enum ApiRoute {
     Configuration,
     Dcs,
     Explain,
+    Config,
+    NearestDc,
     Events,
 }
 
 impl ApiRoute {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Live,
         Self::Ready,
         Self::Status,
         Self::Configuration,
         Self::Dcs,
         Self::Explain,
+        Self::Config,
+        Self::NearestDc,
         Self::Events,
     ];
 
@@ -181,6 +197,8 @@ impl ApiRoute {
             Self::Configuration => "/v1/configuration",
             Self::Dcs => "/v1/dcs",
             Self::Explain => "/v1/explain",
+            Self::Config => "/v1/config",
+            Self::NearestDc => "/v1/nearest_dc",
             Self::Events => "/v1/events",
         }
     }
@@ -189,6 +207,7 @@ impl ApiRoute {
         match self {
             Self::Live | Self::Ready | Self::Status | Self::Configuration | Self::Dcs => &[],
             Self::Explain => &["ip", "listener", "dc"],
+            Self::Config | Self::NearestDc => &["ip", "listener"],
             Self::Events => events::PARAMETERS,
         }
     }
@@ -198,7 +217,8 @@ impl ApiRoute {
 #[derive(Debug)]
 enum BadRequest {
     Query(QueryError),
-    NoAddress,
+    /// At this path.
+    NoAddress(&'static str),
     Address(String),
     Dc(String),
     Explain(ExplainError),
@@ -215,13 +235,19 @@ impl fmt::Display for BadRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Query(error) => error.fmt(f),
-            Self::NoAddress => f.write_str("ip is missing: /v1/explain?ip=203.0.113.7"),
+            Self::NoAddress(path) => write!(f, "ip is missing: {path}?ip=203.0.113.7"),
             Self::Address(text) => write!(f, "ip: {text:?} is no IPv4 or IPv6 address"),
             Self::Dc(text) => write!(f, "dc: {text:?} is no number of -32768 to 32767"),
             Self::Explain(error) => error.fmt(f),
             Self::Events(error) => error.fmt(f),
         }
     }
+}
+
+/// The address that is asked about.
+fn client(route: ApiRoute, query: &Query<'_>) -> Result<IpAddr, BadRequest> {
+    let ip = query.value("ip").ok_or(BadRequest::NoAddress(route.path()))?;
+    ip.parse().map_err(|_| BadRequest::Address(ip.to_owned()))
 }
 
 fn status_of(good: bool) -> StatusCode {

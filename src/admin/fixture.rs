@@ -33,6 +33,7 @@ pub(crate) fn three_dcs() -> TopologySpec {
             dc(5, "sin", (1.35, 103.82)),
         ],
         routes: BTreeMap::from([("clients".into(), route(Route::Nearest))]),
+        advertised: Vec::new(),
         policy: crate::routing::Policy::default(),
         connect: ConnectLimits::default(),
         on_down: OnDown::default(),

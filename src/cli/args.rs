@@ -24,7 +24,9 @@ Examples:
   nearpoint status                            what the daemon here does now
   nearpoint events --since 10m                what happened here, and why
   nearpoint explain 203.0.113.7               where this client would go, and why
-  nearpoint geoip 203.0.113.7                 what is known of this address";
+  nearpoint geoip 203.0.113.7                 what is known of this address
+  nearpoint import config.json -o dc_options.yaml
+                                              a list of what a client was told";
 
 const AFTER_EVENTS: &str = "\
 Examples:
@@ -33,6 +35,28 @@ Examples:
   nearpoint events --follow --since 0s        what happens from now on
   nearpoint events --json | jq -r 'select(.to == \"down\") | .says'
                                               what went down";
+
+pub(super) const AFTER_IMPORT: &str = "\
+Exit codes: 0 done; 1 a file cannot be read or written, or is there already; 64 it is no list, and \
+standard error has all that is wrong with it.
+
+Examples:
+  nearpoint import config.json                a list on standard output
+  nearpoint import config.json -o dc_options.yaml
+                                              a new file; --force replaces one
+  curl -s 'http://127.0.0.1:9900/v1/config?ip=203.0.113.7' | nearpoint import -
+                                              what an edge tells this client
+  nearpoint import config.json --json | jq '.dc_options | length'
+                                              how many access points there are
+
+From a dump that says
+  {\"_\": \"config\", \"dc_options\": [
+    {\"_\": \"dcOption\", \"id\": 2, \"ip_address\": \"192.0.2.20\", \"port\": 443, \"flags\": 2},
+    {\"_\": \"dcOption\", \"id\": 2, \"ip_address\": \"192.0.2.10\", \"port\": 443, \"static\": true}]}
+it makes
+  # DC 2: 1 main, 1 media
+  - {id: 2, ip_address: 192.0.2.10, port: 443, static: true}
+  - {id: 2, ip_address: 192.0.2.20, port: 443, media_only: true}";
 
 /// A layer-4 edge router that sends each client to the closest healthy data centre.
 #[derive(Debug, Parser)]
@@ -82,6 +106,14 @@ pub enum Command {
     /// Looks into databases, asks no daemon: those of --config, or the files that are named, or the
     /// embedded one.
     Geoip(GeoipArgs),
+    /// Make a list of access points of the `config` that a client was given.
+    ///
+    /// Reads JSON or YAML: a dump of Telegram's help.getConfig in any of the shapes that clients and
+    /// libraries write, or a list. Writes YAML for `dc_options`: each access point once, by DC, main ones
+    /// before those for media and of a CDN, flags where they are set, secrets in hex. What was merged or
+    /// noticed is told on standard error, and in the head of the file.
+    #[command(after_help = AFTER_IMPORT)]
+    Import(ImportArgs),
     /// Print the JSON Schema (2020-12) of a file of the configuration.
     ///
     /// Editors check and complete with it: a file that begins with a line
@@ -217,6 +249,22 @@ pub struct GeoipArgs {
     pub json: bool,
 }
 
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The dump; `-` is standard input.
+    pub file: PathBuf,
+    /// Write this file instead of standard output, as a whole or not at all.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace the file if it is there.
+    #[arg(long, requires = "output")]
+    pub force: bool,
+    /// Print JSON: the list and what was noticed. A file is written in YAML nevertheless.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Which daemon to ask.
 #[derive(Debug, Args)]
 pub struct DaemonArgs {
@@ -294,6 +342,17 @@ mod tests {
             "nearpoint geoip ::1 --config x.yaml --database a.mmdb",
             "nearpoint geoip ::1 --config x.yaml --asn-database a.mmdb",
         ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn import_forces_nothing_but_a_file() {
+        let Ok(Command::Import(args)) = parse("nearpoint import - -o list.yaml --force") else {
+            panic!("standard input is a dump");
+        };
+        assert_eq!((args.file, args.output), ("-".into(), Some("list.yaml".into())));
+        for bad in ["nearpoint import", "nearpoint import a b", "nearpoint import a --force"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -8,6 +8,7 @@ mod client;
 mod events;
 mod explain;
 mod geoip;
+mod import;
 mod output;
 mod preview;
 mod run;
@@ -43,6 +44,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Status(args) => status::ask(&args),
         Command::Events(args) => events::ask(&args),
         Command::Geoip(args) => geoip::look_up(&args),
+        Command::Import(args) => import::import(&args),
         Command::Schema { of } => schema::print(of),
         Command::Completions { shell } => completions(shell),
         Command::Demo(args) => show_demo(&args),

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use crate::routing::topology::{
-    AccessPoint, AccessPointSecret, AccessPointSpec, Class, DcSpec, ListenerRoute, Probe, Revision,
-    Route, SecretForm, TopologySpec, UnknownClient,
+    AccessPoint, AccessPointSecret, AccessPointSpec, Advertised, Class, DcSpec, ListenerRoute,
+    Probe, Revision, Route, SecretForm, TopologySpec, UnknownClient,
 };
 use crate::routing::{DcId, DcIndex, Topology};
 
@@ -78,6 +78,34 @@ pub(super) fn check_binds(
             Some((other, first)) => problems.add(&path, clash(address, other, first)),
             None => taken.add(address, path),
         }
+    }
+}
+
+/// Checks that no address is advertised twice, which would be one of two DCs, and that clients who were
+/// told of a listener that goes by their header are understood by it.
+pub(super) fn check_advertised(listeners: &[ListenerDraft], problems: &Findings) {
+    let mut told: BTreeMap<SocketAddr, &KeyPath> = BTreeMap::new();
+    for ListenerDraft { path, route, advertised, .. } in listeners {
+        let Some(advertised) = advertised else { continue };
+        let key = path.key("advertise");
+        for address in &advertised.addresses {
+            if let Some(first) = told.insert(*address, path) {
+                problems.add(&key, format!("{address} is already advertised by {first}"));
+            }
+        }
+        if !is_understood(route, advertised) {
+            let text = "tells clients no secret, and without one none is believed which DC it wants: \
+                        have exactly one secret, or `trust_plain_dc: known`";
+            problems.add(&key, text);
+        }
+    }
+}
+
+/// Whether a client that was told of a listener reaches the DC that it was told about.
+fn is_understood(route: &ListenerRoute, advertised: &Advertised) -> bool {
+    match route.route {
+        Route::Nearest | Route::Dc(_) => true,
+        Route::Mtproto(by_header) => advertised.is_understood(by_header),
     }
 }
 
@@ -198,6 +226,7 @@ pub(super) fn assemble(
             }
         }
     }
+    let advertised = draft.listeners.iter().filter_map(|draft| draft.advertised.clone()).collect();
     let routes: BTreeMap<Arc<str>, ListenerRoute> =
         draft.listeners.into_iter().map(|draft| (draft.listener.name, draft.route)).collect();
     let topology = Topology::new(TopologySpec {
@@ -205,6 +234,7 @@ pub(super) fn assemble(
         is_test_network,
         dcs: dcs.into_values().collect(),
         routes,
+        advertised,
         policy: draft.policy.policy,
         connect: draft.connect,
         on_down: draft.on_down,
@@ -245,4 +275,31 @@ fn is_fake_tls(access_point: &AccessPoint) -> bool {
 fn is_default_name_of_another(name: &str, id: DcId) -> bool {
     let number = name.strip_prefix("dc").and_then(|number| number.parse().ok());
     number.is_some_and(|other| other != id.0 && *default_name(DcId(other)) == *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::topology::{AccessPointSecret, ByHeader, TrustPlainDc, UnknownClient};
+
+    #[test]
+    fn clients_of_an_advertised_listener_are_believed_or_have_a_secret() {
+        let by_header = |trust_plain_dc| {
+            let unknown = UnknownClient::Close;
+            Route::Mtproto(ByHeader { trust_plain_dc, unknown })
+        };
+        for (route, secret, understood) in [
+            (Route::Dc(DcId(2)), false, true),
+            (by_header(TrustPlainDc::Known), false, true),
+            (by_header(TrustPlainDc::Never), true, true),
+            (by_header(TrustPlainDc::Never), false, false),
+        ] {
+            let advertised = Advertised {
+                listener: "a".into(),
+                addresses: vec![([192, 0, 2, 1], 443).into()],
+                secret: secret.then(|| AccessPointSecret::new(&[7; 16])),
+            };
+            assert_eq!(is_understood(&ListenerRoute::new(route), &advertised), understood);
+        }
+    }
 }

@@ -4,14 +4,17 @@
 //! entry has its flags as truth values or as the integer `flags` of the TL constructor
 //! `dcOption#18b7a10d`.
 
+mod import;
 mod listed;
 mod merge;
+mod written;
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::routing::DcId;
 use crate::routing::topology::AccessPointFlags;
 
+pub use import::{Imported, import, read_dump};
 pub(super) use listed::Listed;
 
 use super::de;

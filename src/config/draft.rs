@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::routing::Coordinates;
 use crate::routing::topology::{ConnectLimits, HealthSettings, OnDown};
 
-use super::assemble::{check_binds, check_unique};
+use super::assemble::{check_advertised, check_binds, check_unique};
 use super::daemon::{Admin, Guards, Log, Memory, Metrics, Shutdown};
 use super::dcs::{DcDraft, connect_limits, global_health};
 use super::edge::{Edge, Geoip};
@@ -96,6 +96,7 @@ impl Draft {
         };
         check_unique(&draft.routing, problems);
         check_binds(&draft.routing.listeners, &draft.admin, &draft.metrics, problems);
+        check_advertised(&draft.routing.listeners, problems);
         draft
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::routing::sticky::WhenDown;
-use crate::routing::topology::{ByHeader, ListenerRoute, Route};
+use crate::routing::topology::{AccessPointSecret, Advertised, ByHeader, ListenerRoute, Route};
 use crate::routing::{DcId, Sticky};
 
 use super::finding::Findings;
@@ -101,6 +101,8 @@ pub(super) struct ListenerDraft {
     pub(super) path: KeyPath,
     pub(super) listener: Listener,
     pub(super) route: ListenerRoute,
+    /// What clients are told of it, if they are.
+    pub(super) advertised: Option<Advertised>,
 }
 
 impl ListenerDraft {
@@ -134,7 +136,8 @@ impl ListenerDraft {
             sticky: tree.sticky.0.value().map(Sticky::from).filter(|_| !is_bound(&tree.route)),
         };
         note_meaningless(tree, &path, node, notes);
-        Self { path, listener, route }
+        let advertised = advertised(tree, &listener, &path, node, problems);
+        Self { path, listener, route, advertised }
     }
 }
 
@@ -195,6 +198,39 @@ impl From<&tree::Route> for Route {
             }),
         }
     }
+}
+
+fn advertised(
+    tree: &tree::Listener,
+    listener: &Listener,
+    path: &KeyPath,
+    node: Option<&Node>,
+    problems: &Findings,
+) -> Option<Advertised> {
+    let list = tree.advertise.value()?;
+    let path = path.key("advertise");
+    let given = node.and_then(|node| node.entry("advertise"));
+    if given.is_some_and(Node::is_empty) {
+        problems.add(&path, "names no address; `none` advertises nothing");
+        return None;
+    }
+    match tree.route {
+        tree::Route::Nearest => {
+            let text = "is of a `nearest` listener: clients would file its addresses under one DC, \
+                        and be given others there; advertise listeners of one DC";
+            problems.add(&path, text);
+        }
+        tree::Route::Dc(_) | tree::Route::Mtproto(_) => {}
+    }
+    let secrets = listener.sniffing.as_ref().map_or(&[][..], |sniffing| &sniffing.secrets);
+    Some(Advertised {
+        listener: Arc::clone(&listener.name),
+        addresses: list.iter().map(|address| address.get()).collect(),
+        secret: match secrets {
+            [only] => Some(AccessPointSecret::new(only.bytes())),
+            [] | [_, _, ..] => None,
+        },
+    })
 }
 
 fn allowed(

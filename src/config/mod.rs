@@ -9,6 +9,8 @@
 //! From the same types come the JSON Schema ([`schema`]), the reference in `docs/configuration.md`, and
 //! the effective configuration ([`Config::effective`]), of which two make a [`ReloadPlan`].
 //!
+//! A list can also be read alone, from any dump, and written as people read it ([`import`]).
+//!
 //! Deliberately not here: watching files, publishing a configuration, opening the GeoIP database.
 
 mod assemble;
@@ -48,6 +50,7 @@ use effective::Effective;
 pub use daemon::{
     Admin, Bind, EmptyDc, Guards, Log, LogFormat, LogLevel, Memory, Metrics, Shutdown,
 };
+pub use dc_options::{Imported, import, read_dump};
 pub use edge::{Edge, Geoip, GeoipDatabase, Workers};
 pub use finding::{ConfigError, Finding};
 pub use guards::GuardRefusal;

@@ -105,6 +105,7 @@ listeners:
     protocol: tcp
     route: {dc: 2}
     dcs: [2, 9]
+    advertise: ['192.0.2.9:443', '[2001:db8::9]:443', '192.0.2.8:443']
     proxy_protocol: {accept_from: [10.0.0.0/8, '::1'], timeout: 1s}
     limits: {sessions: 5}
     timeouts: {idle: 1h, half_close: 1s, first_byte: 250ms}
@@ -126,6 +127,9 @@ log: {level: debug, format: json}
     let place = config.edge.location.expect("a location");
     assert_eq!(place.country, CountryCode::new("NL"));
     assert_eq!(config.topology.edge(), Some(place.coordinates));
+    let told = config.topology.advertisements(&config.topology.dcs()[0]);
+    let told: Vec<String> = told[0].of.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["192.0.2.9:443", "[2001:db8::9]:443", "192.0.2.8:443"], "in this order");
     assert!(matches!(config.edge.workers, Workers::Count(n) if n.get() == 3));
     assert_eq!(config.dc_options, Path::new("/etc/nearpoint/lists/now.json"));
     let database = GeoipDatabase::File("/etc/nearpoint/geo/city.mmdb".into());

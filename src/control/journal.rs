@@ -149,6 +149,7 @@ mod tests {
             is_test_network: false,
             dcs: dcs.iter().map(dc).collect(),
             routes: BTreeMap::new(),
+            advertised: Vec::new(),
             policy: Policy::default(),
             connect: ConnectLimits::default(),
             on_down: OnDown::default(),

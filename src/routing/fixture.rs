@@ -87,6 +87,7 @@ pub(super) fn topology(dcs: Vec<DcSpec>) -> TopologySpec {
         is_test_network: false,
         dcs,
         routes: BTreeMap::from([("clients".into(), NEAREST)]),
+        advertised: Vec::new(),
         policy: Policy::default(),
         connect: ConnectLimits::default(),
         on_down: OnDown::default(),

@@ -1,6 +1,7 @@
 //! What configuration says: DCs, their access points, and how listeners choose among them.
 
 mod access_point;
+mod advertised;
 mod connect;
 mod conversation;
 mod dc;
@@ -20,6 +21,7 @@ use super::policy::Policy;
 use super::rendezvous;
 
 pub use access_point::{AccessPoint, AccessPointFlags, AccessPointSecret, Class, SecretForm};
+pub use advertised::{Advertised, Advertisement};
 pub use connect::{ConnectLimits, Hedging};
 pub use conversation::{Conversation, MtprotoStyle};
 pub use dc::Dc;
@@ -40,6 +42,7 @@ pub struct Topology {
     dcs: Vec<Dc>,
     access_points: Vec<AccessPoint>,
     routes: BTreeMap<Arc<str>, ListenerRoute>,
+    advertised: Vec<Advertised>,
     policy: Policy,
     connect: ConnectLimits,
     on_down: OnDown,
@@ -67,6 +70,7 @@ impl Topology {
             is_test_network,
             dcs: mut specs,
             routes,
+            advertised,
             policy,
             connect,
             on_down,
@@ -103,6 +107,7 @@ impl Topology {
             dcs,
             access_points,
             routes,
+            advertised,
             policy,
             connect,
             on_down,

@@ -102,6 +102,7 @@ impl Layout {
             is_test_network: false,
             dcs: Vec::new(),
             routes: routes(DcId(1)),
+            advertised: Vec::new(),
             policy: Policy::default(),
             connect: ConnectLimits::default(),
             on_down: OnDown::default(),

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::admin::fixture::{Live, all_up, three_dcs};
-use crate::admin::view::{ErrorView, EventsView, ExplainView, Standing};
+use crate::admin::view::{ConfigView, ErrorView, EventsView, ExplainView, NearestDcView, Standing};
 use crate::admin::{ScrapeContext, serve};
 use crate::drain::{self, DrainTrigger, DrainWatch};
 use crate::memory::HashKey;
@@ -219,6 +219,43 @@ async fn explain_refuses_what_it_cannot_read() {
         let answer = lab.get(&format!("/v1/explain{query}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
         assert!(answer.error().contains(part), "{query}: {}", answer.error());
+    }
+}
+
+#[tokio::test]
+async fn clients_are_answered_by_the_live_state() {
+    let lab = Lab::new(Live::warm().await).await;
+    let config: ConfigView = lab.get("/v1/config?ip=203.0.113.7&listener=clients").await.json();
+    let nearest: NearestDcView = lab.get("/v1/nearest_dc?ip=203.0.113.7").await.json();
+    assert_eq!((config.nearest_dc, nearest.nearest_dc), (2, 2));
+    assert_eq!((config.country.as_str(), nearest.country.as_str()), ("DE", "DE"));
+    assert_eq!((config.dc_options.len(), config.expires - config.date), (6, 3600));
+    let set = lab.live.commands.set_dc_state(DcId(2), AdminState::Drain);
+    set.await.expect("control runs");
+    let config: ConfigView = lab.get("/v1/config?ip=203.0.113.7").await.json();
+    assert_eq!((config.nearest_dc, config.dc_options.len()), (1, 5));
+}
+
+#[tokio::test]
+async fn answers_for_clients_are_refused_as_explanations_are() {
+    let lab = Lab::new(Live::cold()).await;
+    for path in ["/v1/config", "/v1/nearest_dc"] {
+        for (query, part) in [
+            ("", format!("ip is missing: {path}?ip=203.0.113.7")),
+            ("?ip=203.0.113", "no IPv4 or IPv6 address".into()),
+            ("?ip=::1&ip=::1", "given twice".into()),
+            ("?ip=::1&dc=2", "expected ip, listener".into()),
+            ("?ip=::1&listener=nobody", "known are clients".into()),
+        ] {
+            let answer = lab.get(&format!("{path}{query}")).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}{query}");
+            assert!(answer.error().contains(&part), "{path}{query}: {}", answer.error());
+        }
+        let target = format!("{path}?ip=::1");
+        let head = ask(lab.api, Method::HEAD, &target, "localhost").await;
+        assert!(head.status.is_success() && head.body.is_empty());
+        let put = ask(lab.api, Method::PUT, &target, "localhost").await;
+        assert_eq!(put.status, StatusCode::METHOD_NOT_ALLOWED);
     }
 }
 

@@ -121,6 +121,8 @@ pub enum ExplainError {
     WhichListener(Vec<String>),
     /// There is no listener at all.
     NoListener,
+    /// There is no DC that has an access point.
+    NoDc,
     /// The listener refuses a client that names this DC, or none.
     NotRouted(String, Option<i16>),
     /// A DC was named, and the listener does not look for one.
@@ -137,6 +139,7 @@ impl fmt::Display for ExplainError {
                 write!(f, "which listener? name one of {}", known.join(", "))
             }
             Self::NoListener => f.write_str("there is no listener"),
+            Self::NoDc => f.write_str("there is no DC with an access point"),
             Self::NotRouted(listener, None) => write!(
                 f,
                 "listener {listener} refuses clients that name no DC: which one does it name?"

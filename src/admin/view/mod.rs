@@ -1,8 +1,9 @@
 //! The shapes of the API's answers, written by the daemon and read back by the command line.
 //!
-//! Additions are compatible, renames are not. Units are in the names: `_ms` milliseconds, `_km` kilometres, `_seconds` whole seconds. Times are RFC 3339 in UTC.
+//! Additions are compatible, renames are not, and what is of another's making keeps its shape. Units are in the names: `_ms` milliseconds, `_km` kilometres, `_seconds` whole seconds. Times are RFC 3339 in UTC.
 
 mod alarm;
+mod answers;
 mod dcs;
 mod events;
 pub(super) mod exclusions;
@@ -17,6 +18,7 @@ mod status;
 use serde::{Deserialize, Serialize};
 
 pub use alarm::{AccessPointAlarmView, AlarmView};
+pub use answers::{ConfigView, DcOptionView, NearestDcView, SecretView, config, nearest_dc};
 pub use dcs::{AccessPointView, CoordinatesView, DcView, DcsView};
 pub use events::{EventView, EventsView};
 pub use explain::{

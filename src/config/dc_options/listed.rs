@@ -14,12 +14,12 @@ use crate::routing::{AccessPointId, ClientMatch, DcId};
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::config) struct Listed {
     pub(in crate::config) dc: DcId,
-    address: SocketAddr,
-    flags: AccessPointFlags,
-    weight: u32,
-    secret: Option<Secret>,
+    pub(super) address: SocketAddr,
+    pub(super) flags: AccessPointFlags,
+    pub(super) weight: u32,
+    pub(super) secret: Option<Secret>,
     /// Everybody when empty.
-    offered_to: Vec<Offer>,
+    pub(super) offered_to: Vec<Offer>,
 }
 
 /// Clients that an access point is offered to.

@@ -22,9 +22,16 @@ pub(super) fn merge(options: impl Iterator<Item = DcOption>, notes: &Findings) -
             }
             Entry::Occupied(mut taken) => {
                 let (first, offers) = taken.get_mut();
+                let secrets = (&first.secret, &option.secret);
+                let which = match secrets {
+                    (Some(first), Some(other)) if first != other => {
+                        ", and of two secrets the first counts"
+                    }
+                    (Some(_) | None, Some(_) | None) => "",
+                };
                 notes.add(
                     &option.path,
-                    format!("DC {id} is listed before, at {}; merged", first.path),
+                    format!("DC {id} is listed before, at {}; merged{which}", first.path),
                 );
                 first.flags = both(first.flags, option.flags);
                 first.weight = first.weight.or(option.weight);

@@ -50,8 +50,8 @@ fn every_shape_of_a_dump_makes_the_same_list() {
         "- {id: 2, ip_address: 149.154.167.51, port: 443, static: true, tcpo_only: true}\n\
          - {id: 2, ip: '2001:67c:4e8:f002::a', port: 443, secret: 00112233445566778899aabbccddeeff}",
         "dc_options:\n- {_: dcOption, id: 2, ip: 149.154.167.51, port: 443, flags: 20}\n\
-         - {id: 2, ip: '2001:67c:4e8:f002::a', port: 443, flags: 1,\n\
-         secret: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]}\nthis_dc: [any, thing]",
+         - {id: 2, ip: '2001:67c:4e8:f002::a', port: 443, flags: 1, secret: \
+            [0, 17, 34, 51, 68, 85, 102, 119, 136, 153, 170, 187, 204, 221, 238, 255]}\nthis_dc: [any, thing]",
         r#"{"_": "config", "date": "2024-01-01", "expires": {}, "reaction": "\ud83d\udc4d",
             "dc_options": [
              {"_": "DcOption", "ipv6": false, "media_only": false, "tcpo_only": true, "cdn": null,
@@ -103,6 +103,12 @@ fn repeated_access_points_merge_and_are_noted() {
         notes,
         ["dc_options[2]: DC 2/192.0.2.1:443 is listed before, at dc_options[0]; merged"]
     );
+    let secret = |digit: &str| {
+        format!("{{id: 2, ip: 192.0.2.1, port: 443, secret: ab{}}}", digit.repeat(30))
+    };
+    let (_, _, notes) = read_text(&format!("[{}, {}]", secret("1"), secret("2")));
+    let which = "at dc_options[0]; merged, and of two secrets the first counts";
+    assert!(notes[0].ends_with(which), "{notes:?}");
 }
 
 #[test]

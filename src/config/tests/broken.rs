@@ -364,6 +364,46 @@ const BROKEN_LISTENERS: &[(&str, &str)] = &[
         "listeners[0].route.dc: there is no DC 7 in `dcs` or in dc_options",
     ),
     (
+        "{name: a, bind: ['0.0.0.0:1'], advertise: ['192.0.2.10:443']}",
+        "listeners[0].advertise: is of a `nearest` listener: clients would file its addresses under one DC, and be given others there; advertise listeners of one DC",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], route: {dc: 2}, advertise: []}",
+        "listeners[0].advertise: names no address; `none` advertises nothing",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], route: {dc: 2}, advertise: '192.0.2.10:443'}",
+        "listeners[0].advertise: is text, not a list or `none`",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], route: {dc: 2}, advertise: ['0.0.0.0:443']}",
+        "listeners[0].advertise[0]: 0.0.0.0 is not the address of a machine",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], route: {dc: 2}, advertise: ['[::]:443']}",
+        "listeners[0].advertise[0]: :: is not the address of a machine",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], route: {dc: 2}, advertise: ['192.0.2.10:0']}",
+        "listeners[0].advertise[0]: 192.0.2.10:0 has no port that clients could connect to",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], route: {dc: 2}, advertise: [192.0.2.10]}",
+        "listeners[0].advertise[0]: \"192.0.2.10\" is not an address with a port",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], route: {dc: 2}, advertise: ['[fe80::1%2]:443']}",
+        "listeners[0].advertise[0]: \"[fe80::1%2]:443\" has a zone, which means nothing to clients",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], route: {dc: 2}, advertise: ['192.0.2.1:1', '192.0.2.1:1']}",
+        "listeners[0].advertise: 192.0.2.1:1 is already advertised by listeners[0]",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], route: {dc: 2}, advertise: ['192.0.2.1:1']}, {name: b, bind: ['0.0.0.0:2'], route: {dc: 2}, class: media, advertise: ['192.0.2.1:1']}",
+        "listeners[1].advertise: 192.0.2.1:1 is already advertised by listeners[0]",
+    ),
+    (
         "{name: a, bind: ['0.0.0.0:1'], dcs: [2, 8]}",
         "listeners[0].dcs: there is no DC 8 in `dcs` or in dc_options",
     ),

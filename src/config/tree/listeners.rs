@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::mtproto::Mtproto;
 use crate::config::value::{
-    All, Count, DcNumber, Given, Later, List, ListenAddress, Name, NotYet, Or, OrNone,
-    SourceNetwork, Time, whole_seconds,
+    AdvertisedAddress, All, Count, DcNumber, Given, Later, List, ListenAddress, Name, NotYet, Or,
+    OrNone, SourceNetwork, Time, whole_seconds,
 };
 use crate::routing::{sticky, topology};
 
@@ -46,8 +46,10 @@ pub(crate) struct Listener {
     pub(crate) sticky: OrSticky,
     /// Which neighbours tell the client's address in a PROXY header.
     pub(crate) proxy_protocol: ProxyProtocol,
-    /// The addresses that clients are told to use for it.
-    pub(crate) advertise: OrNone<Later>,
+    /// The addresses at which clients reach it, as `/v1/config` tells them in place of the access points
+    /// behind it, in this order. Of listeners of one DC; `none` tells them of the access points.
+    #[schemars(extend("type" = ["string", "array"], "minItems" = 1))]
+    pub(crate) advertise: OrNone<List<AdvertisedAddress>>,
     /// Bounds on its sessions.
     pub(crate) limits: Limits,
     /// When its sessions end by themselves.

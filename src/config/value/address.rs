@@ -17,6 +17,10 @@ const MULTICAST: &str = r"^(?:22[4-9]|23[0-9])\.|^\[?[Ff]{2}[0-9A-Fa-f]{2}:";
 /// Addresses of no machine that are no multicast ones: all bits 0, or all bits 1 in IPv4.
 const NO_MACHINE: &str = r"^(?:[0:]+|(?:[0:]+:)?0\.0\.0\.0|255\.255\.255\.255)$";
 
+/// The same with a port.
+const NO_MACHINE_AT_A_PORT: &str =
+    r"^(?:\[(?:[0:]+|(?:[0:]+:)?0\.0\.0\.0)\]|0\.0\.0\.0|255\.255\.255\.255):";
+
 const LOOPBACK: &str = r"^(?:127\.|\[[0:]+:(?:0{0,3}1|0\.0\.0\.1)(?:%[0-9]+)?\])";
 
 /// An address to listen at, `127.0.0.1:443` or `[::1]:443`; port 0 lets the system choose.
@@ -106,6 +110,52 @@ impl Scalar for AdminAddress {
 
 scalar!(AdminAddress);
 
+/// An address that clients are told to connect to, `192.0.2.10:443` or `[2001:db8::10]:443`: of one
+/// machine, with a port, and one that means the same everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AdvertisedAddress(SocketAddr);
+
+impl AdvertisedAddress {
+    pub(crate) fn get(self) -> SocketAddr {
+        self.0
+    }
+}
+
+impl Scalar for AdvertisedAddress {
+    const INLINE: bool = false;
+
+    fn parse(node: &Node) -> Parsed<Self> {
+        let given = text(node)?;
+        let address = socket_address(given)?;
+        if given.contains('%') {
+            return Err(format!("{} has a zone, which means nothing to clients", shown(given)));
+        }
+        if address.port() == 0 {
+            return Err(format!("{address} has no port that clients could connect to"));
+        }
+        match is_a_machine(address.ip()) {
+            true => Ok(Self(address)),
+            false => Err(format!("{} is not the address of a machine", address.ip())),
+        }
+    }
+
+    fn written(&self) -> impl Serialize {
+        self.0.to_string()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": pattern::whole(&pattern::address_to_connect_to()),
+            "not": { "anyOf": [{ "pattern": NO_MACHINE_AT_A_PORT }, { "pattern": MULTICAST }] },
+            "x-kind": "address of a machine with a port",
+            "examples": ["192.0.2.10:443", "[2001:db8::10]:443"],
+        })
+    }
+}
+
+scalar!(AdvertisedAddress);
+
 /// The address of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ip(IpAddr);
@@ -124,10 +174,9 @@ impl Scalar for Ip {
         let ip: IpAddr =
             given.parse().map_err(|_| format!("{} is not an IP address", shown(given)))?;
         plain(ip)?;
-        let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
-        match ip.is_unspecified() || ip.is_multicast() || broadcast {
-            true => Err(format!("{ip} is not the address of a machine")),
-            false => Ok(Self(ip)),
+        match is_a_machine(ip) {
+            true => Ok(Self(ip)),
+            false => Err(format!("{ip} is not the address of a machine")),
         }
     }
 
@@ -147,6 +196,11 @@ impl Scalar for Ip {
 }
 
 scalar!(Ip);
+
+fn is_a_machine(ip: IpAddr) -> bool {
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    !ip.is_unspecified() && !ip.is_multicast() && !broadcast
+}
 
 /// A port to dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,9 @@ mod quantity;
 mod secret;
 mod word;
 
-pub(super) use address::{AdminAddress, ClientNetwork, Ip, ListenAddress, Port, SourceNetwork};
+pub(super) use address::{
+    AdminAddress, AdvertisedAddress, ClientNetwork, Ip, ListenAddress, Port, SourceNetwork,
+};
 pub(super) use choice::{All, Auto, Embedded, Or, OrNone, Same};
 pub(super) use country::{AsNumber, Continent, Country};
 pub(super) use fingerprint::Fingerprint;

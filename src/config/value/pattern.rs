@@ -17,6 +17,12 @@ pub(super) fn socket_address() -> String {
     format!(r"(?:{v4}|\[(?:{v6})(?:%0*(?:{scope}))?\]):0*(?:{port})")
 }
 
+/// An address without a scope, with a port other than 0.
+pub(super) fn address_to_connect_to() -> String {
+    let (v4, v6, port) = (ipv4(), ipv6(), number(1, 65_535));
+    format!(r"(?:{v4}|\[(?:{v6})\]):0*(?:{port})")
+}
+
 /// An address, alone or with the length of its prefix.
 pub(super) fn network() -> String {
     let (v4, v6) = (ipv4(), ipv6());

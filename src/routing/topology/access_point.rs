@@ -34,9 +34,13 @@ impl AccessPoint {
     /// Whether sessions of this class, of this client, may use it.
     #[must_use]
     pub fn is_for(&self, client: &Client, class: Class) -> bool {
-        let mut offered_to = self.offered_to.iter();
-        let offered = self.offered_to.is_empty() || offered_to.any(|some| some.fits(client));
-        self.flags.serves(class) && offered
+        self.flags.serves(class) && self.is_offered_to(client)
+    }
+
+    /// Whether this client is among those that it is offered to.
+    #[must_use]
+    pub fn is_offered_to(&self, client: &Client) -> bool {
+        self.offered_to.is_empty() || self.offered_to.iter().any(|some| some.fits(client))
     }
 
     /// See [`rendezvous::score`].

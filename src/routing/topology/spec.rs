@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    AccessPointFlags, AccessPointSecret, ConnectLimits, HealthSettings, ListenerRoute, OnDown,
-    Revision,
+    AccessPointFlags, AccessPointSecret, Advertised, ConnectLimits, HealthSettings, ListenerRoute,
+    OnDown, Revision,
 };
 use crate::routing::client_match::ClientMatch;
 use crate::routing::geo::Coordinates;
@@ -25,6 +25,8 @@ pub struct TopologySpec {
     pub dcs: Vec<DcSpec>,
     /// By listener name.
     pub routes: BTreeMap<Arc<str>, ListenerRoute>,
+    /// Listeners that clients are told of, in the order in which they are.
+    pub advertised: Vec<Advertised>,
     /// See [`Policy`].
     pub policy: Policy,
     /// See [`ConnectLimits`].

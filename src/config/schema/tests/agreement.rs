@@ -25,6 +25,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "is already the name of",
     "is how another DC is called when it has no name",
     "is already used by",
+    "is already advertised by",
     "is taken by",
     " too",
     "is given twice",
@@ -33,6 +34,7 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "is longer than",
     "does not hold one pipe",
     "does not allow DC",
+    "is of a `nearest` listener",
     "needs `geoip.asn_database`",
     // One file against another.
     "there is no DC",
@@ -86,7 +88,7 @@ fn whole_main() -> Value {
                 "name": "a", "bind": ["0.0.0.0:443", "[::]:443"], "protocol": "tcp",
                 "route": {"dc": 2}, "class": "media", "dcs": [2, 3], "dial": "on_accept",
                 "sticky": "none", "proxy_protocol": {"accept_from": ["10.0.0.0/8"], "timeout": "1s"},
-                "advertise": "none",
+                "advertise": ["192.0.2.10:443", "[2001:db8::10]:0443"],
                 "limits": {
                     "sessions": 5, "sessions_per_client": "none", "new_per_second": "none",
                     "new_per_second_per_client": "none",
@@ -99,7 +101,7 @@ fn whole_main() -> Value {
             },
             {
                 "name": "b", "bind": ["127.0.0.1:0"], "route": "nearest", "dcs": "all",
-                "sticky": {"ttl": "1d", "clients": 1, "when_down": "refuse"},
+                "sticky": {"ttl": "1d", "clients": 1, "when_down": "refuse"}, "advertise": "none",
             },
             {
                 "name": "c", "bind": ["127.0.0.1:0"],
