@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::routing::topology::Revision;
 
-use super::dc_options::Listed;
+use super::dc_options::{Listed, Options};
 use super::dcs::default_name;
 use super::tree::{Class, Main, Overrides, Probe, Route, Unknown};
 use super::value::{Given, ListenerSecret, Name, Or, OrNone, client_network};
@@ -15,19 +15,21 @@ use super::value::{Given, ListenerSecret, Name, Or, OrNone, client_network};
 pub(super) struct Effective {
     tree: Main,
     access_points: Vec<Listed>,
+    is_test_network: bool,
     revision: Revision,
 }
 
 impl Effective {
     /// Of a tree and a list without problems.
-    pub(super) fn new(mut tree: Main, access_points: Vec<Listed>, revision: Revision) -> Self {
+    pub(super) fn new(mut tree: Main, options: Options, revision: Revision) -> Self {
         fill_in(&mut tree);
         put_in_order(&mut tree);
-        Self { tree, access_points, revision }
+        let Options { listed, is_test_network } = options;
+        Self { tree, access_points: listed, is_test_network, revision }
     }
 
-    /// As JSON: the keys of the main file, with the list itself under `dc_options`, and its file and the
-    /// revision of its text beside it.
+    /// As JSON: the keys of the main file, with the list itself under `dc_options`, and its file,
+    /// whether it is of a test network, and the revision of its text beside it.
     pub(super) fn to_value(&self) -> Value {
         self.with_access_points(&self.access_points.iter().collect::<Vec<_>>())
     }
@@ -54,6 +56,7 @@ impl Effective {
         let keys = value.as_object_mut().expect("the tree is a mapping");
         let file = keys.insert("dc_options".to_owned(), list);
         keys.insert("dc_options_file".to_owned(), file.unwrap_or_default());
+        keys.insert("dc_options_test_mode".to_owned(), self.is_test_network.into());
         keys.insert("dc_options_revision".to_owned(), self.revision.to_string().into());
         value
     }

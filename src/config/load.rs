@@ -272,7 +272,7 @@ fn into_config(
         admin: draft.admin,
         metrics: draft.metrics,
         log: draft.log,
-        effective: Arc::new(Effective::new(draft.tree, options.listed, revision)),
+        effective: Arc::new(Effective::new(draft.tree, options, revision)),
     }
 }
 

@@ -94,7 +94,8 @@ pub struct Config {
 impl Config {
     /// The whole tree with the defaults filled in, in a canonical form: lists whose order means nothing
     /// are sorted, and secrets are `redacted:` and the beginning of their hash. Under `dc_options` is
-    /// the list itself, with `dc_options_file` and `dc_options_revision` beside it.
+    /// the list itself, with `dc_options_file`, `dc_options_test_mode` and `dc_options_revision` beside
+    /// it.
     #[must_use]
     pub fn effective(&self) -> Value {
         self.effective.to_value()

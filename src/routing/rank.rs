@@ -15,7 +15,7 @@ use super::place::Location;
 use super::policy::EnforceOnBound;
 use super::snapshot::Snapshot;
 use super::sticky::WhenDown;
-use super::topology::{Destination, ListenerRoute};
+use super::topology::{Class, Destination, ListenerRoute};
 use super::verdict::{Permitted, Verdict};
 
 pub use exclusion::Exclusion;
@@ -105,7 +105,8 @@ struct Question<'a> {
     snapshot: &'a Snapshot,
     listener: &'a ListenerRoute,
     destination: Destination,
-    /// The DCs that stand in for the one of a bound session, in their order.
+    /// The DCs that stand in for the one of a bound session, in their order: of ordinary sessions only.
+    /// Those of media and of a CDN have nobody but their own DC.
     replicas: &'a [DcId],
     client: &'a Client,
     /// The DCs that policy leaves to the client.
@@ -135,7 +136,10 @@ impl<'a> Question<'a> {
             snapshot,
             listener,
             destination,
-            replicas: bound_to.map_or(&[], |index| &*topology.dc(index).replicas),
+            replicas: match (bound_to, destination.class()) {
+                (Some(index), Class::Main) => &topology.dc(index).replicas,
+                (Some(_), Class::Media | Class::Cdn) | (None, _) => &[],
+            },
             client,
             permitted: Permitted::Every,
             audit: Permitted::Every,

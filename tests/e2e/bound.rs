@@ -133,6 +133,8 @@ async fn replicas_take_over_and_nobody_else_does() {
     let scrape = edge.doors.scrape().await;
     assert_eq!(scrape.value("routed_total", &[("dc", "5"), ("why", "replica")]), 2.0);
     assert_eq!(failed_over(&scrape), 2.0);
+    is_reset(&edge, "media").await;
+    is_reset(&edge, "cdn").await;
     kill(&edge, &lab, SINGAPORE).await;
     is_reset(&edge, "pinned").await;
     heal(&edge, &lab, AMSTERDAM).await;

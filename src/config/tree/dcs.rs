@@ -34,7 +34,8 @@ pub(crate) struct Dc {
     pub(crate) max_sessions: OrNone<Later>,
     /// Connects in flight at a time, of this edge: a dead DC must not starve the others.
     pub(crate) max_connecting: Count<1, 1_000_000>,
-    /// DCs that hold the same keys and data, in the order in which they stand in for it.
+    /// DCs that hold the same keys and data, in the order in which they stand in for it: for ordinary
+    /// sessions, not for those of media or a CDN.
     pub(crate) replicas: List<DcNumber>,
     /// The PROXY header that its access points expect.
     pub(crate) send_proxy: OrNone<Later>,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::Topology;
 use super::access_point::Class;
+use super::{Dc, Topology};
 use crate::routing::ids::DcId;
 use crate::routing::sticky::Sticky;
 
@@ -185,15 +185,19 @@ impl ByHeader {
         };
         let dc = number.map(DcId).filter(|dc| listener.lists(*dc));
         let dc = dc.and_then(|dc| topology.find_dc(dc)).map(|index| topology.dc(index));
-        let Some(dc) = dc else {
-            return if proved { None } else { unknown };
-        };
-        let class = match (id.is_negative(), dc.class()) {
+        let class = |dc: &Dc| match (id.is_negative(), dc.class()) {
             (true, _) => Class::Media,
             (false, Class::Main | Class::Media) => Class::Main,
             (false, Class::Cdn) => Class::Cdn,
         };
-        Some(Destination::Dc(dc.id, class))
+        match dc.map(|dc| (dc, class(dc))) {
+            // Random bytes name what no client would: media of a CDN.
+            Some((dc, class)) if proved || class != Class::Media || dc.class() != Class::Cdn => {
+                Some(Destination::Dc(dc.id, class))
+            }
+            Some(_) | None if !proved => unknown,
+            Some(_) | None => None,
+        }
     }
 }
 

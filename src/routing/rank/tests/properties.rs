@@ -220,7 +220,10 @@ fn cases() -> impl Strategy<Value = Case> {
 fn allows(case: &Case, dc: DcId) -> bool {
     let stands_in =
         |bound_to| case.spec.dcs.iter().any(|it| it.id == bound_to && it.replicas.contains(&dc));
-    case.listener.lists(dc) && case.bound_to().is_none_or(|id| id == dc || stands_in(id))
+    case.listener.lists(dc)
+        && case
+            .bound_to()
+            .is_none_or(|id| id == dc || case.listener.class == Class::Main && stands_in(id))
 }
 
 /// Whether the listener has a DC that is Up and that the operator leaves in.
