@@ -10,13 +10,13 @@ use nearpoint::mtproto::{
 };
 
 /// The nonce of all questions.
-pub const NONCE: Nonce = *b"nonce of a probe";
+pub(crate) const NONCE: Nonce = *b"nonce of a probe";
 
 /// The longest payload that the server reads.
 const LONGEST: usize = 512;
 
 /// Panics if something is wrong.
-pub fn check(input: &[u8]) {
+pub(crate) fn check(input: &[u8]) {
     let [style, who, length, bytes @ ..] = input else { return };
     let (secrets, styles) = (secrets(), styles());
     let style = &styles[usize::from(*style) % styles.len()];
@@ -34,13 +34,13 @@ pub fn check(input: &[u8]) {
 }
 
 /// Two secrets, plain and padded.
-pub fn secrets() -> [Secret; 2] {
+pub(crate) fn secrets() -> [Secret; 2] {
     let of = |bytes: &[u8]| Secret::new(bytes).expect("a secret");
     [of(&[1; 16]), of(&[&[0xdd][..], &[2; 16]].concat())]
 }
 
 /// All styles: each transport in clear, and obfuscated with no secret, the first and the second.
-pub fn styles() -> Vec<Style> {
+pub(crate) fn styles() -> Vec<Style> {
     let known = secrets();
     let mut styles: Vec<Style> = Transport::ALL.map(Style::plain).into();
     for secret in [None, Some(&known[0]), Some(&known[1])] {
@@ -51,7 +51,7 @@ pub fn styles() -> Vec<Style> {
 }
 
 /// The same ones at all times.
-pub fn random() -> Random {
+pub(crate) fn random() -> Random {
     let bytes = std::array::from_fn(|at| 0x40 | at as u8);
     Random::new(&bytes).expect("it begins as nothing else")
 }

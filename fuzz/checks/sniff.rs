@@ -15,7 +15,7 @@ const MOST_SECRETS: u8 = 16;
 const DESCRIBES_A_HEADER: u8 = 0x80;
 
 /// Panics if something is wrong.
-pub fn check(input: &[u8]) {
+pub(crate) fn check(input: &[u8]) {
     let [known, what, rest @ ..] = input else { return };
     let secrets: Vec<Secret> = (0..*known % (MOST_SECRETS + 1)).map(secret).collect();
     let described = match what & DESCRIBES_A_HEADER {

@@ -10,6 +10,7 @@
 //!
 //! The numbers are those of <https://core.telegram.org/mtproto/mtproto-transports> and of the clients'
 //! sources (TDLib `TcpTransport`, Android `tgnet`).
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod codec;
 mod frame;

@@ -98,6 +98,20 @@ fn the_first_secret_that_fits_wins_and_no_secret_comes_last() {
 }
 
 #[test]
+fn a_header_that_fits_with_a_secret_and_without_is_that_of_the_secret() {
+    // One initial counter in a billion makes it so; this one was searched for.
+    let mut wire = [0x42; HEADER];
+    wire[40..].copy_from_slice(&hex("4242424242424242000000000fb99a89 c97cc6be 464c 0000"));
+    let fits = |secrets: &[Secret]| sniff(&wire, secrets);
+    let header = |transport, dc, secret| {
+        Sniffed::Decided(FirstBytes::Obfuscated(Header { transport, dc, secret }))
+    };
+    let secret = Secret::new(&[7; 16]).expect("a secret");
+    assert_eq!(fits(&[]), header(Transport::Abridged, 21_674, None));
+    assert_eq!(fits(&[secret]), header(Transport::Intermediate, 4, Some(0)));
+}
+
+#[test]
 fn numbers_of_dcs_are_taken_apart() {
     let named = |dc| Header { transport: Transport::Abridged, dc, secret: None }.named_dc();
     for (dc, id, media, test) in [

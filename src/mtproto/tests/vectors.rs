@@ -164,6 +164,14 @@ fn plain_questions_are_as_long_as_documented() {
         assert!(opening.starts_with(&begins));
         assert_eq!(opening[begins.len()..][..40], QUESTION.to_bytes());
     }
+    // The last 16 of the random bytes: how many there are behind the payload, and which.
+    let mut bytes = [0x55; Random::LEN];
+    bytes[HEADER..][..4].copy_from_slice(&[0x13, 1, 2, 3]);
+    let padded = Random::new(&bytes).expect("bytes that a header may begin with");
+    let style = Style::plain(Transport::Padded);
+    let question = Question::new(&style, QUESTION.nonce, QUESTION.msg_id, &padded);
+    assert_eq!(question.opening()[4], 40 + 3);
+    assert_eq!(question.opening()[8 + 40..], [1, 2, 3]);
     let style = Style::obfuscated(Transport::Intermediate, None, 2).expect("a style");
     let question = Question::new(&style, QUESTION.nonce, QUESTION.msg_id, &random);
     assert_eq!((style.prologue_len(), question.opening().len()), (64, 108));
