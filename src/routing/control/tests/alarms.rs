@@ -188,6 +188,10 @@ fn who_limits_the_rate_is_asked_half_as_often_each_time_until_it_answers() {
     lab.run(20 * SECOND);
     let pauses = lab.pauses_since(began);
     assert!(pauses.iter().all(|pause| *pause == 2 * SECOND), "{pauses:?}");
+    lab.say_once(limited());
+    let began = lab.now;
+    lab.run(20 * SECOND);
+    assert_eq!(lab.pauses_since(began)[0], 8 * SECOND, "four, and then eight, as at first");
 }
 
 #[test]
