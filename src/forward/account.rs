@@ -34,7 +34,7 @@ pub(super) struct SessionGuard {
     dc: Arc<DcSlot>,
     /// The counters of its access point.
     pub(super) access_point: Arc<AccessPointSlot>,
-    /// Whose it is; `None` as above.
+    /// Whose it is; `None` as above, and for a client that [proves nothing](Self::proves_nothing).
     client: Option<ClientPrefix>,
     began: Instant,
 }
@@ -77,6 +77,11 @@ impl SessionGuard {
         session.dc.session_opened();
         session.access_point.session_opened();
         session
+    }
+
+    /// Its client may say what no service answers: silence is not held against the access point.
+    pub(super) fn proves_nothing(&mut self) {
+        self.client = None;
     }
 
     /// What it shows of its access point.

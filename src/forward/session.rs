@@ -94,7 +94,12 @@ async fn open_for_client(
     {
         sticky.remember(addr, snapshot.topology.dc(connected.attempt.dc).id, now());
     }
-    Ok(Box::new(SessionGuard::open(worker, settings, &snapshot, addr, Some(&ranking), connected)))
+    let session = SessionGuard::open(worker, settings, &snapshot, addr, Some(&ranking), connected);
+    let mut session = Box::new(session);
+    if heard.is_some_and(|heard| !heard.is_answerable()) {
+        session.proves_nothing();
+    }
+    Ok(session)
 }
 
 /// Rank -> connect. A neighbour that looks whether we live sees a session as clients have one, and

@@ -108,6 +108,15 @@ impl Heard {
         }
     }
 
+    /// Whether it is the beginning of what a DC answers. Scanners begin otherwise, and clients that stop in
+    /// the middle: a DC that waits for more of them, or closes, is not ill.
+    pub(super) fn is_answerable(self) -> bool {
+        match self {
+            Self::Header(_) | Self::Plain => true,
+            Self::Http | Self::Tls | Self::Unrecognised | Self::TooLittle | Self::Nothing => false,
+        }
+    }
+
     /// In the words of the metric.
     pub(super) fn result(self) -> SniffResult {
         match self {

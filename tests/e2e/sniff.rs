@@ -14,7 +14,7 @@ use nearpoint::stub::{Fault, Service, Whoami};
 
 use crate::support::client::{Client, End, SIGNATURE, proxy_v2, refusal_of};
 use crate::support::eventually;
-use crate::support::lab::{AMSTERDAM, DCS, Edge, Lab, MIAMI, SINGAPORE};
+use crate::support::lab::{AMSTERDAM, BLIND, DCS, Edge, Lab, MIAMI, SINGAPORE};
 use crate::support::scrape::Scrape;
 use crate::support::within;
 
@@ -291,6 +291,38 @@ async fn a_mute_dc_is_found_out_by_clients_who_spoke_before_it_was_dialled() {
     let closed = [("dc", "2"), ("side", "nearpoint"), ("reason", "first_byte")];
     assert_eq!(scrape.value("close_total", &closed), 1.0);
     assert_eq!(scrape.sum("refused_total", &[]), 0.0, "it was connected");
+}
+
+#[tokio::test]
+async fn silence_is_held_against_a_dc_only_by_clients_that_it_should_answer() {
+    const CLIENTS: u8 = 30;
+    let lab = Lab::serving(Service::Echo, 1);
+    let keys = ", timeouts: {first_byte: 250ms}, proxy_protocol: {accept_from: [127.0.0.0/8]}";
+    let route = format!("secrets: [{SECRET}], unknown: {{dc: 2}}, sniff_timeout: 100ms");
+    lab.configure(&[("listeners", &listener(&route, keys)), ("health", BLIND)]);
+    let edge = lab.start().await;
+    let amsterdam = lab.dc(AMSTERDAM);
+    amsterdam.set_fault_everywhere(Fault::Mute).await.expect("mute");
+    let probed = amsterdam.total().accepted;
+    // Each from a network of its own.
+    let ask = async |number: u8, sent: &[u8]| {
+        let client = proxy_v2([10, 0, number, 1].into());
+        let end = refusal_of(edge.clients(), &[&client[..], sent].concat()).await;
+        assert_eq!(end, End::Reset);
+    };
+    let scanners: [&[u8]; 3] = [b"GET / HTTP/1.1\r\n\r\n", &[7; 100], &[9; 10]];
+    for number in 0..CLIENTS {
+        ask(number, scanners[usize::from(number) % scanners.len()]).await;
+    }
+    let scrape = edge.doors.scrape().await;
+    let unanswered = [("side", "nearpoint"), ("reason", "first_byte")];
+    assert_eq!(scrape.sum("close_total", &unanswered), f64::from(CLIENTS));
+    let accepted = amsterdam.total().accepted - probed;
+    assert_eq!(accepted, u64::from(CLIENTS), "nothing made anybody look");
+    ask(CLIENTS, &header(2, Some(SECRET))).await;
+    let looked =
+        async || (amsterdam.total().accepted - probed > u64::from(CLIENTS) + 1).then_some(());
+    eventually("the DC is looked at", looked).await;
 }
 
 #[tokio::test]

@@ -22,8 +22,8 @@ pub(in crate::forward) struct Witness<'a> {
     pub(in crate::forward) slot: &'a AccessPointSlot,
     /// Where evidence is left.
     pub(in crate::forward) evidence: &'a PassiveEvidence,
-    /// Whose session it is; `None` for a neighbour that speaks for itself: it may well say what no
-    /// service answers.
+    /// Whose session it is; `None` for a neighbour that speaks for itself, and for clients that begin
+    /// as none of the service does: they may well say what no service answers.
     pub(in crate::forward) client: Option<ClientPrefix>,
 }
 
