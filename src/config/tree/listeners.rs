@@ -47,7 +47,8 @@ pub(crate) struct Listener {
     /// Which neighbours tell the client's address in a PROXY header.
     pub(crate) proxy_protocol: ProxyProtocol,
     /// The addresses at which clients reach it, as `/v1/config` tells them in place of the access points
-    /// behind it, in this order. Of listeners of one DC; `none` tells them of the access points.
+    /// behind it, in this order; `none` tells them of the access points. Of listeners of one DC, and of
+    /// `mtproto` ones, for each DC they may lead to; `nearest` ones cannot be told as the address of a DC.
     #[schemars(extend("type" = ["string", "array"], "minItems" = 1))]
     pub(crate) advertise: OrNone<List<AdvertisedAddress>>,
     /// Bounds on its sessions.
