@@ -205,10 +205,12 @@ mod tests {
             alarm: AlarmView::from(&Alarm::RateLimited),
         };
         dcs[1].alarms = vec![alarm(1)];
-        let expected = "\
- ALARM         DC  ACCESS POINT
- rate_limited   2  192.0.2.1:443  limits the rate of connections from here (error -429)";
-        assert_eq!(alarms(&dcs, Look::Plain).as_deref(), Some(expected));
+        let expected = [
+            " ALARM         DC  ACCESS POINT",
+            " rate_limited   2  192.0.2.1:443  limits the rate of connections from here (error -429)",
+        ]
+        .join("\n");
+        assert_eq!(alarms(&dcs, Look::Plain).as_deref(), Some(&*expected));
         dcs[0].alarms = (2..=12).map(alarm).collect();
         let shown = alarms(&dcs, Look::Plain).expect("alarms");
         assert_eq!(shown.lines().count(), 1 + MOST_ALARMS + 1);
