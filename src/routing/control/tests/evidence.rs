@@ -259,9 +259,8 @@ fn changes_of_dcs_and_commands_are_told_once() {
     }
     lab.break_dc(1, Fault::Refuses);
     lab.run(10 * SECOND);
-    let told: Vec<Change> = (lab.changes.iter().cloned())
-        .filter(|change| !matches!(change, Change::AccessPoint(_)))
-        .collect();
+    let told = lab.changes.iter().filter(|change| !matches!(change, Change::AccessPoint(_)));
+    let told: Vec<Change> = told.cloned().collect();
     let transition = Transition { from: Health::Up, to: Health::Down };
     let expected =
         [Change::AdminDc(DcId(2), AdminState::Drain), Change::Dc { dc: DcId(1), transition }];
