@@ -1,8 +1,8 @@
 //! `nearpoint import`: a list of access points from the dump of a client's `config`.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -63,7 +63,8 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Writes a file as a whole or not at all: whoever watches it never sees a part. One that is replaced
-/// keeps its permissions, and a symbolic link still leads to it.
+/// keeps its owner, group and permissions, or whoever reads it could not any more; and a symbolic link
+/// still leads to it.
 ///
 /// # Errors
 /// When there is a file and it is not to be replaced, and when the system refuses.
@@ -74,7 +75,7 @@ fn write(path: &Path, text: &str, replace: bool) -> io::Result<()> {
             let says = "is there already; --force replaces it";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, says));
         }
-        Ok(before) => Some(before.permissions()),
+        Ok(before) => Some(before),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
@@ -87,7 +88,8 @@ fn write(path: &Path, text: &str, replace: bool) -> io::Result<()> {
     let usual = Permissions::from_mode(0o666);
     let mut file = tempfile::Builder::new().permissions(usual).tempfile_in(folder)?;
     if let Some(before) = &before {
-        file.as_file().set_permissions(before.clone())?;
+        keep_owner(file.as_file(), before)?;
+        file.as_file().set_permissions(before.permissions())?;
     }
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
@@ -98,9 +100,21 @@ fn write(path: &Path, text: &str, replace: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Gives a new file to those who have the old one.
+fn keep_owner(file: &File, before: &Metadata) -> io::Result<()> {
+    let new = file.metadata()?;
+    let owner = (new.uid() != before.uid()).then_some(before.uid());
+    let group = (new.gid() != before.gid()).then_some(before.gid());
+    if owner.is_none() && group.is_none() {
+        return Ok(());
+    }
+    fchown(file, owner, group)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot keep its owner: {error}")))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{chown, symlink};
 
     use super::super::args::AFTER_IMPORT;
     use super::*;
@@ -144,6 +158,22 @@ mod tests {
         assert_eq!(fs::read_to_string(&path)?, "new");
         assert_eq!(fs::metadata(&path)?.permissions().mode() & 0o777, 0o640);
         assert!(fs::symlink_metadata(&link)?.is_symlink());
+        Ok(())
+    }
+
+    #[test]
+    fn a_replaced_file_stays_with_those_who_have_it() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("list.yaml");
+        fs::write(&path, "old")?;
+        // Only some may give files away. For the others there is nobody else to keep it for.
+        let _ = chown(&path, Some(1), Some(1));
+        let whose = |path: &Path| fs::metadata(path).map(|it| (it.uid(), it.gid()));
+        let before = whose(&path)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o640))?;
+        write(&path, "new", true)?;
+        assert_eq!((fs::read_to_string(&path)?.as_str(), whose(&path)?), ("new", before));
+        assert_eq!(fs::metadata(&path)?.permissions().mode() & 0o777, 0o640);
         Ok(())
     }
 

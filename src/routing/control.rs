@@ -26,7 +26,7 @@ use super::ids::{AccessPointId, DcId};
 use super::isolation::Isolation;
 use super::place::Locate;
 use super::snapshot::Snapshot;
-use super::topology::{AccessPoint, HealthSettings, Topology};
+use super::topology::{AccessPoint, Conversation, HealthSettings, Topology};
 use cell::AccessPointCell;
 use dc::DcCell;
 use retire::Retiring;
@@ -304,7 +304,8 @@ impl ControlState {
             let lived = cell.take_seen(self.effective.connect().timeout, now);
             cell.on_probe_begins();
             let failing_since = cell.failing_since();
-            let (connect_timeout, timeout) = cell.probe_timeouts(settings);
+            let is_asked = conversation != Conversation::Connect;
+            let (connect_timeout, timeout) = cell.probe_timeouts(settings, is_asked);
             let request =
                 ProbeRequest { access_point, number, conversation, connect_timeout, timeout };
             effects.push(Effect::Probe(request));

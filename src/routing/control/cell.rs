@@ -326,9 +326,13 @@ impl AccessPointCell {
 
     /// How long its next probe may take to connect, and in all. What is usual cuts that short only while
     /// the access point answers: who is silent may have become slower.
-    pub(super) fn probe_timeouts(&self, settings: &HealthSettings) -> (Duration, Duration) {
+    pub(super) fn probe_timeouts(
+        &self,
+        settings: &HealthSettings,
+        is_asked: bool,
+    ) -> (Duration, Duration) {
         match self.health().is_usable() {
-            true => self.measured.probe_timeouts(settings),
+            true => self.measured.probe_timeouts(settings, is_asked),
             false => (settings.timeout, settings.timeout),
         }
     }

@@ -29,7 +29,8 @@ pub(super) struct Measured {
 
 impl Measured {
     /// Takes the times of a good probe; those before do not count if it is the first after a while. Of
-    /// an answer that was not the whole one only the round trip counts.
+    /// an answer that was not the whole one only the round trip counts; how long a whole one takes after
+    /// a while, nobody knows then.
     pub(super) fn on_times(
         &mut self,
         (times, is_whole): (ProbeTimes, bool),
@@ -42,6 +43,9 @@ impl Measured {
         let pause = LONGEST_PAUSE.max(3 * settings.interval);
         self.settled.on_round_trip(round_trip, tie_margin, pause, now);
         if !is_whole {
+            if is_first {
+                self.answer_time = RoundTrip::default();
+            }
             return;
         }
         let answer_time = times.answer.map(|it| take(&mut self.answer_time, it, is_first));
@@ -55,15 +59,23 @@ impl Measured {
         self.excess = ExcessTracker::default();
     }
 
-    /// How long a probe of an access point that answers may take to connect, and in all.
-    pub(super) fn probe_timeouts(&self, settings: &HealthSettings) -> (Duration, Duration) {
+    /// How long a probe of an access point that answers may take to connect, and in all. Who is asked
+    /// something has all the time for it until it is known what is usual: a connection, or an answer that
+    /// only turns the question away, does not tell.
+    pub(super) fn probe_timeouts(
+        &self,
+        settings: &HealthSettings,
+        is_asked: bool,
+    ) -> (Duration, Duration) {
         let limit = |usual: Duration| settings.timeout.min((3 * usual).max(LEAST_PROBE_TIMEOUT));
-        match self.round_trip.average() {
-            None => (settings.timeout, settings.timeout),
-            Some(round_trip) => {
-                let answer_time = self.answer_time.average().unwrap_or_default();
-                (limit(round_trip), limit(round_trip + answer_time))
-            }
+        let Some(round_trip) = self.round_trip.average() else {
+            return (settings.timeout, settings.timeout);
+        };
+        let connect = limit(round_trip);
+        match (is_asked, self.answer_time.average()) {
+            (false, _) => (connect, connect),
+            (true, Some(answer_time)) => (connect, limit(round_trip + answer_time)),
+            (true, None) => (connect, settings.timeout),
         }
     }
 

@@ -81,6 +81,17 @@ impl Lab {
         told.collect()
     }
 
+    /// How long the next probe of Amsterdam may take to connect, and in all.
+    fn next_patience(&mut self) -> (Duration, Duration) {
+        let id = self.amsterdam();
+        let begun = |lab: &Self| lab.probed.iter().filter(|(_, it)| *it == id).count();
+        let before = begun(self);
+        self.run_until(|lab| begun(lab) > before);
+        let under_way = self.probes.iter().find(|(_, it)| it.access_point == id);
+        let (_, request) = under_way.expect("it takes longer than a step of the lab");
+        (request.connect_timeout, request.timeout)
+    }
+
     /// The pauses between probes of Amsterdam since then.
     fn pauses_since(&self, since: Instant) -> Vec<Duration> {
         let id = self.amsterdam();
@@ -237,6 +248,33 @@ fn an_answer_that_turns_probes_away_has_no_time_that_counts() {
     lab.run(HOUR);
     assert_eq!(answer(&lab), before);
     assert!(lab.dc(2).round_trip > Some(30 * MS), "the connection has");
+}
+
+#[test]
+fn who_is_asked_has_all_the_time_until_it_is_known_how_long_an_answer_takes() {
+    let (connect, all) = (250 * MS, spec().dcs[0].health.timeout);
+    assert!(all > connect);
+    let mut lab = Lab::new(spec());
+    lab.say(limited());
+    lab.run(SECOND);
+    assert_eq!(lab.dc(2).health, Health::Up);
+    assert_eq!(lab.next_patience(), (connect, all), "it has turned probes away, and no more");
+    lab.say_once(good());
+    assert_eq!(lab.next_patience(), (connect, connect));
+    lab.say(NO_BACK_END);
+    lab.run_until(|lab| lab.dc(2).health == Health::Down);
+    lab.say(limited());
+    lab.run_until(|lab| lab.dc(2).health == Health::Up);
+    assert_eq!(lab.next_patience(), (connect, all), "what was usual is long ago");
+
+    let mut connecting = spec();
+    connecting.dcs[0].health.probe = Probe::Tcp;
+    let mut lab = Lab::new(connecting);
+    lab.run(SECOND);
+    assert_eq!(lab.next_patience(), (connect, connect));
+    lab.say(limited());
+    lab.reload(spec());
+    assert_eq!(lab.next_patience(), (connect, all), "it is asked only now");
 }
 
 #[test]
