@@ -13,6 +13,8 @@ mod closing;
 mod connect;
 mod descriptors;
 mod dials;
+#[cfg(test)]
+mod fixture;
 mod flow;
 mod hedge;
 mod idle;

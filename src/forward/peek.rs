@@ -75,19 +75,10 @@ mod tests {
     use std::time::Duration;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
     use tokio::time::timeout;
 
     use super::*;
-
-    async fn pair() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
-        let address = listener.local_addr().expect("bound");
-        let (a, b) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let (a, b) = (a.expect("connected"), b.expect("accepted").0);
-        a.set_nodelay(true).expect("set");
-        (a, b)
-    }
+    use crate::forward::fixture::pair;
 
     async fn until_received(stream: &TcpStream, bytes: usize) {
         let mut seen = vec![0; bytes];

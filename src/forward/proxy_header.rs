@@ -154,10 +154,10 @@ fn client(ip: IpAddr, port: u16) -> Announced {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forward::fixture::pair;
     use proptest::prelude::*;
     use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
 
     const V1: &[u8] = b"PROXY TCP4 203.0.113.7 192.0.2.1 50000 443\r\n";
     const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
@@ -182,13 +182,6 @@ mod tests {
             Parsed::Whole(len, announced) => Some((len, announced)),
             Parsed::Partial | Parsed::Malformed => None,
         }
-    }
-
-    async fn pair() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
-        let address = listener.local_addr().expect("bound");
-        let (a, b) = tokio::join!(TcpStream::connect(address), listener.accept());
-        (a.expect("connected"), b.expect("accepted").0)
     }
 
     fn policy(timeout: Duration) -> ProxyProtocol {

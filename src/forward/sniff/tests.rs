@@ -3,9 +3,9 @@ mod misroutes;
 use std::convert::Infallible;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
 use super::*;
+use crate::forward::fixture::pair;
 use crate::mtproto::{Obfuscation, Random, Transport};
 
 /// Longer than any of these tests lives.
@@ -41,15 +41,6 @@ fn secret(byte: u8) -> Secret {
 fn sniffer(secrets: &[Secret], timeout: Duration) -> Sniffer {
     let metrics = SniffMetrics::resolve(&Metrics::new("edge-1"), "clients");
     Sniffer { secrets: secrets.into(), timeout, metrics }
-}
-
-async fn pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
-    let address = listener.local_addr().expect("bound");
-    let (a, b) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let (a, b) = (a.expect("connected"), b.expect("accepted").0);
-    a.set_nodelay(true).expect("set");
-    (a, b)
 }
 
 /// What is heard of a client that sends this in pieces of so many bytes, and that all of it stays.
