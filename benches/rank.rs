@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use nearpoint::routing::pick::{Eligible, FailOpen};
-use nearpoint::routing::topology::{Class, Destination, ListenerRoute, Route};
+use nearpoint::routing::topology::{Class, Destination, ListenerRoute, Route, Traffic};
 use nearpoint::routing::{Client, ClientAddr, DcIndex, Policy, pick_access_point, rank};
 use network::{berlin, network, ten_rules};
 
@@ -50,7 +50,7 @@ fn picks(criterion: &mut Criterion) {
         bencher.iter(|| {
             let client = clients.next().expect("a cycle has no end");
             let (class, fail_open) = (Class::Main, FailOpen::Closed);
-            let eligible = Eligible { client: *client, class, fail_open };
+            let eligible = Eligible { client: *client, traffic: Traffic::tcp(class), fail_open };
             pick_access_point(black_box(&snapshot), DcIndex(3), black_box(&eligible), &[])
         });
     });

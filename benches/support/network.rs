@@ -43,6 +43,7 @@ pub(crate) fn network(dcs: u16, access_points: u8, policy: Policy) -> Snapshot {
         site: None,
         weight: 100,
         max_connecting: 512,
+        source: Arc::default(),
         replicas: Arc::default(),
         health: HealthSettings::default(),
         access_points: (1..=access_points).map(|n| access_point(id, n)).collect(),

@@ -142,6 +142,7 @@ fn dc(id: u16, name: &str, place: (f64, f64)) -> DcSpec {
         site: None,
         weight: 100,
         max_connecting: 512,
+        source: Arc::default(),
         replicas: Arc::default(),
         health: HealthSettings::default(),
         access_points: (1..=2)

@@ -208,7 +208,7 @@ pub(super) fn assemble(
     }
     for option in options {
         let dc = dcs.entry(option.dc).or_insert_with(|| unlisted(option.dc, draft.health.clone()));
-        dc.access_points.push(option.spec());
+        dc.access_points.extend(option.specs());
     }
     for (id, dc) in &dcs {
         match paths.get(id) {

@@ -16,6 +16,7 @@ use crate::routing::topology::AccessPointFlags;
 
 pub use import::{Imported, import, read_dump};
 pub(super) use listed::Listed;
+use listed::Protocols;
 
 use super::de;
 use super::finding::Findings;
@@ -47,6 +48,7 @@ struct DcOption {
     path: KeyPath,
     dc: DcId,
     address: SocketAddr,
+    protocols: Protocols,
     flags: AccessPointFlags,
     /// `None` when the entry does not say.
     weight: Option<u32>,
@@ -100,11 +102,13 @@ fn read_entry(
     node: Option<&Node>,
     (problems, notes): (&Findings, &Findings),
 ) -> Option<DcOption> {
-    for protocol in entry.protocols.iter() {
-        match protocol {
-            tree::ListedProtocol::Tcp => {}
-            tree::ListedProtocol::Udp(later) => match *later {},
-        }
+    let serves = |wanted| entry.protocols.iter().any(|protocol| *protocol == wanted);
+    let protocols = Protocols {
+        tcp: serves(tree::ListedProtocol::Tcp),
+        udp: serves(tree::ListedProtocol::Udp),
+    };
+    if entry.protocols.is_whole() && protocols == (Protocols { tcp: false, udp: false }) {
+        problems.add(&path.key("protocols"), "names no protocol");
     }
     if entry.id.is_absent() {
         problems.need(&path, node, "id");
@@ -122,6 +126,7 @@ fn read_entry(
     Some(DcOption {
         dc: entry.id.get()?.get(),
         address: SocketAddr::new(ip?, entry.port.get()?.get()),
+        protocols,
         flags,
         weight: entry.weight.get().map(|weight| weight.get()),
         secret: entry.secret.get().and_then(|secret| secret.get()).cloned(),

@@ -74,6 +74,7 @@ impl DcDraft {
             site: self.site.clone(),
             weight: self.weight,
             max_connecting: self.max_connecting,
+            source: Arc::default(),
             replicas: Arc::clone(&self.replicas),
             health: self.health.clone(),
             access_points: Vec::new(),
@@ -91,6 +92,7 @@ pub(super) fn unlisted(id: DcId, health: HealthSettings) -> DcSpec {
         site: None,
         weight: weight.get(),
         max_connecting: max_connecting.get(),
+        source: Arc::default(),
         replicas: Arc::default(),
         health,
         access_points: Vec::new(),
@@ -139,6 +141,7 @@ fn check_hold_down(tree: &tree::Health, path: &KeyPath, problems: &Findings) {
 fn settings(tree: &tree::Health) -> HealthSettings {
     HealthSettings {
         probe: probe(&tree.probe),
+        udp_probe: None,
         interval: tree.interval.get(),
         fast_interval: tree.fast_interval.get(),
         down_interval: tree.down_interval.get(),

@@ -40,7 +40,8 @@ impl Effective {
         let left_out = |one: &Self, other: &Self| {
             // Both lists are in order, by DC and address.
             let is_elsewhere = |listed: &&Listed| {
-                let found = other.access_points.binary_search_by_key(&listed.id(), Listed::id);
+                let found =
+                    other.access_points.binary_search_by_key(&listed.place(), Listed::place);
                 found.is_ok_and(|at| other.access_points[at] == **listed)
             };
             let different = one.access_points.iter().filter(|listed| !is_elsewhere(listed));

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::routing::topology::{AccessPointFlags, Class};
-use crate::routing::{AccessPointId, DcId, Topology};
+use crate::routing::{AccessPointId, DcId, DialAddress, Protocol, Topology, Traffic};
 
 use super::daemon::{EmptyDc, Guards};
 
@@ -70,7 +70,7 @@ impl Listing {
     pub fn of(topology: &Topology) -> Self {
         let all = topology.access_points().iter();
         let present = all.filter(|access_point| !access_point.retiring);
-        Self(present.map(|it| (it.id, it.flags.serves(Class::Main))).collect())
+        Self(present.map(|it| (it.id, it.takes(Traffic::tcp(Class::Main)))).collect())
     }
 
     /// Of an effective configuration, as [`Config::effective`](super::Config::effective) or a running
@@ -90,9 +90,18 @@ impl Listing {
                 cdn: flag("cdn"),
                 ..AccessPointFlags::default()
             };
-            Some((AccessPointId { dc, address }, flags.serves(Class::Main)))
+            let serves = |protocol: &Protocol| match entry["protocols"].as_array() {
+                Some(listed) => listed.iter().any(|it| it == protocol.as_str()),
+                None => *protocol == Protocol::Tcp,
+            };
+            let served = Protocol::ALL.into_iter().filter(serves).map(|protocol| {
+                let id = AccessPointId { dc, address: DialAddress { socket: address, protocol } };
+                (id, protocol == Protocol::Tcp && flags.serves(Class::Main))
+            });
+            Some(served.collect::<Vec<_>>())
         });
-        entries.collect::<Option<_>>().map(Self)
+        let listed = entries.collect::<Option<Vec<_>>>()?;
+        Some(Self(listed.into_iter().flatten().collect()))
     }
 
     /// The DCs that have any access point, and whether one of them serves ordinary sessions.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::routing::sticky::WhenDown;
 use crate::routing::topology::{AccessPointSecret, Advertised, ByHeader, ListenerRoute, Route};
-use crate::routing::{DcId, Sticky};
+use crate::routing::{DcId, Protocol, Sticky};
 
 use super::finding::Findings;
 use super::key_path::KeyPath;
@@ -27,12 +28,16 @@ pub struct Listener {
     pub bind: Vec<SocketAddr>,
     /// Which neighbours tell the client's address in a PROXY header.
     pub proxy_protocol: ProxyProtocol,
+    /// What it serves: sessions or flows. Default tcp.
+    pub protocol: Protocol,
     /// Bounds on its sessions.
     pub limits: ListenerLimits,
     /// When sessions end by themselves.
     pub timeouts: Timeouts,
     /// Socket options.
     pub tcp: TcpOptions,
+    /// Its flows, where it serves UDP.
+    pub udp: UdpOptions,
     /// How the first bytes of clients are looked at, where the route goes by them.
     pub sniffing: Option<Sniffing>,
 }
@@ -60,6 +65,45 @@ pub struct ProxyProtocol {
 pub struct ListenerLimits {
     /// Sessions at a time; those beyond are reset. Default 100000.
     pub sessions: u32,
+    /// New sessions or flows; those beyond are refused. Default none.
+    pub new_per_second: Option<NewRate>,
+}
+
+/// How many may be new, over all workers. Scope: a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewRate {
+    /// In a second, on average.
+    pub rate: NonZeroU32,
+    /// At once, after a pause.
+    pub burst: NonZeroU32,
+}
+
+/// Flows of UDP. Scope: a listener that serves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UdpOptions {
+    /// How long a flow stays without a datagram in either direction. Default 60s.
+    pub idle: Duration,
+    /// The same of one whose upstream has never answered. Default 10s.
+    pub unanswered_idle: Duration,
+    /// Flows at a time; a new one beyond takes the place of another. Default 100000.
+    pub flows: u32,
+    /// Flows of one client (an IPv4 address or an IPv6 /64) at a time; new ones beyond are refused. Default
+    /// none.
+    pub flows_per_client: Option<u32>,
+    /// What each socket may hold for a worker that is busy, in bytes; the kernel may give less. Default
+    /// 4MiB.
+    pub receive_buffer: usize,
+    /// What becomes of flows whose access point has left the list. Default keep.
+    pub on_removed: OnRemoved,
+}
+
+/// What becomes of flows whose access point has left the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnRemoved {
+    /// They stay with it until they are idle.
+    Keep,
+    /// They choose again on their next datagram.
+    Move,
 }
 
 /// When sessions end by themselves. Scope: a listener.
@@ -121,6 +165,15 @@ impl ListenerDraft {
             problems.add(&path, "needs `bind`, a list of at least one address");
         }
         let listener = Listener {
+            protocol: tree.protocol.into(),
+            udp: UdpOptions {
+                idle: Duration::from_secs(60),
+                unanswered_idle: Duration::from_secs(10),
+                flows: 100_000,
+                flows_per_client: None,
+                receive_buffer: 4 << 20,
+                on_removed: OnRemoved::Keep,
+            },
             name: tree.name.get().map(value::Name::get).unwrap_or_default(),
             bind: tree.bind.iter().map(|address| address.get()).collect(),
             proxy_protocol: (&tree.proxy_protocol).into(),
@@ -131,6 +184,7 @@ impl ListenerDraft {
         };
         let route = ListenerRoute {
             route: (&tree.route).into(),
+            protocol: tree.protocol.into(),
             class: tree.class.into(),
             dcs: allowed(tree, &path, node, problems),
             sticky: tree.sticky.0.value().map(Sticky::from).filter(|_| !is_bound(&tree.route)),
@@ -184,6 +238,15 @@ fn sniffing(route: &tree::Route) -> Option<Sniffing> {
             secrets: route.secrets.iter().cloned().collect(),
             timeout: route.sniff_timeout.get(),
         }),
+    }
+}
+
+impl From<tree::Protocol> for Protocol {
+    fn from(tree: tree::Protocol) -> Self {
+        match tree {
+            tree::Protocol::Tcp => Self::Tcp,
+            tree::Protocol::Udp => Self::Udp,
+        }
     }
 }
 
@@ -275,7 +338,7 @@ impl From<&tree::ProxyProtocol> for ProxyProtocol {
 
 impl From<&tree::Limits> for ListenerLimits {
     fn from(tree: &tree::Limits) -> Self {
-        Self { sessions: tree.sessions.get() }
+        Self { sessions: tree.sessions.get(), new_per_second: None }
     }
 }
 

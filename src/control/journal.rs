@@ -140,6 +140,7 @@ mod tests {
             site: None,
             weight: 100,
             max_connecting: 512,
+            source: Arc::default(),
             replicas: Arc::default(),
             health: HealthSettings::default(),
             access_points: Vec::new(),

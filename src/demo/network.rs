@@ -19,7 +19,7 @@ impl Network {
         let mut at = BTreeMap::<DcId, Vec<_>>::new();
         for access_point in topology.access_points() {
             let id = access_point.id;
-            at.entry(id.dc).or_default().push((id.address, Service::Who));
+            at.entry(id.dc).or_default().push((id.address.socket, Service::Who));
         }
         let bound = at.into_iter().map(|(dc, at)| Ok((dc, StubDc::bind(dc.0, &at)?)));
         Ok(Self { dcs: bound.collect::<Result<_, _>>()? })

@@ -96,7 +96,10 @@ mod tests {
     use crate::routing::DcId;
 
     fn at(port: u16) -> AccessPointId {
-        AccessPointId { dc: DcId(2), address: SocketAddr::from(([10, 0, 0, 1], port)) }
+        AccessPointId {
+            dc: DcId(2),
+            address: crate::routing::DialAddress::tcp(SocketAddr::from(([10, 0, 0, 1], port))),
+        }
     }
 
     #[test]

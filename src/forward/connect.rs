@@ -101,7 +101,7 @@ impl Connecting<'_> {
         if attempt.number == 1 {
             dc.session_began();
         }
-        let address = self.snapshot.topology.access_point(attempt.access_point).id.address;
+        let address = self.snapshot.topology.access_point(attempt.access_point).id.address.socket;
         let options = dial_options(&self.settings.config.tcp);
         if let Err(error) = self.dials.start(attempt, address, &options, permit, hedge) {
             self.failed(attempt, &error);

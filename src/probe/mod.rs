@@ -10,6 +10,7 @@ mod line;
 mod mtproto;
 mod patience;
 mod tcp;
+mod udp;
 
 use std::sync::Arc;
 
@@ -49,12 +50,15 @@ pub async fn run(
 async fn probe(request: ProbeRequest) -> ProbeOutcome {
     let ProbeRequest { access_point, number: _, conversation, connect_timeout, timeout } = request;
     let (address, patience) =
-        (access_point.address, Patience { connect: connect_timeout, total: timeout });
+        (access_point.address.socket, Patience { connect: connect_timeout, total: timeout });
     match conversation {
         Conversation::Connect => tcp::probe(address, timeout).await.map(ProbeAnswer::from),
         Conversation::Http(page) => http::probe(address, &page, patience).await,
         Conversation::Mtproto(style, wanted) => {
             mtproto::probe(address, &style, &wanted, patience).await
+        }
+        Conversation::Datagram(question) => {
+            udp::probe(address, &question, timeout).await.map(ProbeAnswer::from)
         }
     }
 }

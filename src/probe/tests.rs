@@ -31,7 +31,8 @@ async fn probe_once(
     let (requests, asked) = mpsc::unbounded_channel();
     let (reports, mut reported) = mpsc::unbounded_channel();
     let metrics = Arc::new(Metrics::new("edge-1"));
-    let access_point = AccessPointId { dc: DcId(2), address };
+    let access_point =
+        AccessPointId { dc: DcId(2), address: crate::routing::DialAddress::tcp(address) };
     let request =
         ProbeRequest { access_point, number: 7, conversation, connect_timeout: timeout, timeout };
     requests.send(request).expect("the prober listens");
@@ -308,8 +309,10 @@ async fn an_answer_that_waited_for_this_process_is_not_held_against_the_access_p
 async fn a_probe_that_panics_or_is_given_up_is_reported_too() {
     let (reports, mut reported) = mpsc::unbounded_channel();
     let metrics = Arc::new(Metrics::new("edge-1"));
-    let access_point =
-        AccessPointId { dc: DcId(2), address: SocketAddr::from(([127, 0, 0, 1], 1)) };
+    let access_point = AccessPointId {
+        dc: DcId(2),
+        address: crate::routing::DialAddress::tcp(SocketAddr::from(([127, 0, 0, 1], 1))),
+    };
     let owed = |number| OwedReport::new(access_point, number, &reports, &metrics);
     let panics = tokio::spawn(owed(1).settle(async { panic!("on purpose") }));
     assert!(panics.await.is_err_and(|error| error.is_panic()));

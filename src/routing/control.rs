@@ -300,6 +300,7 @@ impl ControlState {
             let Some(cell) = self.access_points.get_mut(&access_point) else { continue };
             let Some(index) = self.effective.find_access_point(access_point) else { continue };
             let conversation = self.effective.conversation(self.effective.access_point(index));
+            let Some(conversation) = conversation else { continue };
             let Some(settings) = settings_of(&self.effective, access_point) else { continue };
             let lived = cell.take_seen(self.effective.connect().timeout, now);
             cell.on_probe_begins();

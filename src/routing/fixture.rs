@@ -68,6 +68,7 @@ pub(super) fn dc(id: u16, place: Option<(f64, f64)>, access_points: u8) -> DcSpe
         site: None,
         weight: 100,
         max_connecting: 512,
+        source: Arc::default(),
         replicas: Arc::default(),
         health: HealthSettings { jitter_percent: 0, ..HealthSettings::default() },
         access_points: (1..=access_points)

@@ -167,7 +167,7 @@ fn witnesses<'a>(
     let mut witnesses: BTreeMap<_, Witness> = BTreeMap::new();
     for (site, id, Contact { heard, lost }) in contacts {
         let Some(heard) = heard else { continue };
-        let key = (site, id.address.is_ipv6());
+        let key = (site, id.address.socket.is_ipv6());
         let later = |known: &Witness| (heard, lost.is_none()) > (known.heard, known.lost.is_none());
         if witnesses.get(&key).is_none_or(later) {
             witnesses.insert(key, Witness { id, heard, lost });

@@ -43,7 +43,7 @@ pub use client_match::ClientMatch;
 pub use failure::{ConnectFailure, Depth, Foreign, LocalFailure, ProbeFailure};
 pub use geo::{Coordinates, Kilometers, Millis};
 pub use health::{AdminState, Health};
-pub use ids::{AccessPointId, AccessPointIndex, DcId, DcIndex};
+pub use ids::{AccessPointId, AccessPointIndex, DcId, DcIndex, DialAddress, Protocol};
 pub use network::Network;
 pub use outcome::{CloseReason, Ending, HedgeResult, Refusal, Side, SniffResult};
 pub use pick::{order_access_points, pick_access_point};
@@ -55,5 +55,5 @@ pub use rank::{
 pub use slot::{AccessPointSlot, DcSlot};
 pub use snapshot::{AccessPointState, Closing, DcState, Snapshot};
 pub use sticky::Sticky;
-pub use topology::Topology;
+pub use topology::{Topology, Traffic};
 pub use verdict::{Decision, Verdict};

@@ -6,15 +6,15 @@ use super::health::{AdminState, Health};
 use super::ids::{AccessPointIndex, DcIndex};
 use super::rank::Client;
 use super::snapshot::Snapshot;
-use super::topology::{AccessPoint, Class};
+use super::topology::{AccessPoint, Traffic};
 
 /// Which access points of a DC a session may dial.
 #[derive(Clone, Copy, Debug)]
 pub struct Eligible {
     /// Whose it is: not every access point is offered to everybody.
     pub client: Client,
-    /// What it is for.
-    pub class: Class,
+    /// What it needs them to take.
+    pub traffic: Traffic,
     /// Whether some that are Down take part.
     pub fail_open: FailOpen,
 }
@@ -44,7 +44,7 @@ pub fn pick_access_point(
 ) -> Option<AccessPointIndex> {
     let member = |index: &AccessPointIndex| snapshot.topology.access_point(*index);
     let last = tried.iter().rev().map(member).find(|it| it.dc == dc);
-    let last = last.map(|it| it.id.address.is_ipv6());
+    let last = last.map(|it| it.id.address.socket.is_ipv6());
     let untried = keyed(snapshot, dc, eligible).filter(|it| !tried.contains(&it.index));
     let best = untried.min_by(|a, b| {
         let repeats = |it: &Keyed| last == Some(it.is_ipv6);
@@ -109,23 +109,23 @@ fn keyed<'a>(
     dc: DcIndex,
     eligible: &'a Eligible,
 ) -> impl Iterator<Item = Keyed> + use<'a> {
-    let &Eligible { ref client, class, fail_open } = eligible;
+    let &Eligible { ref client, traffic, fail_open } = eligible;
     let members = snapshot.topology.access_points_of(dc);
     members.filter_map(move |(index, access_point)| {
         let state = snapshot.access_point(index);
         let is_down = state.health == Health::Down;
         let is_open = !is_down || fail_open != FailOpen::Closed;
         let dialled = is_open && state.admin == AdminState::Ready;
-        (dialled && access_point.is_for(client, class)).then(|| {
+        (dialled && access_point.is_for(client, traffic)).then(|| {
             let AccessPoint { flags, id, .. } = access_point;
             let resort = match fail_open {
                 FailOpen::Bound => (state.unreachable, state.slot.last_failure()),
                 FailOpen::Closed | FailOpen::Nearest => (false, 0),
             };
-            let falls_back = flags.class() != class;
+            let falls_back = flags.class() != traffic.class;
             Keyed {
                 tier: Tier(resort, is_down, state.unreachable, state.health, falls_back),
-                is_ipv6: id.address.is_ipv6(),
+                is_ipv6: id.address.socket.is_ipv6(),
                 is_static: flags.static_address,
                 score: access_point.score(client.addr),
                 index,
@@ -140,10 +140,11 @@ mod tests {
 
     use super::*;
     use crate::routing::fixture::{AMSTERDAM, all_up, client, dc, topology, within};
+    use crate::routing::topology::Class;
 
     fn order(snapshot: &Snapshot, client: &Client, fail_open: bool) -> Vec<u32> {
         let fail_open = if fail_open { FailOpen::Nearest } else { FailOpen::Closed };
-        in_order(snapshot, &Eligible { client: *client, class: Class::Main, fail_open })
+        in_order(snapshot, &Eligible { client: *client, traffic: Traffic::default(), fail_open })
     }
 
     fn in_order(snapshot: &Snapshot, eligible: &Eligible) -> Vec<u32> {
@@ -210,7 +211,7 @@ mod tests {
         let address = |at: u32| snapshot.topology.access_points()[at as usize].id.address;
         let order = order(&snapshot, &client("203.0.113.7", None), false);
         assert_eq!(address(order[0]), static_one, "the first is the one that is preferred");
-        let turns: Vec<bool> = order.iter().map(|at| address(*at).is_ipv6()).collect();
+        let turns: Vec<bool> = order.iter().map(|at| address(*at).socket.is_ipv6()).collect();
         assert_eq!(turns, [false, true, false, true, false]);
     }
 
@@ -222,11 +223,14 @@ mod tests {
         assert_eq!(order(&snapshot, &somebody, false)[2], 2);
         let mut spec = families(2, 1);
         for it in &mut spec.dcs[0].access_points {
-            it.flags.media_only = it.address.is_ipv4();
+            it.flags.media_only = it.address.socket.is_ipv4();
         }
         let snapshot = all_up(spec);
-        let eligible =
-            Eligible { client: somebody, class: Class::Media, fail_open: FailOpen::Closed };
+        let eligible = Eligible {
+            client: somebody,
+            traffic: Traffic::tcp(Class::Media),
+            fail_open: FailOpen::Closed,
+        };
         assert_eq!(in_order(&snapshot, &eligible)[2], 2);
     }
 
@@ -239,7 +243,7 @@ mod tests {
         };
         [2, 0, 1].into_iter().for_each(failed);
         let client = client("203.0.113.7", None);
-        let eligible = Eligible { client, class: Class::Main, fail_open: FailOpen::Bound };
+        let eligible = Eligible { client, traffic: Traffic::default(), fail_open: FailOpen::Bound };
         assert_eq!(in_order(&snapshot, &eligible), [2, 0, 1]);
         failed(2);
         assert_eq!(in_order(&snapshot, &eligible), [0, 1, 2]);
@@ -278,7 +282,7 @@ mod tests {
             let class = if media { Class::Media } else { Class::Main };
             for fail_open in [FailOpen::Closed, FailOpen::Nearest, FailOpen::Bound] {
                 let client = client("203.0.113.7", None);
-                in_order(&snapshot, &Eligible { client, class, fail_open });
+                in_order(&snapshot, &Eligible { client, traffic: Traffic::tcp(class), fail_open });
             }
         }
     }

@@ -15,7 +15,7 @@ use super::place::Location;
 use super::policy::EnforceOnBound;
 use super::snapshot::Snapshot;
 use super::sticky::WhenDown;
-use super::topology::{Class, Destination, ListenerRoute};
+use super::topology::{Class, Destination, ListenerRoute, Traffic};
 use super::verdict::{Permitted, Verdict};
 
 pub use exclusion::Exclusion;
@@ -150,6 +150,11 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// What it needs of an access point.
+    fn traffic(&self) -> Traffic {
+        self.listener.traffic(self.destination)
+    }
+
     /// Whether the session may go to this DC as far as its listener and its destination are concerned.
     fn leads_to(&self, dc: DcId) -> bool {
         self.listener.lists(dc)
@@ -200,6 +205,7 @@ impl<'a> Question<'a> {
             fail_open,
             verdict,
             destination: self.destination,
+            protocol: self.listener.protocol,
             sticky: self.listener.sticky.is_some(),
         }
     }
@@ -218,10 +224,10 @@ impl<'a> Question<'a> {
         if !allowed || dcs.iter().any(|ranked| ranked.exclusion.is_none()) {
             return false;
         }
-        let class = self.destination.class();
+        let traffic = self.traffic();
         !(0..).map(DcIndex).zip(topology.dcs()).any(|(index, dc)| {
             let is_ready = self.snapshot.dc(index).admin == AdminState::Ready;
-            let health = || self.snapshot.health_for(index, class, None);
+            let health = || self.snapshot.health_for(index, traffic, None);
             is_ready && self.leads_to(dc.id) && health().is_some_and(Health::is_usable)
         })
     }

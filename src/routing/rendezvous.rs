@@ -18,11 +18,11 @@ pub fn dc_key(dc: DcId) -> u64 {
 /// The key of an access point; a v4-mapped address is the IPv4 address it maps.
 #[must_use]
 pub fn access_point_key(id: AccessPointId) -> u64 {
-    let ip = match id.address.ip().to_canonical() {
+    let ip = match id.address.socket.ip().to_canonical() {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
         IpAddr::V6(v6) => v6.to_bits(),
     };
-    let port = u64::from(id.address.port());
+    let port = u64::from(id.address.socket.port());
     [(ip >> 64) as u64, ip as u64, port]
         .iter()
         .fold(dc_key(id.dc), |key, part| mix(key ^ mix(*part)))

@@ -10,7 +10,7 @@ use super::ids::{AccessPointIndex, DcIndex};
 use super::place::Locate;
 use super::rank::Client;
 use super::slot::{AccessPointSlot, DcSlot};
-use super::topology::{AccessPoint, Class, Topology};
+use super::topology::{AccessPoint, Topology, Traffic};
 
 /// An immutable picture of the network. `control` publishes one whenever something changed; nobody
 /// else writes one.
@@ -51,7 +51,7 @@ pub struct DcState {
     /// Up while an access point is usable; Down when all are Down, less those that are unreachable;
     /// else Unknown.
     pub health: Health,
-    /// The best measured round trip among its usable access points, for the class of sessions that the DC is for.
+    /// The best measured round trip among its usable access points, for the traffic that the DC is for.
     pub round_trip: Option<Duration>,
     /// The best settled one among them: what the DC costs where round trips are compared.
     pub settled_round_trip: Option<Duration>,
@@ -121,17 +121,22 @@ impl Snapshot {
         }
     }
 
-    /// The health of those access points of a DC that take sessions of this class and are offered to
-    /// `client`, or to anybody if there is none; `None` when that is no access point.
+    /// The health of those access points of a DC that take such traffic and are offered to `client`, or to
+    /// anybody if there is none; `None` when that is no access point.
     #[must_use]
-    pub fn health_for(&self, dc: DcIndex, class: Class, client: Option<&Client>) -> Option<Health> {
+    pub fn health_for(
+        &self,
+        dc: DcIndex,
+        traffic: Traffic,
+        client: Option<&Client>,
+    ) -> Option<Health> {
         let it = self.topology.dc(dc);
-        if class == it.class() && (client.is_none() || !it.offers_vary()) {
-            return it.serves(class).then_some(self.dc(dc).health);
+        if traffic == it.traffic() && (client.is_none() || !it.offers_vary()) {
+            return it.takes(traffic).then_some(self.dc(dc).health);
         }
         let is_for = |member: &AccessPoint| match client {
-            Some(client) => member.is_for(client, class),
-            None => member.flags.serves(class),
+            Some(client) => member.is_for(client, traffic),
+            None => member.takes(traffic),
         };
         let mut members =
             self.topology.access_points_of(dc).filter(|(_, it)| is_for(it)).peekable();

@@ -20,13 +20,15 @@ use super::ids::{AccessPointId, AccessPointIndex, DcId, DcIndex};
 use super::policy::Policy;
 use super::rendezvous;
 
-pub use access_point::{AccessPoint, AccessPointFlags, AccessPointSecret, Class, SecretForm};
+pub use access_point::{
+    AccessPoint, AccessPointFlags, AccessPointSecret, Class, SecretForm, Traffic,
+};
 pub use advertised::{Advertised, Advertisement};
 pub use connect::{ConnectLimits, Hedging};
 pub use conversation::{Conversation, MtprotoStyle};
 pub use dc::Dc;
 pub use on_down::OnDown;
-pub use probing::{Framing, HealthSettings, HoldDown, HttpProbe, MtprotoProbe, Probe};
+pub use probing::{Framing, HealthSettings, HoldDown, HttpProbe, MtprotoProbe, Probe, UdpProbe};
 pub use route::{
     ByHeader, Destination, ListenerRoute, NamedDc, Route, TEST_DCS, TrustPlainDc, UnknownClient,
 };

@@ -91,7 +91,7 @@ async fn an_access_point_that_goes_down_leaves_alone_and_returns_to_its_place() 
     let is = |health: Health| {
         edge.until("the access point changes", move |snapshot| {
             let mut states = snapshot.topology.access_points().iter().zip(&snapshot.access_points);
-            states.any(|(it, state)| it.id.address == dead && state.health == health)
+            states.any(|(it, state)| it.id.address.socket == dead && state.health == health)
         })
     };
     lab.dc(AMSTERDAM).set_fault(dead, Fault::Refuse).await.expect("refusing");
@@ -184,5 +184,5 @@ async fn a_bad_dump_is_told_with_all_its_problems_and_a_bad_question_too() {
 fn listed(edge: &Edge) -> BTreeSet<(u16, SocketAddr)> {
     let snapshot = edge.app.reader.load_full();
     let all = snapshot.topology.access_points().iter().filter(|it| !it.retiring);
-    all.map(|it| (it.id.dc.0, it.id.address)).collect()
+    all.map(|it| (it.id.dc.0, it.id.address.socket)).collect()
 }

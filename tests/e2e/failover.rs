@@ -105,7 +105,7 @@ async fn a_dead_access_point_leaves_its_clients_in_their_dc() {
     edge.until("the access point is Down", |snapshot| {
         let states = snapshot.topology.access_points().iter().zip(&snapshot.access_points);
         let down = states.filter(|(_, state)| state.health == Health::Down);
-        down.map(|(it, _)| it.id.address).eq([before.access_point])
+        down.map(|(it, _)| it.id.address.socket).eq([before.access_point])
     })
     .await;
 

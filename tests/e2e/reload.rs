@@ -97,7 +97,8 @@ async fn twenty_lists_garbage_and_cut_files_cost_no_session() {
             it.topology.access_points().iter().all(|access_point| !access_point.retiring)
         })
         .await;
-    let listed = listed.topology.access_points().iter().map(|it| it.id.address.port().to_string());
+    let listed =
+        listed.topology.access_points().iter().map(|it| it.id.address.socket.port().to_string());
     for port in listed {
         assert!(last.contains(&port), "{port}");
     }

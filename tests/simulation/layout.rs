@@ -202,6 +202,7 @@ impl Layout {
             site: Some(format!("site-{site}").into()),
             weight: 100,
             max_connecting: 512,
+            source: Arc::default(),
             replicas: Arc::default(),
             health: any_health(id, random),
             access_points: (0..access_points).map(|_| self.new_access_point(id)).collect(),

@@ -36,9 +36,11 @@ pub(crate) enum ProbeStep {
 
 /// What is wrong about an answer, of each access point something else.
 fn wrong(asked: &Conversation, id: AccessPointId, times: ProbeTimes) -> ProbeOutcome {
-    let seen = || Remark::OtherFingerprints([u64::from(id.address.port())].into());
-    match (asked, id.address.port() % 4) {
-        (Conversation::Connect | Conversation::Http(_), _) => Err(ProbeFailure::WrongAnswer),
+    let seen = || Remark::OtherFingerprints([u64::from(id.address.socket.port())].into());
+    match (asked, id.address.socket.port() % 4) {
+        (Conversation::Connect | Conversation::Http(_) | Conversation::Datagram(_), _) => {
+            Err(ProbeFailure::WrongAnswer)
+        }
         (Conversation::Mtproto(..), 0) => Err(ProbeFailure::Foreign(Foreign::Bytes)),
         (Conversation::Mtproto(..), 1) => Err(ProbeFailure::NoBackEnd),
         (Conversation::Mtproto(..), 2) => Err(ProbeFailure::WrongDc),
@@ -93,7 +95,9 @@ impl Storm {
                 let outcome = Ok(ProbeTimes::connected(connect).into());
                 self.on_probe_step(id, ProbeStep::Ended(outcome));
             }
-            ref asking @ (Conversation::Http(_) | Conversation::Mtproto(..)) => {
+            ref asking @ (Conversation::Http(_)
+            | Conversation::Mtproto(..)
+            | Conversation::Datagram(_)) => {
                 let asking = asking.clone();
                 let silent = || Err(ProbeFailure::Silent);
                 let (after, outcome) = match self.network.ask(id, self.now, &mut self.random) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::explain::{DEFAULT, rule_name};
-use crate::routing::{Client, Decision, Exclusion, RankedDc, Ranking, Snapshot};
+use crate::routing::{Client, Decision, Exclusion, Protocol, RankedDc, Ranking, Snapshot, Traffic};
 
 /// `2 down, 1 drain`: the DCs that the listener may use and the ranking leaves out. `None` when it
 /// leaves out none of them.
@@ -44,7 +44,7 @@ pub(super) fn says(
 ) -> Option<String> {
     let says = match ranked.exclusion? {
         Exclusion::Listener => "the listener does not use it".to_owned(),
-        Exclusion::Class => format!("no access point for class {}", ranking.class().as_str()),
+        Exclusion::Class => no_access_point(ranking.traffic()),
         Exclusion::Policy => match ranking.verdict.map(|verdict| verdict.decision) {
             Some(Decision::Denied(rule)) => format!("denied by {}", rule_name(rule)),
             Some(Decision::Restricted(rule)) => format!("not in {}", rule_name(rule)),
@@ -68,4 +68,11 @@ pub(super) fn says(
         }
     };
     Some(says)
+}
+
+fn no_access_point(Traffic { protocol, class }: Traffic) -> String {
+    match protocol {
+        Protocol::Tcp => format!("no access point for class {}", class.as_str()),
+        Protocol::Udp => format!("no access point for UDP of class {}", class.as_str()),
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::standing::Standing;
-use crate::routing::topology::{Class, Dc, Destination};
+use crate::routing::topology::{Class, Dc, Destination, Traffic};
 use crate::routing::{AdminState, DcId, DcIndex, Snapshot, rank_anybody};
 
 /// What the state of the network lets the listeners do, policy apart: who is refused where.
@@ -47,7 +47,7 @@ impl<'a> Outlook<'a> {
                 let ranking = rank_anybody(snapshot, route, to);
                 let all = (0..).map(DcIndex).zip(topology.dcs());
                 let of = all.filter(|(_, dc)| match to {
-                    Destination::Nearest(class) => route.lists(dc.id) && is_for(dc, class),
+                    Destination::Nearest(_) => route.lists(dc.id) && is_for(dc, route.traffic(to)),
                     Destination::Dc(id, _) => dc.id == id,
                 });
                 Way {
@@ -122,7 +122,7 @@ impl<'a> Outlook<'a> {
     /// Of the access points made for these sessions those that can be used, and all of them, counted.
     fn made_for(&self, dc: DcIndex, class: Class) -> (usize, usize) {
         let members = self.snapshot.topology.access_points_of(dc);
-        let states = members.filter(|(_, it)| it.flags.class() == class);
+        let states = members.filter(|(_, it)| it.traffic() == Traffic::tcp(class));
         states.fold((0, 0), |(up, all), (index, _)| {
             let state = self.snapshot.access_point(index);
             let is_up = state.admin == AdminState::Ready && state.health.is_usable();
@@ -208,8 +208,8 @@ impl Way<'_> {
 }
 
 /// Whether clients of this class are a DC's. One without an access point would be for ordinary sessions.
-fn is_for(dc: &Dc, class: Class) -> bool {
-    dc.class() == class || dc.serves(class)
+fn is_for(dc: &Dc, traffic: Traffic) -> bool {
+    dc.traffic() == traffic || dc.takes(traffic)
 }
 
 fn other_classes(dc: &Dc) -> impl Iterator<Item = Class> + use<> {

@@ -192,10 +192,10 @@ impl Members {
     fn new(snapshot: &Snapshot, dc: DcIndex, now: Instant) -> Self {
         let mut this = Self { all: 0, up: 0, well: true, held_down: Vec::new() };
         let members = snapshot.topology.access_points_of(dc);
-        let class = snapshot.topology.dc(dc).class();
+        let traffic = snapshot.topology.dc(dc).traffic();
         for (index, member) in members {
             let state = snapshot.access_point(index);
-            if member.flags.serves(class) {
+            if member.takes(traffic) {
                 let health = match state.admin {
                     AdminState::Ready => state.health,
                     AdminState::Drain | AdminState::Maint => Health::Down,

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::net::SocketAddr;
 
-use crate::routing::AccessPointId;
+use crate::routing::DcId;
 use crate::routing::topology::AccessPointFlags;
 
 use super::listed::Offer;
@@ -12,11 +13,11 @@ use crate::config::finding::Findings;
 
 /// Each (DC, address) once, by DC and address.
 pub(super) fn merge(options: impl Iterator<Item = DcOption>, notes: &Findings) -> Vec<Listed> {
-    let mut merged: BTreeMap<AccessPointId, (DcOption, Offers)> = BTreeMap::new();
+    let mut merged: BTreeMap<(DcId, SocketAddr), (DcOption, Offers)> = BTreeMap::new();
     for mut option in options {
-        let id = AccessPointId { dc: option.dc, address: option.address };
+        let (dc, address) = (option.dc, option.address);
         let offer = option.offered_to.take();
-        match merged.entry(id) {
+        match merged.entry((dc, address)) {
             Entry::Vacant(free) => {
                 free.insert((option, Offers::new(offer)));
             }
@@ -31,8 +32,9 @@ pub(super) fn merge(options: impl Iterator<Item = DcOption>, notes: &Findings) -
                 };
                 notes.add(
                     &option.path,
-                    format!("DC {id} is listed before, at {}; merged{which}", first.path),
+                    format!("DC {dc}/{address} is listed before, at {}; merged{which}", first.path),
                 );
+                first.protocols = first.protocols.or(option.protocols);
                 first.flags = both(first.flags, option.flags);
                 first.weight = first.weight.or(option.weight);
                 first.secret = first.secret.take().or(option.secret);

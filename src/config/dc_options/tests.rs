@@ -16,7 +16,8 @@ fn read_text(text: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
     };
     let listed = listed.iter().map(|listed| {
         let dc = listed.dc;
-        let AccessPointSpec { address, flags, weight, offered_to, secret } = listed.spec();
+        let AccessPointSpec { address, flags, weight, offered_to, secret } =
+            listed.specs().next().expect("a protocol");
         let mut text = format!("{dc} {address} {weight}");
         for (on, name) in [
             (flags.media_only, " media_only"),

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::{Imported, LIST, Listed, TEST_MODE};
 use crate::config::tree::{Clients, WEIGHT};
 use crate::config::value::Secret;
-use crate::routing::DcId;
 use crate::routing::topology::Class;
+use crate::routing::{DcId, Protocol};
 
 /// The most notes that the head of a file repeats.
 const MOST: usize = 20;
@@ -131,6 +131,8 @@ struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    protocols: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     weight: Option<u32>,
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     offered_to: Option<&'a Clients>,
@@ -138,12 +140,13 @@ struct Entry<'a> {
 
 /// One entry, or one for each kind of clients that the access point is offered to: those merge again.
 fn entries(listed: &Listed) -> Vec<Entry<'_>> {
-    let Listed { dc, address, flags, weight, secret, offered_to } = listed;
+    let Listed { dc, address, protocols, flags, weight, secret, offered_to } = listed;
     let entry = |offered_to| Entry {
         id: dc.0,
         ip_address: address.ip(),
         port: address.port(),
         ipv6: address.is_ipv6(),
+        protocols: protocols.udp.then(|| protocols.all().map(Protocol::as_str).collect()),
         media_only: flags.media_only,
         tcpo_only: flags.tcpo_only,
         cdn: flags.cdn,

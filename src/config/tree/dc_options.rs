@@ -101,11 +101,11 @@ pub(crate) enum Constructor {
 }
 
 /// What an access point serves.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", expecting = "`tcp`")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "`tcp` or `udp`")]
 pub(crate) enum Protocol {
     /// TCP.
     Tcp,
     /// UDP.
-    Udp(Later),
+    Udp,
 }

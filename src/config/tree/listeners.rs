@@ -63,14 +63,14 @@ pub(crate) struct Listener {
 }
 
 /// What a listener serves.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", expecting = "`tcp`")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "`tcp` or `udp`")]
 pub(crate) enum Protocol {
     /// TCP.
     #[default]
     Tcp,
     /// UDP.
-    Udp(Later),
+    Udp,
 }
 
 /// Which DC a session goes to.

@@ -31,7 +31,8 @@ pub(super) use health::{
     DcHealth, Health, HttpProbe, MOST_FINGERPRINTS, MtprotoProbe, MtprotoTransport, Probe,
 };
 pub(super) use listeners::{
-    Class, Keepalive, Limits, Listener, ProxyProtocol, Route, Sticky, Tcp, Timeouts, WhenDown,
+    Class, Keepalive, Limits, Listener, Protocol, ProxyProtocol, Route, Sticky, Tcp, Timeouts,
+    WhenDown,
 };
 pub(super) use mtproto::{MOST_SECRETS, Mtproto, TrustPlainDc, Unknown};
 pub(super) use policy::{Policy, Rule};

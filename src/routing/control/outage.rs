@@ -17,9 +17,9 @@ use super::cell::AccessPointCell;
 use super::dc::DcCell;
 use super::{Change, ControlState, Effect};
 use crate::routing::health::AdminState;
-use crate::routing::ids::{AccessPointId, AccessPointIndex, DcId};
+use crate::routing::ids::{AccessPointId, AccessPointIndex, DcId, Protocol};
 use crate::routing::snapshot::Closing;
-use crate::routing::topology::{Class, OnDown};
+use crate::routing::topology::{Class, OnDown, Traffic};
 
 /// The time in which an access point is Down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,19 +109,23 @@ impl ControlState {
         });
         let mut closing: Vec<Closing> = confirmed.collect();
         if !closing.is_empty() {
-            let refuges = Class::ALL.map(|class| self.has_refuge(class));
-            let class = |it: &Closing| self.effective.access_point(it.access_point).flags.class();
-            closing.retain(|it| refuges[class(it) as usize]);
+            let refuges = Class::ALL.map(|class| self.has_refuge(Traffic::tcp(class)));
+            let made_for = |it: &Closing| self.effective.access_point(it.access_point).traffic();
+            closing.retain(|it| match made_for(it) {
+                Traffic { protocol: Protocol::Tcp, class } => refuges[class as usize],
+                // Flows choose again by themselves.
+                Traffic { protocol: Protocol::Udp, class: _ } => false,
+            });
         }
         closing.into()
     }
 
     /// Whether clients that come back with such sessions find an access point that is in use.
-    fn has_refuge(&self, class: Class) -> bool {
+    fn has_refuge(&self, traffic: Traffic) -> bool {
         let mut all = self.effective.access_points().iter().zip(self.access_points.values());
         all.any(|(it, cell)| {
             let ready = |dc: &DcCell| dc.admin == AdminState::Ready;
-            let in_use = it.flags.serves(class) && cell.is_in_use();
+            let in_use = it.takes(traffic) && cell.is_in_use();
             in_use && self.dcs.get(&it.id.dc).is_some_and(ready)
         })
     }
@@ -129,6 +133,6 @@ impl ControlState {
     /// The same of the sessions that an access point is made for.
     fn sessions_have_refuge(&self, id: AccessPointId) -> bool {
         let found = self.effective.find_access_point(id);
-        found.is_some_and(|at| self.has_refuge(self.effective.access_point(at).flags.class()))
+        found.is_some_and(|at| self.has_refuge(self.effective.access_point(at).traffic()))
     }
 }

@@ -36,7 +36,7 @@ impl ControlState {
         let mut dcs = Vec::with_capacity(topology.dcs().len());
         for (index, dc) in (0..).map(DcIndex).zip(topology.dcs()) {
             let main = topology.access_points_of(index);
-            let main = main.filter(|(_, member)| member.flags.serves(dc.class()));
+            let main = main.filter(|(_, member)| member.takes(dc.traffic()));
             let members = Members(main.map(|(at, _)| cells[at.at()]).collect());
             let cell = self.dcs.entry(dc.id).or_default();
             let state = DcState {

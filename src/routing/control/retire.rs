@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::routing::ids::{AccessPointId, DcId};
-use crate::routing::topology::{AccessPoint, Class, Topology};
+use crate::routing::topology::{AccessPoint, Topology, Traffic};
 
 /// How long a successor is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,26 +66,26 @@ impl Retiring {
         proved: impl Fn(AccessPointId) -> bool,
         now: Instant,
     ) -> bool {
-        let succeeded = |(dc, class): &(DcId, Class)| {
+        let succeeded = |(dc, traffic): &(DcId, Traffic)| {
             let Some(index) = configured.find_dc(*dc) else { return true };
             let members = || configured.access_points_of(index).map(|(_, member)| member);
-            let made_for = || members().filter(|it| it.flags.class() == *class);
+            let made_for = || members().filter(|it| it.traffic() == *traffic);
             let successors: Vec<AccessPointId> = match made_for().next() {
                 Some(_) => made_for().map(|it| it.id).collect(),
-                None => members().filter(|it| it.flags.serves(*class)).map(|it| it.id).collect(),
+                None => members().filter(|it| it.takes(*traffic)).map(|it| it.id).collect(),
             };
             let is_new = |id: &AccessPointId| self.added.contains(id);
             let with_news = successors.iter().any(is_new);
             successors.iter().any(|id| proved(*id) && (is_new(id) || !with_news))
         };
         let of = |(id, (leaving, _)): (&AccessPointId, &(AccessPoint, Instant))| {
-            (id.dc, leaving.flags.class())
+            (id.dc, leaving.traffic())
         };
-        let left: BTreeSet<(DcId, Class)> = self.leaving.iter().map(of).collect();
-        let over: BTreeSet<(DcId, Class)> = left.into_iter().filter(succeeded).collect();
+        let left: BTreeSet<(DcId, Traffic)> = self.leaving.iter().map(of).collect();
+        let over: BTreeSet<(DcId, Traffic)> = left.into_iter().filter(succeeded).collect();
         let before = self.leaving.len();
         self.leaving.retain(|id, (leaving, until)| {
-            now < *until && !over.contains(&(id.dc, leaving.flags.class()))
+            now < *until && !over.contains(&(id.dc, leaving.traffic()))
         });
         self.settle();
         self.leaving.len() < before

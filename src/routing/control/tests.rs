@@ -328,7 +328,7 @@ fn health_and_counters_follow_identity_through_a_reload() {
 fn moved_amsterdam() -> DcSpec {
     let mut moved = dc(2, Some(AMSTERDAM), 2);
     for access_point in &mut moved.access_points {
-        access_point.address.set_port(8443);
+        access_point.address.socket.set_port(8443);
     }
     moved
 }

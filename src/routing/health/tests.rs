@@ -3,6 +3,7 @@ use crate::routing::topology::{HoldDown, Probe};
 use proptest::prelude::*;
 
 const SETTINGS: HealthSettings = HealthSettings {
+    udp_probe: None,
     interval: Duration::from_secs(2),
     fast_interval: Duration::from_millis(300),
     down_interval: Duration::from_secs(5),

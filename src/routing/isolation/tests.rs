@@ -114,7 +114,10 @@ fn one_that_never_answered_or_is_dead_already_says_nothing() {
 #[test]
 fn who_answered_last_speaks_for_its_site() {
     let mut edge = Edge::at_work();
-    let same_family = |n: u16| AccessPointId { dc: DcId(1), address: ([192, 0, 2, 1], n).into() };
+    let same_family = |n: u16| AccessPointId {
+        dc: DcId(1),
+        address: crate::routing::DialAddress::tcp(([192, 0, 2, 1], n).into()),
+    };
     let (mut died, mut well) = (Contact::default(), Contact::default());
     died.on_answer(start());
     well.on_answer(start() + SECOND);

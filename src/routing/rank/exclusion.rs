@@ -9,7 +9,7 @@ use crate::routing::topology::Dc;
 pub enum Exclusion {
     /// The listener does not use it.
     Listener,
-    /// It has no access point for sessions of this class.
+    /// It has no access point for sessions or flows of this class.
     Class,
     /// Policy keeps this client away from it; [`Ranking::verdict`](super::Ranking::verdict) names
     /// the rule.
@@ -71,7 +71,7 @@ impl Question<'_> {
         if !self.leads_to(dc.id) {
             return Err(Exclusion::Listener);
         }
-        if !dc.serves(self.destination.class()) {
+        if !dc.takes(self.traffic()) {
             return Err(Exclusion::Class);
         }
         if !self.permitted.contains(dc.id) {
@@ -83,7 +83,7 @@ impl Question<'_> {
     /// The health of what the DC offers to this client; `None` when that is nothing.
     pub(super) fn offered(&self, index: DcIndex) -> Option<Health> {
         let client = (!self.everything_offered).then_some(self.client);
-        self.snapshot.health_for(index, self.destination.class(), client)
+        self.snapshot.health_for(index, self.traffic(), client)
     }
 
     /// How the DC is, if that keeps a client away that it is for.

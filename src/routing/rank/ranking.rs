@@ -2,9 +2,9 @@
 
 use super::{Client, DcIndex, Destination, Exclusion, Verdict};
 use crate::routing::geo::{Kilometers, Millis};
-use crate::routing::ids::DcId;
+use crate::routing::ids::{DcId, Protocol};
 use crate::routing::pick::{Eligible, FailOpen};
-use crate::routing::topology::Class;
+use crate::routing::topology::Traffic;
 
 /// All DCs in the order in which this client would use them, excluded ones in their place.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,7 @@ pub struct Ranking {
     /// such as cannot be used, while another could.
     pub refused_by_policy: bool,
     pub(super) destination: Destination,
+    pub(super) protocol: Protocol,
     pub(super) sticky: bool,
 }
 
@@ -189,10 +190,10 @@ impl Ranking {
         self.destination.bound_to()
     }
 
-    /// Which access points of a DC the session uses.
+    /// Which access points of a DC the session or flow uses.
     #[must_use]
-    pub fn class(&self) -> Class {
-        self.destination.class()
+    pub fn traffic(&self) -> Traffic {
+        Traffic { protocol: self.protocol, class: self.destination.class() }
     }
 
     /// Whether a bound session is given one dial at what is Down, because it has nothing else.
@@ -209,7 +210,7 @@ impl Ranking {
             (true, false) => FailOpen::Nearest,
             (true, true) => FailOpen::Bound,
         };
-        Eligible { client: *client, class: self.class(), fail_open }
+        Eligible { client: *client, traffic: self.traffic(), fail_open }
     }
 
     /// Whether only the hash, or an excess, has put another DC before this one.

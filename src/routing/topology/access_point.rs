@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::routing::client::ClientAddr;
 use crate::routing::client_match::ClientMatch;
-use crate::routing::ids::{AccessPointId, DcIndex};
+use crate::routing::ids::{AccessPointId, DcIndex, Protocol};
 use crate::routing::rank::Client;
 use crate::routing::rendezvous;
 
@@ -31,10 +31,22 @@ pub struct AccessPoint {
 }
 
 impl AccessPoint {
-    /// Whether sessions of this class, of this client, may use it.
+    /// Whether such traffic, of this client, may use it.
     #[must_use]
-    pub fn is_for(&self, client: &Client, class: Class) -> bool {
-        self.flags.serves(class) && self.is_offered_to(client)
+    pub fn is_for(&self, client: &Client, traffic: Traffic) -> bool {
+        self.takes(traffic) && self.is_offered_to(client)
+    }
+
+    /// Whether it takes such traffic.
+    #[must_use]
+    pub fn takes(&self, traffic: Traffic) -> bool {
+        self.id.address.protocol == traffic.protocol && self.flags.serves(traffic.class)
+    }
+
+    /// The traffic that it is made for. It may take other traffic too, which falls back to it.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        Traffic { protocol: self.id.address.protocol, class: self.flags.class() }
     }
 
     /// Whether this client is among those that it is offered to.
@@ -113,6 +125,35 @@ impl Class {
             Self::Media => "media",
             Self::Cdn => "cdn",
         }
+    }
+}
+
+/// What a session or flow needs an access point to take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Traffic {
+    /// What carries it.
+    pub protocol: Protocol,
+    /// What it is for.
+    pub class: Class,
+}
+
+impl Traffic {
+    /// All kinds: what a DC is for is the first of them that it takes.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let classes = |protocol| Class::ALL.map(|class| Self { protocol, class });
+        Protocol::ALL.into_iter().flat_map(classes)
+    }
+
+    /// Sessions of this class.
+    #[must_use]
+    pub const fn tcp(class: Class) -> Self {
+        Self { protocol: Protocol::Tcp, class }
+    }
+
+    /// Flows of this class.
+    #[must_use]
+    pub const fn udp(class: Class) -> Self {
+        Self { protocol: Protocol::Udp, class }
     }
 }
 

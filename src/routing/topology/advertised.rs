@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::access_point::{AccessPointSecret, Class};
+use super::access_point::{AccessPointSecret, Class, Traffic};
 use super::route::{ByHeader, Route, TrustPlainDc};
 use super::{Dc, Topology};
 
@@ -65,7 +65,7 @@ impl Topology {
                 Route::Mtproto(by_header) if of.is_understood(by_header) => (dc.class(), true),
                 Route::Mtproto(_) => return None,
             };
-            let leads_there = route.lists(dc.id) && dc.serves(class);
+            let leads_there = route.lists(dc.id) && dc.takes(Traffic::tcp(class));
             leads_there.then_some(Advertisement { of, class, by_header })
         });
         let mut told: Vec<_> = told.collect();

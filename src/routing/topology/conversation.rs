@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use super::access_point::{AccessPoint, AccessPointSecret, SecretForm};
-use super::probing::{Framing, HttpProbe, MtprotoProbe, Probe};
+use super::probing::{Framing, HttpProbe, MtprotoProbe, Probe, UdpProbe};
 use super::{TEST_DCS, Topology};
+use crate::routing::ids::Protocol;
 
 /// What a probe does at one access point.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum Conversation {
     Http(Arc<HttpProbe>),
     /// Asks in MTProto who is there.
     Mtproto(MtprotoStyle, Arc<MtprotoProbe>),
+    /// Sends a datagram and wants an answer.
+    Datagram(Arc<UdpProbe>),
 }
 
 /// How MTProto is spoken with an access point.
@@ -38,10 +41,18 @@ pub enum MtprotoStyle {
 }
 
 impl Topology {
-    /// What a probe does at this access point, one of this topology's.
+    /// What a probe does at this access point, one of this topology's; `None` where nothing is asked: of
+    /// a service of UDP nobody knows what it would answer but who configures it.
     #[must_use]
-    pub fn conversation(&self, access_point: &AccessPoint) -> Conversation {
-        let probe = &self.dc(access_point.dc).health.probe;
+    pub fn conversation(&self, access_point: &AccessPoint) -> Option<Conversation> {
+        let health = &self.dc(access_point.dc).health;
+        match access_point.id.address.protocol {
+            Protocol::Tcp => Some(self.conversation_by_tcp(&health.probe, access_point)),
+            Protocol::Udp => health.udp_probe.clone().map(Conversation::Datagram),
+        }
+    }
+
+    fn conversation_by_tcp(&self, probe: &Probe, access_point: &AccessPoint) -> Conversation {
         match probe {
             Probe::Tcp => Conversation::Connect,
             Probe::Http(page) if hides(access_point) && is_asked_for_there(page, access_point) => {
@@ -60,7 +71,7 @@ impl Topology {
     #[must_use]
     pub fn is_only_connected(&self, access_point: &AccessPoint) -> bool {
         let asks = self.dc(access_point.dc).health.probe != Probe::Tcp;
-        asks && self.conversation(access_point) == Conversation::Connect
+        asks && self.conversation(access_point) == Some(Conversation::Connect)
     }
 }
 
@@ -71,7 +82,7 @@ fn hides(access_point: &AccessPoint) -> bool {
 
 /// Whether the page is asked for at the port of the access point itself.
 fn is_asked_for_there(page: &HttpProbe, access_point: &AccessPoint) -> bool {
-    page.port.is_none_or(|port| port == access_point.id.address.port())
+    page.port.is_none_or(|port| port == access_point.id.address.socket.port())
 }
 
 /// How it is spoken with; `None` if it cannot be.
@@ -150,7 +161,8 @@ mod tests {
 
     fn conversation(spec: TopologySpec) -> Conversation {
         let topology = Topology::new(spec);
-        topology.conversation(topology.access_point(AccessPointIndex(0)))
+        let asked = topology.conversation(topology.access_point(AccessPointIndex(0)));
+        asked.expect("TCP is asked")
     }
 
     /// With an access point of DC 2.

@@ -1,13 +1,14 @@
 //! A data centre.
 
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::access_point::{AccessPoint, Class};
+use super::access_point::{AccessPoint, Class, Traffic};
 use super::{DcSpec, HealthSettings};
 use crate::routing::client::ClientAddr;
 use crate::routing::geo::Coordinates;
-use crate::routing::ids::DcId;
+use crate::routing::ids::{DcId, Protocol};
 use crate::routing::rendezvous;
 
 /// A data centre.
@@ -25,6 +26,8 @@ pub struct Dc {
     pub weight: u32,
     /// Connects in flight at most, over all workers.
     pub max_connecting: u32,
+    /// The addresses that this edge dials it from; none where the kernel chooses.
+    pub source: Arc<[IpAddr]>,
     /// DCs that hold the same keys and data, in the order in which they stand in for it.
     pub replicas: Arc<[DcId]>,
     /// How its access points are probed.
@@ -32,9 +35,9 @@ pub struct Dc {
     /// What rendezvous hashing knows it by.
     key: u64,
     pub(super) access_points: Range<u32>,
-    class: Class,
-    /// By class.
-    serves: [bool; Class::ALL.len()],
+    traffic: Traffic,
+    /// By protocol and class.
+    takes: [[bool; Class::ALL.len()]; Protocol::ALL.len()],
     offers_vary: bool,
 }
 
@@ -48,29 +51,37 @@ impl Dc {
             location: spec.location,
             weight: spec.weight,
             max_connecting: spec.max_connecting,
+            source: spec.source,
             replicas: spec.replicas,
             health: spec.health,
             key: rendezvous::dc_key(spec.id),
             access_points,
-            class: Class::Main,
-            serves: [false; Class::ALL.len()],
+            traffic: Traffic::default(),
+            takes: [[false; Class::ALL.len()]; Protocol::ALL.len()],
             offers_vary: false,
         };
         dc.summarise(members);
         dc
     }
 
-    /// What it is for: ordinary sessions if it takes any, else media, else downloads from a CDN. Its
-    /// health and its round trip are those of its access points for this class.
+    /// What it is for: sessions if it takes any, else flows; of these, ordinary ones if it takes any, else
+    /// media, else downloads from a CDN. Its health and its round trip are those of its access points for
+    /// this traffic.
     #[must_use]
-    pub fn class(&self) -> Class {
-        self.class
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
-    /// Whether any of its access points takes sessions of this class.
+    /// The class of what it is for.
     #[must_use]
-    pub fn serves(&self, class: Class) -> bool {
-        self.serves[class as usize]
+    pub fn class(&self) -> Class {
+        self.traffic.class
+    }
+
+    /// Whether any of its access points takes such traffic.
+    #[must_use]
+    pub fn takes(&self, traffic: Traffic) -> bool {
+        self.takes[traffic.protocol as usize][traffic.class as usize]
     }
 
     /// Whether some of its access points are offered to some clients only.
@@ -87,8 +98,11 @@ impl Dc {
 
     /// Takes note of what its access points are, which are `members`.
     pub(super) fn summarise(&mut self, members: &[AccessPoint]) {
-        self.serves = Class::ALL.map(|class| members.iter().any(|it| it.flags.serves(class)));
-        self.class = Class::ALL.into_iter().find(|class| self.serves(*class)).unwrap_or_default();
+        for traffic in Traffic::all() {
+            let takes = members.iter().any(|it| it.takes(traffic));
+            self.takes[traffic.protocol as usize][traffic.class as usize] = takes;
+        }
+        self.traffic = Traffic::all().find(|traffic| self.takes(*traffic)).unwrap_or_default();
         self.offers_vary = members.iter().any(|member| !member.offered_to.is_empty());
     }
 }

@@ -11,6 +11,8 @@ use crate::routing::failure::Depth;
 pub struct HealthSettings {
     /// What a probe does.
     pub probe: Probe,
+    /// What a probe says to access points that serve UDP, if they are probed.
+    pub udp_probe: Option<Arc<UdpProbe>>,
     /// Between probes of an access point that is well.
     pub interval: Duration,
     /// Between probes while it changes or is suspect.
@@ -101,6 +103,15 @@ fn set(mut numbers: Vec<u64>) -> Box<[u64]> {
     numbers.into()
 }
 
+/// A datagram and the answer that it wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UdpProbe {
+    /// What is sent.
+    pub send: Box<[u8]>,
+    /// How a good answer begins; any answer is good when empty.
+    pub expect: Box<[u8]>,
+}
+
 impl Probe {
     /// Whether it dials where sessions do.
     #[must_use]
@@ -134,6 +145,7 @@ impl Default for HealthSettings {
     fn default() -> Self {
         Self {
             probe: Probe::Tcp,
+            udp_probe: None,
             interval: Duration::from_secs(2),
             fast_interval: Duration::from_millis(300),
             down_interval: Duration::from_secs(2),

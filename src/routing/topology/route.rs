@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::access_point::Class;
+use super::access_point::{Class, Traffic};
 use super::{Dc, Topology};
-use crate::routing::ids::DcId;
+use crate::routing::ids::{DcId, Protocol};
 use crate::routing::sticky::Sticky;
 
 /// How a listener routes its clients.
@@ -13,6 +13,8 @@ use crate::routing::sticky::Sticky;
 pub struct ListenerRoute {
     /// What is done with a new client.
     pub route: Route,
+    /// What it serves: sessions, or flows.
+    pub protocol: Protocol,
     /// Which access points of a DC its sessions use; of an [`Route::Mtproto`] listener those of clients
     /// that name no DC.
     pub class: Class,
@@ -26,13 +28,20 @@ impl ListenerRoute {
     /// A listener for ordinary sessions that may use every DC its route does, and remembers nobody.
     #[must_use]
     pub const fn new(route: Route) -> Self {
-        Self { route, class: Class::Main, dcs: None, sticky: None }
+        let protocol = Protocol::Tcp;
+        Self { route, protocol, class: Class::Main, dcs: None, sticky: None }
     }
 
     /// Whether its list of DCs has this one.
     #[must_use]
     pub fn lists(&self, dc: DcId) -> bool {
         self.dcs.as_ref().is_none_or(|dcs| dcs.contains(&dc))
+    }
+
+    /// What those who go to this destination need an access point to take.
+    #[must_use]
+    pub fn traffic(&self, destination: Destination) -> Traffic {
+        Traffic { protocol: self.protocol, class: destination.class() }
     }
 
     /// Where every session of the listener goes; `None` where that depends on what the client says.

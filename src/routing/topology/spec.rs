@@ -1,7 +1,7 @@
 //! The parts of a topology as configuration delivers them.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::routing::client_match::ClientMatch;
 use crate::routing::geo::Coordinates;
-use crate::routing::ids::DcId;
+use crate::routing::ids::{DcId, DialAddress};
 use crate::routing::policy::Policy;
 
 /// The parts of a topology as configuration delivers them. Building one sorts and indexes them.
@@ -56,6 +56,8 @@ pub struct DcSpec {
     pub weight: u32,
     /// See [`Dc::max_connecting`](super::Dc::max_connecting).
     pub max_connecting: u32,
+    /// See [`Dc::source`](super::Dc::source).
+    pub source: Arc<[IpAddr]>,
     /// See [`Dc::replicas`](super::Dc::replicas).
     pub replicas: Arc<[DcId]>,
     /// See [`Dc::health`](super::Dc::health).
@@ -68,7 +70,7 @@ pub struct DcSpec {
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccessPointSpec {
     /// Where it is dialled.
-    pub address: SocketAddr,
+    pub address: DialAddress,
     /// See [`AccessPoint::flags`](super::AccessPoint::flags).
     pub flags: AccessPointFlags,
     /// See [`AccessPoint::weight`](super::AccessPoint::weight).
@@ -84,7 +86,7 @@ impl AccessPointSpec {
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
         Self {
-            address,
+            address: DialAddress::tcp(address),
             flags: AccessPointFlags::default(),
             weight: 100,
             offered_to: Arc::default(),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use nearpoint::routing::pick::{Eligible, FailOpen};
-use nearpoint::routing::topology::{Class, ConnectLimits, Destination, ListenerRoute, Route};
+use nearpoint::routing::topology::{ConnectLimits, Destination, ListenerRoute, Route, Traffic};
 use nearpoint::routing::{
     AccessPointIndex, AccessPointState, AdminState, Attempt, Client, DcIndex, Health, Snapshot,
     pick_access_point,
@@ -29,7 +29,7 @@ fn eligible<'a>(
     });
     dcs.flat_map(move |((index, _), _)| {
         let members = topology.access_points_of(index);
-        let offered = members.filter(move |(_, member)| member.is_for(client, Class::Main));
+        let offered = members.filter(move |(_, member)| member.is_for(client, Traffic::default()));
         let states = offered.map(move |(member, _)| (index, snapshot.access_point(member)));
         states.filter(|(_, state)| state.admin == AdminState::Ready)
     })
@@ -128,7 +128,7 @@ pub(crate) fn hedges_leave_the_site(
         Route::Mtproto(_) => unreachable!("no listener of the simulation sniffs"),
         Route::Nearest => {
             let fail_open = FailOpen::Closed;
-            let eligible = Eligible { client: *client, class: Class::Main, fail_open };
+            let eligible = Eligible { client: *client, traffic: Traffic::default(), fail_open };
             let elsewhere = candidates.iter().find(|dc| {
                 topology.dc(**dc).site != *site
                     && pick_access_point(snapshot, **dc, &eligible, tried).is_some()

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::SecretView;
 use crate::routing::pick::{Eligible, FailOpen};
 use crate::routing::topology::{
-    AccessPoint, AccessPointFlags, AccessPointSecret, Advertisement, Class,
+    AccessPoint, AccessPointFlags, AccessPointSecret, Advertisement, Class, Traffic,
 };
 use crate::routing::{
-    AccessPointIndex, AdminState, Client, DcId, DcIndex, Health, Snapshot, order_access_points,
+    AccessPointIndex, AdminState, Client, DcId, DcIndex, Health, Protocol, Snapshot,
+    order_access_points,
 };
 
 /// One address at which a client reaches a DC: a `dcOption` of TL.
@@ -97,7 +98,8 @@ fn usable(
     if snapshot.dc(dc).admin != AdminState::Ready {
         return Vec::new();
     }
-    let eligible = Eligible { client: *client, class, fail_open: FailOpen::Closed };
+    let eligible =
+        Eligible { client: *client, traffic: Traffic::tcp(class), fail_open: FailOpen::Closed };
     let mut usable = order_access_points(snapshot, dc, &eligible);
     usable.retain(|index| {
         let it = snapshot.topology.access_point(*index);
@@ -106,12 +108,15 @@ fn usable(
     usable
 }
 
-/// The access points that the list has.
+/// The access points that the list has for sessions: what clients are told has no word for UDP.
 fn listed(
     snapshot: &Snapshot,
     dc: DcIndex,
 ) -> impl Iterator<Item = (AccessPointIndex, &AccessPoint)> {
-    snapshot.topology.access_points_of(dc).filter(|(_, it)| !it.retiring)
+    snapshot
+        .topology
+        .access_points_of(dc)
+        .filter(|(_, it)| !it.retiring && it.id.address.protocol == Protocol::Tcp)
 }
 
 /// The best access point of those that would be left out: one that the client may have before others,
@@ -172,7 +177,7 @@ impl Rank {
 impl DcOptionView {
     fn of(snapshot: &Snapshot, index: AccessPointIndex) -> Self {
         let AccessPoint { id, flags, secret, .. } = snapshot.topology.access_point(index);
-        Self::new(id.dc, id.address, *flags, secret.as_ref())
+        Self::new(id.dc, id.address.socket, *flags, secret.as_ref())
     }
 
     fn of_listener(

@@ -179,8 +179,8 @@ fn left_out(
 ) -> Exclusion {
     let state = snapshot.access_point(index);
     match (state.admin, state.health) {
-        _ if !access_point.flags.serves(eligible.class) => Exclusion::Class,
-        _ if !access_point.is_for(&eligible.client, eligible.class) => Exclusion::NotOffered,
+        _ if !access_point.takes(eligible.traffic) => Exclusion::Class,
+        _ if !access_point.is_for(&eligible.client, eligible.traffic) => Exclusion::NotOffered,
         (AdminState::Maint, _) => Exclusion::Maint,
         (AdminState::Drain, _) => Exclusion::Drain,
         (AdminState::Ready, Health::Up | Health::Unknown | Health::Suspect | Health::Down) => {

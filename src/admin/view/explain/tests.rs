@@ -248,7 +248,7 @@ fn access_points_are_in_the_order_of_their_dials_and_say_why_others_are_not_dial
     let ams = &mut spec.dcs[0].access_points;
     ams.extend([ams[0].clone(), ams[0].clone(), ams[0].clone(), ams[0].clone()]);
     for (number, access_point) in (1..).zip(ams.iter_mut()) {
-        access_point.address.set_port(number);
+        access_point.address.socket.set_port(number);
     }
     ams[1].flags.static_address = true;
     ams[2].flags.media_only = true;
@@ -258,7 +258,7 @@ fn access_points_are_in_the_order_of_their_dials_and_say_why_others_are_not_dial
     let index = snapshot.topology.find_dc(DcId(2)).expect("Amsterdam");
     let topology = std::sync::Arc::clone(&snapshot.topology);
     for (at, access_point) in topology.access_points_of(index) {
-        match access_point.id.address.port() {
+        match access_point.id.address.socket.port() {
             5 => snapshot.access_points[at.0 as usize].admin = AdminState::Drain,
             6 => snapshot.access_points[at.0 as usize].health = Health::Down,
             _ => {}

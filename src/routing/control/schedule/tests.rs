@@ -6,7 +6,10 @@ const MS: Duration = Duration::from_millis(1);
 const MOST: usize = 4;
 
 fn id(n: u16) -> AccessPointId {
-    AccessPointId { dc: DcId(1), address: ([192, 0, 2, 1], n).into() }
+    AccessPointId {
+        dc: DcId(1),
+        address: crate::routing::DialAddress::tcp(([192, 0, 2, 1], n).into()),
+    }
 }
 
 /// A schedule whose access points have been probed once and are due at `start()`.
@@ -16,7 +19,7 @@ fn due(urgencies: &[(u16, Urgency)]) -> Schedule {
     let probes: Vec<_> = std::iter::from_fn(|| schedule.start_next(usize::MAX, start())).collect();
     for (probed, number) in probes {
         let last = schedule.finish(probed, number).expect("it is under way");
-        let (_, urgency) = urgencies[usize::from(probed.address.port()) - 1];
+        let (_, urgency) = urgencies[usize::from(probed.address.socket.port()) - 1];
         schedule.again(probed, last, Duration::ZERO..Duration::ZERO, urgency, start());
     }
     schedule
@@ -24,7 +27,7 @@ fn due(urgencies: &[(u16, Urgency)]) -> Schedule {
 
 fn started(schedule: &mut Schedule, most: usize, now: Instant) -> Vec<u16> {
     let next = std::iter::from_fn(|| schedule.start_next(most, now));
-    next.map(|(id, _)| id.address.port()).collect()
+    next.map(|(id, _)| id.address.socket.port()).collect()
 }
 
 #[test]
@@ -60,10 +63,10 @@ fn those_out_of_use_have_their_turn_while_others_take_all_there_is() {
     let mut turns = 0;
     for _ in 0..100 {
         let (id, number) = schedule.start_next(1, now).expect("somebody is always due");
-        turns += u32::from(id.address.port() == 1);
+        turns += u32::from(id.address.socket.port() == 1);
         let last = schedule.finish(id, number).expect("under way");
         now += MS;
-        let urgency = if id.address.port() == 1 { Urgency::Rest } else { Urgency::InUse };
+        let urgency = if id.address.socket.port() == 1 { Urgency::Rest } else { Urgency::InUse };
         schedule.again(id, last, Duration::ZERO..Duration::ZERO, urgency, now);
     }
     assert!((10..=15).contains(&turns), "{turns} of 100");

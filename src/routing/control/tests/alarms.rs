@@ -354,7 +354,7 @@ fn who_leaves_takes_its_alarm_along() {
     let mut lab = Lab::new(spec());
     lab.say_once(other_keys(&[8]));
     let mut moved = spec();
-    moved.dcs[0].access_points[0].address.set_port(8443);
+    moved.dcs[0].access_points[0].address.socket.set_port(8443);
     lab.reload(moved.clone());
     assert_eq!(lab.told().len(), 1, "it serves until its successor is up");
     lab.run(SECOND);

@@ -128,7 +128,10 @@ fn each_class_waits_for_successors_of_its_own() {
     for flags in [media, cdn] {
         let mut lab = Lab::new(with_others(&[(1, flags)]));
         lab.run(SECOND);
-        let id = |n| AccessPointId { dc: DcId(2), address: SocketAddr::from(([10, 0, 9, n], 443)) };
+        let id = |n| AccessPointId {
+            dc: DcId(2),
+            address: crate::routing::DialAddress::tcp(SocketAddr::from(([10, 0, 9, n], 443))),
+        };
         lab.faults.insert(id(2), Fault::Blackhole);
         lab.reload(with_others(&[(2, flags)]));
         lab.run(5 * SECOND);
@@ -161,7 +164,7 @@ fn replaced_in_isolation_they_come_back_with_the_uplink() {
     lab.run_until(|lab| lab.snapshot.isolated);
     let mut spec = three_dcs();
     for access_point in spec.dcs.iter_mut().flat_map(|dc| &mut dc.access_points) {
-        access_point.address.set_port(8443);
+        access_point.address.socket.set_port(8443);
     }
     lab.reload(spec);
     for access_point in lab.snapshot.topology.access_points() {

@@ -10,7 +10,9 @@ const REFUSE: ListenerRoute = remembering(WhenDown::Refuse);
 
 const fn remembering(when_down: WhenDown) -> ListenerRoute {
     let sticky = Sticky { ttl: Duration::from_secs(60), clients: 1000, when_down };
-    ListenerRoute { route: Route::Nearest, class: Class::Main, dcs: None, sticky: Some(sticky) }
+    let mut route = ListenerRoute::new(Route::Nearest);
+    route.sticky = Some(sticky);
+    route
 }
 
 fn berliner_of(dc: u16) -> Client {

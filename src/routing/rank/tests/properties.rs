@@ -189,7 +189,12 @@ fn listeners() -> impl Strategy<Value = ListenerRoute> {
         prop_oneof![4 => Just(Route::Nearest), 1 => (1u16..20).prop_map(|dc| Route::Dc(DcId(dc)))];
     let class = prop_oneof![2 => Just(Class::Main), 1 => Just(Class::Media), 1 => Just(Class::Cdn)];
     let parts = (route, class, dcs, prop::option::of(sticky));
-    parts.prop_map(|(route, class, dcs, sticky)| ListenerRoute { class, route, dcs, sticky })
+    parts.prop_map(|(route, class, dcs, sticky)| ListenerRoute {
+        class,
+        dcs,
+        sticky,
+        ..ListenerRoute::new(route)
+    })
 }
 
 fn clients() -> impl Strategy<Value = Client> {
@@ -337,7 +342,7 @@ proptest! {
             let index = snapshot.topology.find_dc(*dc).expect("a DC of the case");
             for (_, it) in snapshot.topology.access_points_of(index) {
                 let dialled = access_points.contains(&it.id.to_string());
-                prop_assert!(!dialled || it.is_for(&case.client, case.listener.class));
+                prop_assert!(!dialled || it.is_for(&case.client, Traffic::tcp(case.listener.class)));
             }
         }
     }
@@ -409,7 +414,7 @@ proptest! {
             let mut members = snapshot.topology.access_points_of(index);
             let usable = members.any(|(at, it)| {
                 let health = snapshot.access_point(at).health;
-                health.is_usable() && it.is_for(&case.client, case.listener.class)
+                health.is_usable() && it.is_for(&case.client, Traffic::tcp(case.listener.class))
             });
             prop_assert!(usable || ranking.fail_open || case.listener.route != Route::Nearest);
         }

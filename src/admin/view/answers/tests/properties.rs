@@ -107,7 +107,7 @@ proptest! {
             let french = |it: &DcOptionView| {
                 let mut all = snapshot.topology.access_points_of(index);
                 let address = SocketAddr::new(it.ip_address, it.port);
-                all.any(|(_, at)| at.id.address == address && !at.offered_to.is_empty())
+                all.any(|(_, at)| at.id.address.socket == address && !at.offered_to.is_empty())
             };
             prop_assert!(told.len() == 1 || !told.iter().any(|it| french(it)));
             let mut members = snapshot.topology.access_points_of(index);
