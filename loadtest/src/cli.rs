@@ -173,7 +173,8 @@ pub(crate) struct ServeOptions {
     /// Access points; port 0 takes a free one, a service after the address is for this one only
     #[arg(long, required = true, num_args = 1.., value_name = "ADDR[/SERVICE]")]
     pub(crate) listen: Vec<Listen>,
-    /// What they do: echo, sink, source, source:BYTES, who, http, mtproto or mtproto:strict
+    /// What they do: echo, sink, source, source:BYTES, who, http, mtproto, mtproto:strict; with UDP
+    /// udp:echo, udp:who, udp:sink or udp:source
     #[arg(long, default_value = "echo")]
     pub(crate) service: Service,
     /// Serve only who comes by this network interface: with `lo`, 0.0.0.0 is all of loopback
