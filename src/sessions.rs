@@ -1,8 +1,15 @@
-//! The registry of live sessions: `forward` registers, `admin` reads.
+//! The registry of live sessions and flows: `forward` registers, `admin` reads. And what bounds them over
+//! all workers.
+
+mod clients;
+mod pace;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+pub use clients::{ClientCounts, ClientPermit};
+pub use pace::{Pace, Rate};
 
 /// Live sessions of the whole process, by listener.
 #[derive(Debug, Default)]
@@ -10,10 +17,13 @@ pub struct Sessions {
     listeners: Mutex<BTreeMap<Arc<str>, Arc<ListenerSessions>>>,
 }
 
-/// Live sessions of one listener, over all workers.
+/// Live sessions or flows of one listener, over all workers.
 #[derive(Debug, Default)]
 pub struct ListenerSessions {
     open: AtomicU32,
+    /// By client.
+    pub clients: Arc<ClientCounts>,
+    paces: pace::Paces,
 }
 
 /// The place of one session; given up when dropped.
@@ -45,6 +55,12 @@ impl ListenerSessions {
     #[must_use]
     pub fn open(&self) -> u32 {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// How fast new ones may come, shared by all who ask for this rate.
+    #[must_use]
+    pub fn pace(&self, rate: Rate) -> Arc<Pace> {
+        self.paces.at(rate)
     }
 
     /// A place for one more session, if there are fewer than `most`. Reserves first and checks

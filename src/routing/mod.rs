@@ -15,6 +15,7 @@ pub mod excess;
 pub mod failure;
 #[cfg(test)]
 mod fixture;
+pub mod flow_table;
 pub mod geo;
 pub mod health;
 pub mod ids;
@@ -41,6 +42,7 @@ pub use attempt::{Attempt, AttemptPlan, GiveUp, Step};
 pub use client::{ClientAddr, ClientPrefix};
 pub use client_match::ClientMatch;
 pub use failure::{ConnectFailure, Depth, Foreign, LocalFailure, ProbeFailure};
+pub use flow_table::{FlowId, FlowTable, FlowTimes, Standing};
 pub use geo::{Coordinates, Kilometers, Millis};
 pub use health::{AdminState, Health};
 pub use ids::{AccessPointId, AccessPointIndex, DcId, DcIndex, DialAddress, Protocol};
