@@ -1,10 +1,14 @@
 //! Which of many sockets have something to read (`epoll(7)`).
 
+#![expect(unsafe_code, reason = "the runtime trusts its caller that a descriptor stays open")]
+
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::event::{Timespec, epoll};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use super::retry;
 
@@ -26,6 +30,16 @@ impl Readiness {
     /// What epoll_create1(2) says.
     pub fn new() -> io::Result<Self> {
         Ok(Self(epoll::create(epoll::CreateFlags::CLOEXEC)?))
+    }
+
+    /// Has the runtime watch it.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn watched(self) -> io::Result<AsyncFd<Self>> {
+        // SAFETY: its descriptor is its own, always the same, and closed when it is dropped.
+        let watched = unsafe { AsyncFd::register_with_interest(self, Interest::READABLE) };
+        Ok(watched?)
     }
 
     /// From now on tells of this socket, by `token`, when it has something to read or an error.
