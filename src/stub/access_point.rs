@@ -5,6 +5,7 @@ use super::counts::Counters;
 use super::fault::Fault;
 use super::port::Port;
 use super::service::{Service, Session};
+use super::udp;
 use crate::mtproto::Secret;
 use std::io;
 use std::net::SocketAddr;
@@ -40,9 +41,9 @@ pub(super) enum Order {
 }
 
 #[derive(Debug)]
-struct Command {
-    order: Order,
-    done: oneshot::Sender<io::Result<()>>,
+pub(super) struct Command {
+    pub(super) order: Order,
+    pub(super) done: oneshot::Sender<io::Result<()>>,
 }
 
 /// What sessions have to know, in one cell.
@@ -54,17 +55,30 @@ pub(super) struct Standing {
 }
 
 impl AccessPoint {
+    /// Counts together with one of `others` if that has the same address.
     pub(super) fn start(
         dc: &Arc<Dc>,
         address: SocketAddr,
         device: Option<&str>,
         service: Service,
+        others: &[AccessPoint],
         tasks: &mut JoinSet<()>,
     ) -> io::Result<AccessPoint> {
+        let counters_at = |address| {
+            let same = others.iter().find(|other| other.address == address);
+            same.map_or_else(Arc::default, |other| Arc::clone(&other.counters))
+        };
+        let (commands, inbox) = mpsc::channel(1);
+        if let Service::Udp(service) = service {
+            let port = udp::Port::open_at(address, device)?;
+            let address = port.address();
+            let counters = counters_at(address);
+            tasks.spawn(udp::Task::new(dc, service, port, inbox, &counters).run());
+            return Ok(AccessPoint { address, counters, commands });
+        }
         let port = Port::open_at(address, device)?;
         let address = port.address();
-        let counters = Arc::new(Counters::default());
-        let (commands, inbox) = mpsc::channel(1);
+        let counters = counters_at(address);
         let task = Task {
             dc: Arc::clone(dc),
             service,
@@ -147,6 +161,7 @@ impl Task {
                     | Fault::Reset
                     | Fault::Mute
                     | Fault::Slow(_)
+                    | Fault::Loss(_)
                     | Fault::Status(_)
                     | Fault::Mtproto(_) => self.port.open()?,
                 }

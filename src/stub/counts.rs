@@ -16,6 +16,12 @@ pub struct Counts {
     pub bytes_in: u64,
     /// Bytes handed to the kernel for clients.
     pub bytes_out: u64,
+    /// Datagrams read from clients, those of [`Fault::Mute`](super::Fault::Mute) included.
+    pub datagrams_in: u64,
+    /// Datagrams handed to the kernel for clients.
+    pub datagrams_out: u64,
+    /// Addresses from which datagrams came. Behind a proxy these are its flows.
+    pub udp_clients: u64,
 }
 
 impl Sum for Counts {
@@ -25,6 +31,9 @@ impl Sum for Counts {
             open: sum.open + next.open,
             bytes_in: sum.bytes_in + next.bytes_in,
             bytes_out: sum.bytes_out + next.bytes_out,
+            datagrams_in: sum.datagrams_in + next.datagrams_in,
+            datagrams_out: sum.datagrams_out + next.datagrams_out,
+            udp_clients: sum.udp_clients + next.udp_clients,
         })
     }
 }
@@ -36,6 +45,9 @@ pub(super) struct Counters {
     open: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
+    datagrams_in: AtomicU64,
+    datagrams_out: AtomicU64,
+    udp_clients: AtomicU64,
     changed: Notify,
 }
 
@@ -46,6 +58,9 @@ impl Counters {
             open: self.open.load(Relaxed),
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
+            datagrams_in: self.datagrams_in.load(Relaxed),
+            datagrams_out: self.datagrams_out.load(Relaxed),
+            udp_clients: self.udp_clients.load(Relaxed),
         }
     }
 
@@ -77,6 +92,19 @@ impl Counters {
     pub(super) fn sent(&self, bytes: usize) {
         self.bytes_out.fetch_add(bytes as u64, Relaxed);
         self.changed.notify_waiters();
+    }
+
+    /// A datagram was read, and so many clients are known now.
+    pub(super) fn took(&self, bytes: usize, clients: usize) {
+        self.datagrams_in.fetch_add(1, Relaxed);
+        self.udp_clients.store(clients as u64, Relaxed);
+        self.received(bytes);
+    }
+
+    /// So many datagrams were sent.
+    pub(super) fn gave(&self, datagrams: usize, bytes: usize) {
+        self.datagrams_out.fetch_add(datagrams as u64, Relaxed);
+        self.sent(bytes);
     }
 
     /// Counts one session as open until the guard is dropped, so a cancelled one is counted out too.

@@ -8,6 +8,11 @@ use std::time::Duration;
 /// The condition of one access point of a stub DC. Exactly one holds at a time.
 ///
 /// "Silent" means: what was answered stays answered, nothing more is.
+///
+/// UDP has no connects. There [`Fault::Refuse`] closes the socket, so that datagrams are answered with
+/// "port unreachable"; [`Fault::Mute`] reads and counts them and answers none; [`Fault::Slow`] sends
+/// each answer so much later; with [`Fault::Drop`] they are lost, uncounted. The others, which are of
+/// streams, leave it as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
     /// Serves.
@@ -39,6 +44,9 @@ pub enum Fault {
     /// host that is alive: segments of open sessions are still acknowledged, and a connect that
     /// was under way when the power failed may still succeed, and then is silent.
     Drop,
+    /// So many of a hundred datagrams do not arrive, spread evenly. TCP is served as ever: it would send
+    /// again what is lost.
+    Loss(u8),
 }
 
 /// What [`Service::Mtproto`](super::Service::Mtproto) may do instead of answering a question.
@@ -72,12 +80,13 @@ impl fmt::Display for Fault {
             Fault::Mtproto(MtprotoFault::Fingerprints) => f.write_str("fingerprints"),
             Fault::Mtproto(MtprotoFault::Close) => f.write_str("close"),
             Fault::Drop => f.write_str("drop"),
+            Fault::Loss(percent) => write!(f, "loss:{percent}"),
         }
     }
 }
 
 /// Reads what [`Fault`]'s `Display` writes: `none`, `refuse`, `reset`, `mute`, `slow:200ms`, `status:503`,
-/// `code:-404`, `nonce`, `garbage`, `fingerprints`, `close`, `drop`.
+/// `code:-404`, `nonce`, `garbage`, `fingerprints`, `close`, `drop`, `loss:30`.
 impl FromStr for Fault {
     type Err = ParseFaultError;
 
@@ -94,6 +103,7 @@ impl FromStr for Fault {
             "close" => Ok(Fault::Mtproto(MtprotoFault::Close)),
             _ => {
                 let with_value = slow(text).or_else(|| status(text)).or_else(|| code(text));
+                let with_value = with_value.or_else(|| loss(text));
                 with_value.ok_or_else(|| ParseFaultError(text.to_owned()))
             }
         }
@@ -117,6 +127,12 @@ fn code(text: &str) -> Option<Fault> {
     (code < 0).then_some(Fault::Mtproto(MtprotoFault::Code(code)))
 }
 
+/// Of a hundred.
+fn loss(text: &str) -> Option<Fault> {
+    let percent = text.strip_prefix("loss:")?.parse().ok()?;
+    (percent <= 100).then_some(Fault::Loss(percent))
+}
+
 /// The text names no fault.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ParseFaultError(String);
@@ -126,7 +142,7 @@ impl fmt::Display for ParseFaultError {
         write!(
             f,
             "{:?} is not a fault: none, refuse, reset, mute, slow:DURATION, status:CODE, code:CODE, \
-             nonce, garbage, fingerprints, close or drop",
+             nonce, garbage, fingerprints, close, drop or loss:PERCENT",
             self.0
         )
     }

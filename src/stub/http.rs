@@ -31,7 +31,7 @@ pub(super) async fn answer(session: &Session, stream: &mut TcpStream) -> io::Res
         };
     }
     if may_answer && !read.is_empty() {
-        session.send(stream, &session.who_line()?).await?;
+        session.send(stream, &session.who_line()).await?;
         session.send(stream, &read).await?;
     }
     session.echo(stream).await
@@ -59,9 +59,10 @@ async fn answer_request(session: &Session, stream: &mut TcpStream) -> io::Result
         | Fault::Mute
         | Fault::Slow(_)
         | Fault::Mtproto(_)
+        | Fault::Loss(_)
         | Fault::Drop => 200,
     };
-    let line = session.who_line()?;
+    let line = session.who_line();
     let head = format!(
         "HTTP/1.1 {status} stub\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n",

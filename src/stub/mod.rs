@@ -5,7 +5,8 @@
 //! instead of sleeping. `who` answers with a [`Whoami`], so a client behind a proxy learns which DC
 //! and which access point it reached; `http` does so only when it is asked, and answers probes that ask
 //! for a page; `mtproto` answers the one question of MTProto that needs no key, with fingerprints that
-//! tell its DC.
+//! tell its DC. With [`Service::Udp`] an access point answers datagrams ([`UdpService`]); one of TCP may
+//! have the same address.
 //!
 //! It deliberately knows nothing of nearpoint: no configuration, no PROXY header. It needs a tokio runtime with I/O and time, and runs on a single thread as well.
 //!
@@ -30,11 +31,13 @@ mod port;
 mod service;
 #[cfg(test)]
 mod tests;
+mod udp;
 
 pub use counts::Counts;
 pub use fault::{Fault, MtprotoFault, ParseFaultError};
 pub use mtproto::{dc_of_fingerprints, fingerprints_of};
 pub use service::{ParseServiceError, Service, Whoami, discard, pattern_at};
+pub use udp::{BULK_DATAGRAM, Receipt, UdpService, number_of};
 
 use crate::mtproto::Secret;
 use access_point::{AccessPoint, Dc, Order};
@@ -79,13 +82,12 @@ impl StubDc {
     ) -> Result<StubDc, BindError> {
         let mut tasks = JoinSet::new();
         let dc = Arc::new(Dc { id: dc, secrets: setup.secrets.into() });
-        let access_points = at
-            .iter()
-            .map(|&(address, service)| {
-                AccessPoint::start(&dc, address, setup.device, service, &mut tasks)
-                    .map_err(|source| BindError { address, source })
-            })
-            .collect::<Result<_, _>>()?;
+        let mut access_points = Vec::new();
+        for &(address, service) in at {
+            let started =
+                AccessPoint::start(&dc, address, setup.device, service, &access_points, &mut tasks);
+            access_points.push(started.map_err(|source| BindError { address, source })?);
+        }
         Ok(StubDc { dc, access_points, tasks })
     }
 
@@ -100,9 +102,11 @@ impl StubDc {
     }
 
     /// Puts one access point into `fault`, or with [`Fault::None`] heals it. When this returns,
-    /// the fault is in effect: the next connect meets it.
+    /// the fault is in effect: the next connect or datagram meets it.
+    ///
+    /// Where both TCP and UDP are served at `at`, it is a fault of both. Two stubs can fail one by one.
     pub async fn set_fault(&self, at: SocketAddr, fault: Fault) -> Result<(), FaultError> {
-        self.access_point(at)?.obey(Order::Fault(fault)).await
+        self.order(at, Order::Fault(fault)).await
     }
 
     /// [`StubDc::set_fault`] at every access point.
@@ -113,9 +117,10 @@ impl StubDc {
         Ok(())
     }
 
-    /// Resets all sessions that are open at `at`; new ones are welcome.
+    /// Resets all sessions that are open at `at`; new ones are welcome. Of UDP, what clients were given
+    /// is forgotten.
     pub async fn cut(&self, at: SocketAddr) -> Result<(), FaultError> {
-        self.access_point(at)?.obey(Order::Cut).await
+        self.order(at, Order::Cut).await
     }
 
     /// The process behind `at` dies: [`Fault::Refuse`], then [`StubDc::cut`].
@@ -132,14 +137,19 @@ impl StubDc {
         Ok(())
     }
 
-    /// What has passed at one access point so far.
+    /// What has passed at one access point so far; at both, if one is of TCP and one of UDP.
     pub fn counts(&self, at: SocketAddr) -> Result<Counts, FaultError> {
         Ok(self.access_point(at)?.counters().read())
     }
 
     /// What has passed at all access points together.
     pub fn total(&self) -> Counts {
-        self.access_points.iter().map(|access_point| access_point.counters().read()).sum()
+        let first = |(number, access_point): &(usize, &AccessPoint)| {
+            let at = access_point.address();
+            self.access_points[..*number].iter().all(|earlier| earlier.address() != at)
+        };
+        let each = self.access_points.iter().enumerate().filter(first);
+        each.map(|(_, access_point)| access_point.counters().read()).sum()
     }
 
     /// Waits until the counts of one access point meet `condition`, and returns them. Waits for
@@ -156,6 +166,14 @@ impl StubDc {
     pub async fn shutdown(mut self) {
         self.access_points.clear();
         while self.tasks.join_next().await.is_some() {}
+    }
+
+    async fn order(&self, at: SocketAddr, order: Order) -> Result<(), FaultError> {
+        self.access_point(at)?;
+        for access_point in self.access_points.iter().filter(|it| it.address() == at) {
+            access_point.obey(order).await?;
+        }
+        Ok(())
     }
 
     fn access_point(&self, at: SocketAddr) -> Result<&AccessPoint, FaultError> {

@@ -139,6 +139,7 @@ fn reply_to(session: &Session, question: Option<ReqPq>, stranger: bool) -> Optio
         | Fault::Mute
         | Fault::Slow(_)
         | Fault::Status(_)
+        | Fault::Loss(_)
         | Fault::Drop => None,
     };
     match fault {

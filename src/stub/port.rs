@@ -115,12 +115,7 @@ fn listening(address: SocketAddr, device: Option<&str>) -> io::Result<TcpListene
 
 /// A connection under way. If a stranger was faster and the queue is full already, it stays so.
 fn connecting(listener: SocketAddr) -> io::Result<Socket> {
-    let mut target = listener;
-    match target {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => target.set_ip(Ipv4Addr::LOCALHOST.into()),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => target.set_ip(Ipv6Addr::LOCALHOST.into()),
-        SocketAddr::V4(_) | SocketAddr::V6(_) => {}
-    }
+    let target = reachable(listener);
     let socket = Socket::new(Domain::for_address(target), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     match socket.connect(&SockAddr::from(target)) {
@@ -132,4 +127,18 @@ fn connecting(listener: SocketAddr) -> io::Result<Socket> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Where a socket that is bound to `address` is met on this machine: loopback, if it is any address.
+pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+            address.set_ip(Ipv6Addr::LOCALHOST.into());
+        }
+        SocketAddr::V4(_) | SocketAddr::V6(_) => {}
+    }
+    address
 }

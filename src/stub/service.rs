@@ -3,6 +3,7 @@
 use super::access_point::{Dc, Standing};
 use super::counts::Counters;
 use super::fault::Fault;
+use super::udp::UdpService;
 use super::{http, mtproto};
 use rustix::net::RecvFlags;
 use std::error::Error;
@@ -17,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::WriteHalf;
 use tokio::sync::watch;
 
-/// What an access point does with a session.
+/// What an access point does with a session, or, if it is one of UDP, with a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     /// Sends back what it reads. After the client's end of stream it sends what is left and ends
@@ -47,9 +48,12 @@ pub enum Service {
         /// clients name none when they have no secret, and random bytes are there.
         strict: bool,
     },
+    /// The access point is one of UDP.
+    Udp(UdpService),
 }
 
-/// The line that [`Service::Who`] begins with, and [`Service::Http`] answers with.
+/// The line that [`Service::Who`] begins with, [`Service::Http`] answers with, and the answers of
+/// [`UdpService::Who`] begin with.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Whoami {
     /// Id of the DC.
@@ -58,8 +62,25 @@ pub struct Whoami {
     pub access_point: SocketAddr,
     /// Where the connection came from: behind a proxy, the proxy.
     pub peer: SocketAddr,
-    /// Number of the connection at this access point, from 1.
+    /// Number of the connection at this access point, from 1; with UDP, of the client, as told by `peer`.
     pub connection: u64,
+}
+
+impl Whoami {
+    /// Takes an answer of [`UdpService::Who`] apart: who sent it, and what had been asked. `None` if it
+    /// is something else.
+    pub fn split(datagram: &[u8]) -> Option<(Whoami, &[u8])> {
+        let end = datagram.iter().position(|byte| *byte == b'\n')?;
+        let whoami = serde_json::from_slice(&datagram[..end]).ok()?;
+        Some((whoami, &datagram[end + 1..]))
+    }
+
+    /// With the end of the line.
+    pub(super) fn to_line(&self) -> Vec<u8> {
+        let mut line = serde_json::to_vec(self).expect("numbers and addresses are JSON");
+        line.push(b'\n');
+        line
+    }
 }
 
 /// The byte that [`Service::Source`] sends at `offset`.
@@ -120,12 +141,14 @@ impl Session {
             Service::Source { bytes } => self.source(stream, bytes).await,
             Service::Who => {
                 if self.may_answer().await {
-                    self.send(stream, &self.who_line()?).await?;
+                    self.send(stream, &self.who_line()).await?;
                 }
                 self.echo(stream).await
             }
             Service::Http => http::answer(self, stream).await,
             Service::Mtproto { strict } => mtproto::answer(self, stream, strict).await,
+            // Its access points accept no connections.
+            Service::Udp(_) => Ok(()),
         }
     }
 
@@ -220,9 +243,12 @@ impl Session {
     /// start of a session only do not hold up this one.
     pub(super) async fn may_answer(&self) -> bool {
         match self.fault() {
-            Fault::None | Fault::Refuse | Fault::Reset | Fault::Status(_) | Fault::Mtproto(_) => {
-                true
-            }
+            Fault::None
+            | Fault::Refuse
+            | Fault::Reset
+            | Fault::Loss(_)
+            | Fault::Status(_)
+            | Fault::Mtproto(_) => true,
             Fault::Slow(by) => {
                 tokio::time::sleep(by).await;
                 true
@@ -239,15 +265,10 @@ impl Session {
     }
 
     /// Who answers, with the end of the line.
-    pub(super) fn who_line(&self) -> io::Result<Vec<u8>> {
-        let mut line = serde_json::to_vec(&Whoami {
-            dc: self.dc.id,
-            access_point: self.access_point,
-            peer: self.peer,
-            connection: self.number,
-        })?;
-        line.push(b'\n');
-        Ok(line)
+    pub(super) fn who_line(&self) -> Vec<u8> {
+        let (dc, connection) = (self.dc.id, self.number);
+        let Session { access_point, peer, .. } = *self;
+        Whoami { dc, access_point, peer, connection }.to_line()
     }
 }
 
@@ -262,12 +283,13 @@ impl fmt::Display for Service {
             Service::Http => f.write_str("http"),
             Service::Mtproto { strict: false } => f.write_str("mtproto"),
             Service::Mtproto { strict: true } => f.write_str("mtproto:strict"),
+            Service::Udp(service) => write!(f, "udp:{service}"),
         }
     }
 }
 
 /// Reads what [`Service`]'s `Display` writes: `echo`, `sink`, `source`, `source:1000`, `who`, `http`,
-/// `mtproto`, `mtproto:strict`.
+/// `mtproto`, `mtproto:strict`, `udp:echo`, `udp:who`, `udp:sink`, `udp:source`.
 impl FromStr for Service {
     type Err = ParseServiceError;
 
@@ -280,11 +302,12 @@ impl FromStr for Service {
             "http" => Ok(Service::Http),
             "mtproto" => Ok(Service::Mtproto { strict: false }),
             "mtproto:strict" => Ok(Service::Mtproto { strict: true }),
-            _ => text
-                .strip_prefix("source:")
-                .and_then(|bytes| bytes.parse().ok())
-                .map(|bytes| Service::Source { bytes: Some(bytes) })
-                .ok_or_else(|| ParseServiceError(text.to_owned())),
+            _ => {
+                let source = text.strip_prefix("source:").and_then(|bytes| bytes.parse().ok());
+                let source = source.map(|bytes| Service::Source { bytes: Some(bytes) });
+                let udp = text.strip_prefix("udp:").and_then(UdpService::from_name);
+                source.or(udp.map(Service::Udp)).ok_or_else(|| ParseServiceError(text.to_owned()))
+            }
         }
     }
 }
@@ -297,8 +320,8 @@ impl fmt::Display for ParseServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is not a service: echo, sink, source, source:BYTES, who, http, mtproto or \
-             mtproto:strict",
+            "{:?} is not a service: echo, sink, source, source:BYTES, who, http, mtproto, \
+             mtproto:strict, udp:echo, udp:who, udp:sink or udp:source",
             self.0
         )
     }

@@ -1,4 +1,5 @@
 mod mtproto;
+mod udp;
 
 use super::*;
 use proptest::prelude::*;
@@ -89,7 +90,10 @@ async fn echo_returns_every_byte_and_then_the_end_of_stream() {
     assert!(answer == sent);
     let counts = until(&stub, at, |counts| counts.open == 0).await;
     let bytes = sent.len() as u64;
-    assert_eq!(counts, Counts { accepted: 1, open: 0, bytes_in: bytes, bytes_out: bytes });
+    assert_eq!(
+        counts,
+        Counts { accepted: 1, bytes_in: bytes, bytes_out: bytes, ..Counts::default() }
+    );
 }
 
 #[tokio::test]
@@ -294,6 +298,7 @@ async fn every_fault_may_follow_every_other() {
         Fault::Slow(Duration::from_millis(1)),
         Fault::Status(500),
         Fault::Mtproto(MtprotoFault::Close),
+        Fault::Loss(50),
         Fault::Drop,
     ];
     for first in faults {
@@ -355,6 +360,10 @@ fn texts_that_name_nothing_are_refused() {
         "code:0",
         "code:-2147483649",
         "mtproto:lax",
+        "loss:",
+        "loss:101",
+        "udp:",
+        "udp:mtproto",
         "Refuse",
         "source:",
         "source:-1",
@@ -376,6 +385,7 @@ proptest! {
             .map(Fault::Mtproto);
         for fault in [Fault::None, Fault::Refuse, Fault::Reset, Fault::Mute, slow, ill, Fault::Drop]
             .into_iter()
+            .chain([Fault::Loss((millis % 101) as u8)])
             .chain(others)
         {
             prop_assert_eq!(fault.to_string().parse(), Ok(fault));
@@ -384,7 +394,8 @@ proptest! {
         let endless = Service::Source { bytes: None };
         let others = [Service::Echo, Service::Sink, Service::Who, Service::Http];
         let mtproto = [false, true].map(|strict| Service::Mtproto { strict });
-        for service in others.into_iter().chain([source, endless]).chain(mtproto) {
+        let udp = UdpService::ALL.map(Service::Udp);
+        for service in others.into_iter().chain([source, endless]).chain(mtproto).chain(udp) {
             prop_assert_eq!(service.to_string().parse(), Ok(service));
         }
     }

@@ -13,7 +13,7 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 /// One line: `WORD ADDR [ARGUMENTS]`, where `all` instead of an address means every access point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Command {
-    /// `refuse|reset|mute|drop|heal ADDR`, `slow ADDR DURATION`, `status ADDR CODE`; of MTProto
+    /// `refuse|reset|mute|drop|heal ADDR`, `slow ADDR DURATION`, `status ADDR CODE`, `loss ADDR PERCENT`; of MTProto
     /// `nonce|garbage|fingerprints|close ADDR`, `code ADDR CODE`.
     Fault(Fault, At),
     /// `cut ADDR`: reset all open sessions.
@@ -47,6 +47,11 @@ impl FromStr for Command {
             ["status", at, code] => {
                 let fault = format!("status:{code}").parse();
                 let fault = fault.map_err(|_| ParseCommandError::Status)?;
+                Ok(Command::Fault(fault, parse_at(at)?))
+            }
+            ["loss", at, percent] => {
+                let fault = format!("loss:{percent}").parse();
+                let fault = fault.map_err(|_| ParseCommandError::Percent)?;
                 Ok(Command::Fault(fault, parse_at(at)?))
             }
             [fault @ ("nonce" | "garbage" | "fingerprints" | "close"), at] => {
@@ -94,6 +99,7 @@ pub(super) enum ParseCommandError {
     Number,
     Status,
     Code,
+    Percent,
 }
 
 impl fmt::Display for ParseCommandError {
@@ -101,7 +107,7 @@ impl fmt::Display for ParseCommandError {
         f.write_str(match self {
             ParseCommandError::Unknown => {
                 "not a command: (heal|refuse|reset|mute|drop|cut|kill|counts) ADDR, \
-                 slow ADDR DURATION, status ADDR CODE, \
+                 slow ADDR DURATION, status ADDR CODE, loss ADDR PERCENT, \
                  (nonce|garbage|fingerprints|close) ADDR, code ADDR CODE, \
                  wait ADDR open N [DURATION]; ADDR is IP:PORT or all"
             }
@@ -109,6 +115,7 @@ impl fmt::Display for ParseCommandError {
             ParseCommandError::Duration => "the duration is not like 200ms",
             ParseCommandError::Number => "the number is not one",
             ParseCommandError::Status => "the status is not a code like 503",
+            ParseCommandError::Percent => "the share is not one of 0 to 100",
             ParseCommandError::Code => "the code is not a negative number like -404",
         })
     }
@@ -135,6 +142,7 @@ mod tests {
             ("heal all", Command::Fault(Fault::None, At::Everywhere)),
             ("slow 127.0.0.1:443 200ms", Command::Fault(Fault::Slow(ms(200)), at)),
             ("status 127.0.0.1:443 503", Command::Fault(Fault::Status(503), at)),
+            ("loss all 30", Command::Fault(Fault::Loss(30), At::Everywhere)),
             ("nonce all", wrong(MtprotoFault::Nonce)),
             ("garbage all", wrong(MtprotoFault::Garbage)),
             ("fingerprints all", wrong(MtprotoFault::Fingerprints)),
@@ -166,6 +174,7 @@ mod tests {
             ("slow all soon", ParseCommandError::Duration),
             ("status all well", ParseCommandError::Status),
             ("code all 404", ParseCommandError::Code),
+            ("loss all 101", ParseCommandError::Percent),
             ("nonce here", ParseCommandError::Address),
             ("nonce all 1", ParseCommandError::Unknown),
             ("wait 127.0.0.1:443 open many", ParseCommandError::Number),
