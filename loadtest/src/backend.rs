@@ -2,7 +2,7 @@
 
 use crate::event::Event;
 use crate::process::{Child, ProcessError};
-use nearpoint::stub::Service;
+use nearpoint::stub::{Service, UdpService};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +13,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// For sessions to be closed, through a proxy.
 const CLOSING: Duration = Duration::from_secs(30);
 
-const SERVICES: [Service; 3] = [Service::Echo, Service::Sink, Service::Source { bytes: None }];
+const SERVICES: [Service; 6] = [
+    Service::Echo,
+    Service::Sink,
+    Service::Source { bytes: None },
+    Service::Udp(UdpService::Echo),
+    Service::Udp(UdpService::Sink),
+    Service::Udp(UdpService::Source),
+];
 
 #[derive(Debug)]
 pub(crate) struct Backend {
@@ -22,7 +29,7 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    /// One access point for each of echo, sink and endless source.
+    /// One access point for each of echo, sink and endless source, and of the same with UDP.
     pub(crate) async fn start() -> Result<Backend, ProcessError> {
         let program = std::env::current_exe().map_err(ProcessError::Spawn)?;
         let mut command = Command::new(program);

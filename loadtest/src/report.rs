@@ -26,7 +26,7 @@ impl Cast {
             if cast.iter().any(|(known, _)| *known == peer) {
                 continue;
             }
-            let part = match peer.find(options.nearpoint.as_deref()).await {
+            let part = match peer.find(options.places()).await {
                 Ok(installed) => Part::Present(installed),
                 Err(error) => {
                     let reason = with_sources(&error);
@@ -144,7 +144,7 @@ pub(crate) fn best_of_others(
     values
         .iter()
         .filter(|(peer, _)| match peer {
-            Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx => true,
+            Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Envoy => true,
             Peer::Nearpoint | Peer::Direct => false,
         })
         .map(|(_, value)| *value)

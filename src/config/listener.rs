@@ -78,6 +78,12 @@ pub struct NewRate {
     pub burst: NonZeroU32,
 }
 
+impl From<NewRate> for crate::sessions::Rate {
+    fn from(NewRate { rate, burst }: NewRate) -> Self {
+        Self { per_second: rate, burst }
+    }
+}
+
 /// Flows of UDP. Scope: a listener that serves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UdpOptions {

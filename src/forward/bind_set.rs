@@ -3,23 +3,27 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::worker::BoundSocket;
 use crate::config;
 use crate::net::{BindError, ExclusiveBind, Keepalive, ListenOptions, bind_group};
+use crate::net::{UdpOptions, bind_udp_group};
+use crate::routing::{DialAddress, Protocol};
 
 /// One bind of the configuration. Port 0 may occur more than once, so binds are numbered within
 /// equal addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct BindKey {
+    protocol: Protocol,
     address: SocketAddr,
     nth: usize,
 }
 
 impl fmt::Display for BindKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.address.fmt(f)
+        DialAddress { socket: self.address, protocol: self.protocol }.fmt(f)
     }
 }
 
@@ -64,7 +68,7 @@ pub(super) struct NewBind {
     /// What becomes of it.
     pub(super) open: OpenBind,
     /// One per worker.
-    pub(super) sockets: Vec<TcpListener>,
+    pub(super) sockets: Vec<BoundSocket>,
 }
 
 /// The binds that these listeners want.
@@ -74,10 +78,9 @@ pub(super) fn wanted(
     let mut wanted = BTreeMap::new();
     for listener in listeners {
         for address in &listener.bind {
-            let free =
-                |nth: &usize| !wanted.contains_key(&BindKey { address: *address, nth: *nth });
-            let nth = (0..).find(free).unwrap_or_default();
-            wanted.insert(BindKey { address: *address, nth }, Arc::clone(listener));
+            let key = |nth| BindKey { protocol: listener.protocol, address: *address, nth };
+            let nth = (0..).find(|nth| !wanted.contains_key(&key(*nth))).unwrap_or_default();
+            wanted.insert(key(nth), Arc::clone(listener));
         }
     }
     wanted
@@ -92,17 +95,40 @@ pub(super) fn open(
     // Nobody else can be at a port that the kernel has yet to choose.
     let exclusive = match key.address.port() {
         0 => None,
-        _ => Some(ExclusiveBind::tcp(key.address).map_err(|error| not_exclusive(key, error))?),
+        _ => {
+            let exclusive = match key.protocol {
+                Protocol::Tcp => ExclusiveBind::tcp(key.address),
+                Protocol::Udp => ExclusiveBind::udp(key.address),
+            };
+            Some(exclusive.map_err(|error| not_exclusive(key, error))?)
+        }
     };
-    let sockets =
-        bind_group(key.address, &listen_options(listener), workers).map_err(OpenError::Bind)?;
-    let bound = sockets.first().and_then(|socket| socket.local_addr().ok());
+    let sockets = bind(key, listener, workers).map_err(OpenError::Bind)?;
+    let bound = sockets.first().and_then(BoundSocket::local_addr);
     let open = OpenBind {
         listener: Arc::clone(&listener.name),
         bound: bound.unwrap_or(key.address),
         _exclusive: exclusive,
     };
     Ok(NewBind { open, sockets })
+}
+
+fn bind(
+    key: BindKey,
+    listener: &config::Listener,
+    workers: usize,
+) -> Result<Vec<BoundSocket>, BindError> {
+    match key.protocol {
+        Protocol::Tcp => {
+            let group = bind_group(key.address, &listen_options(listener), workers)?;
+            Ok(group.into_iter().map(BoundSocket::Tcp).collect())
+        }
+        Protocol::Udp => {
+            let options = UdpOptions { receive_buffer: listener.udp.receive_buffer };
+            let group = bind_udp_group(key.address, &options, workers)?;
+            Ok(group.into_iter().map(BoundSocket::Udp).collect())
+        }
+    }
 }
 
 fn not_exclusive(key: BindKey, source: io::Error) -> OpenError {

@@ -1,8 +1,8 @@
-//! How many sessions the descriptors of this process allow. Accepting pauses before they are used
+//! How many sessions and flows the descriptors of this process allow. Accepting pauses before they are used
 //! up: a client accepted with the last descriptor could not be connected.
 //!
 //! Of the descriptors, [`RESERVED`] are kept for all that there is one of, two for each pipe of the pool,
-//! and one for each probe that may be under way; two of what is left make a session. Probes get an eighth
+//! and one for each probe that may be under way; two of what is left make a session, and one a flow. Probes get an eighth
 //! at most, so that many of them do not leave a small process without clients, and [`LEAST_PROBES`] in any
 //! case, so that a process full of clients still knows who is well.
 
@@ -20,6 +20,9 @@ const PROBES_PART: usize = 8;
 
 /// One for the client, one for the upstream.
 const PER_SESSION: usize = 2;
+
+/// One for the upstream: all clients share the socket of the listener.
+const PER_FLOW: usize = 1;
 
 /// What there is to divide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,19 +52,21 @@ impl Descriptors {
     }
 }
 
-/// Places for sessions, over all workers.
+/// Descriptors for sessions and flows, over all workers.
 #[derive(Debug)]
 pub(super) struct DescriptorBudget {
     taken: AtomicUsize,
+    /// Sessions.
     most: AtomicUsize,
     limit: u64,
     pipes: usize,
 }
 
-/// One session's descriptors; given back when dropped.
+/// The descriptors of one session or flow; given back when dropped.
 #[derive(Debug)]
 pub(super) struct DescriptorPlace {
     of: Arc<DescriptorBudget>,
+    descriptors: usize,
 }
 
 impl DescriptorBudget {
@@ -82,17 +87,26 @@ impl DescriptorBudget {
         self.most.load(Ordering::Relaxed)
     }
 
-    /// A place, if there is one.
+    /// A place for a session, if there is one.
     pub(super) fn reserve(self: &Arc<Self>) -> Option<DescriptorPlace> {
-        let before = self.taken.fetch_add(1, Ordering::Relaxed);
-        let place = DescriptorPlace { of: Arc::clone(self) };
-        (before < self.most()).then_some(place)
+        self.take(PER_SESSION)
+    }
+
+    /// A place for a flow, if there is one.
+    pub(super) fn reserve_flow(self: &Arc<Self>) -> Option<DescriptorPlace> {
+        self.take(PER_FLOW)
+    }
+
+    fn take(self: &Arc<Self>, descriptors: usize) -> Option<DescriptorPlace> {
+        let before = self.taken.fetch_add(descriptors, Ordering::Relaxed);
+        let place = DescriptorPlace { of: Arc::clone(self), descriptors };
+        (before + descriptors <= self.most() * PER_SESSION).then_some(place)
     }
 }
 
 impl Drop for DescriptorPlace {
     fn drop(&mut self) {
-        self.of.taken.fetch_sub(1, Ordering::Relaxed);
+        self.of.taken.fetch_sub(self.descriptors, Ordering::Relaxed);
     }
 }
 

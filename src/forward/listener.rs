@@ -2,39 +2,33 @@
 //!
 //! Its sockets are not here: a session that outlives them must not keep them open.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
-use prometheus::IntCounter;
 use tokio::net::TcpStream;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::descriptors::DescriptorPlace;
-use super::idle::TICK;
-use super::plane::Context;
+use super::per_dc::PerDc;
+use super::refusal_log::RefusalLog;
+use super::remembering::Remembering;
 use super::session;
 use super::sniff::{Heard, Sniffer};
 use super::worker::{LiveSession, Worker};
 use crate::config;
-use crate::memory::{EpochSeconds, ListenerMemory, Room};
 use crate::metrics::Metrics;
 use crate::metrics::handles::{DcMetrics, ListenerMetrics};
 use crate::net;
 use crate::routing::topology::ListenerRoute;
-use crate::routing::{ClientAddr, DcId, Refusal, Topology};
-use crate::sessions::{ListenerSessions, SessionPermit};
-
-/// Between log lines about refusals of one listener.
-const SAMPLE: Duration = Duration::from_secs(10);
+use crate::routing::{DcId, Refusal, Topology};
+use crate::sessions::{ListenerSessions, Pace, SessionPermit};
 
 /// A listener as one worker has it.
 pub(super) struct Listener {
     current: RefCell<Rc<Settings>>,
-    refusal_logged_at: Cell<Option<u32>>,
+    refusals: RefusalLog,
 }
 
 /// What holds for new sessions of a listener, with its metrics resolved.
@@ -50,12 +44,10 @@ pub(super) struct Settings {
     /// Listens to what its clients say first, if they go by that.
     pub(super) sniffer: Option<Sniffer>,
     sessions: Arc<ListenerSessions>,
-    /// The counters of its DCs, for one topology: a DC that leaves takes its series along.
-    dcs: RefCell<Option<DcCache>>,
+    /// How fast new ones may come.
+    pace: Option<Arc<Pace>>,
+    dcs: PerDc<DcMetrics>,
 }
-
-/// Weak: a listener that has few sessions must not keep an old topology alive.
-type DcCache = (Weak<Topology>, BTreeMap<DcId, Rc<DcMetrics>>);
 
 /// An accepted client and the places that it takes. Unless its session ends in order it is reset
 /// when dropped: an end that it could take for an answer must be one.
@@ -83,36 +75,10 @@ impl Drop for Accepted {
     }
 }
 
-/// The memory of a listener, and the counter of those who had to make room in it.
-pub(super) struct Remembering {
-    memory: Arc<ListenerMemory>,
-    evicted: IntCounter,
-}
-
-impl Remembering {
-    fn resolve(context: &Context, listener: &str) -> Option<Self> {
-        let memory = context.memory.of_listener(listener)?;
-        let evicted = context.metrics.sticky_evicted_total.with_label_values(&[listener]);
-        Some(Self { memory, evicted })
-    }
-
-    /// The DC that this client was given when it last came.
-    pub(super) fn recall(&self, client: ClientAddr, now: EpochSeconds) -> Option<DcId> {
-        self.memory.recall(client, now)
-    }
-
-    /// This client is connected to this DC.
-    pub(super) fn remember(&self, client: ClientAddr, dc: DcId, now: EpochSeconds) {
-        match self.memory.remember(client, dc, now) {
-            Room::Found => {}
-            Room::Made => self.evicted.inc(),
-        }
-    }
-}
-
 impl Settings {
     fn new(worker: &Worker, config: Arc<config::Listener>) -> Rc<Self> {
         let context = &worker.shared.context;
+        let sessions = context.sessions.of_listener(&config.name);
         Rc::new(Self {
             route: context.snapshots.load().topology.route(&config.name).cloned(),
             metrics: ListenerMetrics::resolve(&context.metrics, &config.name),
@@ -121,8 +87,9 @@ impl Settings {
                 .sniffing
                 .as_ref()
                 .map(|sniffing| Sniffer::new(sniffing, &config.name, &context.metrics)),
-            sessions: context.sessions.of_listener(&config.name),
-            dcs: RefCell::new(None),
+            pace: config.limits.new_per_second.map(|rate| sessions.pace(rate.into())),
+            sessions,
+            dcs: PerDc::default(),
             config,
         })
     }
@@ -141,15 +108,8 @@ impl Settings {
         topology: &Arc<Topology>,
         dc: DcId,
     ) -> Rc<DcMetrics> {
-        let mut cache = self.dcs.borrow_mut();
-        if cache.as_ref().is_none_or(|(known, _)| known.as_ptr() != Arc::as_ptr(topology)) {
-            *cache = Some((Arc::downgrade(topology), BTreeMap::new()));
-        }
-        let resolve = || Rc::new(DcMetrics::resolve(metrics, &self.config.name, dc));
-        match cache.as_mut() {
-            Some((_, dcs)) => Rc::clone(dcs.entry(dc).or_insert_with(resolve)),
-            None => resolve(),
-        }
+        let resolve = || DcMetrics::resolve(metrics, &self.config.name, dc);
+        self.dcs.resolve(topology, dc, resolve)
     }
 }
 
@@ -158,7 +118,7 @@ impl Listener {
     pub(super) fn new(worker: &Worker, config: Arc<config::Listener>) -> Rc<Self> {
         Rc::new(Self {
             current: RefCell::new(Settings::new(worker, config)),
-            refusal_logged_at: Cell::new(None),
+            refusals: RefusalLog::default(),
         })
     }
 
@@ -184,18 +144,21 @@ impl Listener {
         settings.metrics.refused(refusal).inc();
         let (listener, reason) = (&*settings.config.name, refusal.as_str());
         debug!(listener, %neighbour, reason, %detail, "client refused");
-        let now = worker.tick();
-        let logged = self.refusal_logged_at.get();
-        if logged.is_none_or(|at| TICK * now.wrapping_sub(at) >= SAMPLE) {
-            self.refusal_logged_at.set(Some(now));
-            info!(listener, reason, %detail, "refusing clients; one line in 10s, see refused_total");
-        }
+        self.refusals.tell(worker.tick(), listener, reason, detail);
     }
 
     /// Begins a session with a client, or refuses it.
     pub(super) fn serve(self: &Rc<Self>, worker: &Rc<Worker>, accepted: Unadmitted) {
         let Unadmitted { stream, neighbour, place } = accepted;
         let settings = self.settings();
+        let refuse = |limit: &'static str| {
+            net::reset_on_close(&stream);
+            settings.metrics.sessions_total.inc();
+            self.refuse(worker, neighbour, Refusal::Limit, &limit);
+        };
+        if settings.pace.as_ref().is_some_and(|pace| !pace.admits()) {
+            return refuse("limits.new_per_second");
+        }
         match settings.sessions.admit(settings.config.limits.sessions) {
             Some(permit) => {
                 let accepted = Accepted {
@@ -209,11 +172,7 @@ impl Listener {
                 let session = session::serve(Rc::clone(worker), Rc::clone(self), accepted);
                 tokio::task::spawn_local(session);
             }
-            None => {
-                net::reset_on_close(&stream);
-                settings.metrics.sessions_total.inc();
-                self.refuse(worker, neighbour, Refusal::Limit, &"limits.sessions");
-            }
+            None => refuse("limits.sessions"),
         }
     }
 }

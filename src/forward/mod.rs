@@ -21,13 +21,17 @@ mod idle;
 mod listener;
 mod peek;
 mod peer;
+mod per_dc;
 mod pipes;
 mod plane;
 mod proxy_header;
+mod refusal_log;
 mod refused;
 mod relay;
+mod remembering;
 mod session;
 mod sniff;
+mod udp;
 mod worker;
 
 pub use bind_set::OpenError;

@@ -16,7 +16,7 @@ use super::bind_set::{self, BindKey, NewBind, OpenBind, OpenError, listen_option
 use super::closing::ResetPace;
 use super::descriptors::{DescriptorBudget, Descriptors};
 use super::pipes::PipeBudget;
-use super::worker::{self, Command};
+use super::worker::{self, BoundSocket, Command};
 use crate::config::{self, Memory};
 use crate::control::{PassiveEvidence, SnapshotReader};
 use crate::memory::StickyMemory;
@@ -186,7 +186,11 @@ impl DataPlane {
         for (key, listener) in wanted {
             if let Some(NewBind { open, sockets }) = new.remove(&key) {
                 self.open.insert(key, open);
-                for socket in &sockets {
+                let listening = sockets.iter().filter_map(|socket| match socket {
+                    BoundSocket::Tcp(socket) => Some(socket),
+                    BoundSocket::Udp(_) => None,
+                });
+                for socket in listening {
                     if let Err(error) = net::listen(socket, &listen_options(&listener)) {
                         error!(bind = %key, %error, "cannot listen");
                     }

@@ -1,9 +1,9 @@
 //! One thread of the data plane: its runtime, its listeners, and what its sessions share.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use super::closing::{Closer, close_silent_sessions};
 use super::idle::{IdleTimer, IdleWheel, TICK};
 use super::pipes::{PipeBudget, PipePool};
 use super::plane::Shared;
+use super::udp::{PortNumber, UdpPlane};
 use crate::config;
 use crate::net::Pipe;
 use crate::routing::AccessPointSlot;
@@ -30,10 +31,28 @@ const SCRATCH: usize = 32 * 1024;
 /// How long sessions that were told to end are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// A socket that clients come to.
+pub(super) enum BoundSocket {
+    /// Of sessions.
+    Tcp(TcpListener),
+    /// Of flows.
+    Udp(UdpSocket),
+}
+
+impl BoundSocket {
+    /// Where it is, once port 0 is resolved.
+    pub(super) fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().ok(),
+            Self::Udp(socket) => socket.local_addr().ok(),
+        }
+    }
+}
+
 /// What a worker is told.
 pub(super) enum Command {
     /// Accept clients from this socket.
-    Open(BindKey, TcpListener, Arc<config::Listener>),
+    Open(BindKey, BoundSocket, Arc<config::Listener>),
     /// Other settings hold for new sessions of this bind.
     Adjust(BindKey, Arc<config::Listener>),
     /// Accept what is waiting, and close the socket.
@@ -50,6 +69,8 @@ pub(super) struct Worker {
     pub(super) closer: Closer,
     /// The timers of its sessions.
     pub(super) wheel: Rc<RefCell<IdleWheel>>,
+    /// Its flows, once it has a socket for them.
+    udp: OnceCell<Rc<UdpPlane>>,
     sessions: Cell<usize>,
     sessions_gauge: IntGauge,
     session_ended: Notify,
@@ -119,6 +140,7 @@ impl Worker {
             resources,
             closer,
             wheel: Rc::default(),
+            udp: OnceCell::new(),
             sessions: Cell::new(0),
             sessions_gauge,
             session_ended: Notify::new(),
@@ -142,6 +164,32 @@ impl Worker {
         self.wheel.borrow().now()
     }
 
+    /// Ends what is over, and shows that the worker lives.
+    fn on_tick(&self, number: usize) {
+        self.wheel.borrow_mut().tick();
+        if let Some(udp) = self.udp.get() {
+            udp.tick();
+        }
+        self.shared.heartbeats.beat(number);
+    }
+
+    /// Its flows, whose task begins with the first socket for them.
+    fn udp(self: &Rc<Self>) -> io::Result<&Rc<UdpPlane>> {
+        if self.udp.get().is_none() {
+            let udp = Rc::new(UdpPlane::new(self)?);
+            // It ends with the runtime.
+            tokio::task::spawn_local(Rc::clone(&udp).serve(Rc::clone(self)));
+            return Ok(self.udp.get_or_init(|| udp));
+        }
+        self.udp.get().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn shut_flows_down(&self) {
+        if let Some(udp) = self.udp.get() {
+            udp.shut_down();
+        }
+    }
+
     async fn wait_until_empty(&self) {
         while self.sessions.get() > 0 {
             self.session_ended.notified().await;
@@ -153,6 +201,7 @@ impl Worker {
             return;
         }
         self.wheel.borrow_mut().shut_down();
+        self.shut_flows_down();
         // Who has not ended by then ends with the runtime.
         let _ = timeout(LAST_WORDS, self.wait_until_empty()).await;
     }
@@ -181,44 +230,96 @@ pub(super) fn run(
 async fn serve(number: usize, worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
     // It ends with the runtime.
     tokio::task::spawn_local(close_silent_sessions(Rc::clone(&worker)));
-    let mut acceptors: BTreeMap<BindKey, OpenAcceptor> = BTreeMap::new();
+    let mut doors: BTreeMap<BindKey, Door> = BTreeMap::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         let command = tokio::select! {
             command = commands.recv() => command,
             _ = ticks.tick() => {
-                worker.wheel.borrow_mut().tick();
-                worker.shared.heartbeats.beat(number);
+                worker.on_tick(number);
                 continue;
             }
         };
         match command {
-            None => return,
+            None => return worker.shut_flows_down(),
             Some(Command::Open(key, socket, settings)) => {
-                match Acceptor::start(&worker, socket, settings) {
-                    Ok(acceptor) => drop(acceptors.insert(key, acceptor)),
-                    Err(error) => error!(bind = %key, %error, "cannot accept from a socket"),
+                match Door::open(&worker, socket, settings) {
+                    Ok(door) => drop(doors.insert(key, door)),
+                    Err(error) => error!(bind = %key, %error, "cannot serve clients of a socket"),
                 }
             }
             Some(Command::Adjust(key, settings)) => {
-                if let Some(acceptor) = acceptors.get(&key) {
-                    acceptor.adjust(&worker, settings);
+                if let Some(door) = doors.get(&key) {
+                    door.adjust(&worker, settings);
                 }
             }
             Some(Command::Close(key)) => {
-                if let Some(acceptor) = acceptors.remove(&key) {
-                    acceptor.close().await;
+                if let Some(door) = doors.remove(&key) {
+                    door.close(&worker).await;
                 }
             }
             Some(Command::Drain(deadline, done)) => {
-                for acceptor in std::mem::take(&mut acceptors).into_values() {
-                    acceptor.close().await;
+                for door in std::mem::take(&mut doors).into_values() {
+                    door.drain(&worker).await;
                 }
                 drain_while_ticking(number, &worker, &mut ticks, deadline).await;
                 // Nobody may wait any more.
                 let _ = done.send(());
                 return;
+            }
+        }
+    }
+}
+
+/// Where clients come in.
+enum Door {
+    Tcp(OpenAcceptor),
+    Udp(PortNumber),
+}
+
+impl Door {
+    fn open(
+        worker: &Rc<Worker>,
+        socket: BoundSocket,
+        settings: Arc<config::Listener>,
+    ) -> io::Result<Self> {
+        match socket {
+            BoundSocket::Tcp(socket) => Acceptor::start(worker, socket, settings).map(Self::Tcp),
+            BoundSocket::Udp(socket) => worker.udp()?.open(worker, socket, settings).map(Self::Udp),
+        }
+    }
+
+    fn adjust(&self, worker: &Worker, settings: Arc<config::Listener>) {
+        match self {
+            Self::Tcp(acceptor) => acceptor.adjust(worker, settings),
+            Self::Udp(port) => {
+                if let Some(udp) = worker.udp.get() {
+                    udp.adjust(worker, *port, settings);
+                }
+            }
+        }
+    }
+
+    async fn close(self, worker: &Worker) {
+        match self {
+            Self::Tcp(acceptor) => acceptor.close().await,
+            Self::Udp(port) => {
+                if let Some(udp) = worker.udp.get() {
+                    udp.close(port);
+                }
+            }
+        }
+    }
+
+    /// Flows need the socket until they have ended.
+    async fn drain(self, worker: &Worker) {
+        match self {
+            Self::Tcp(acceptor) => acceptor.close().await,
+            Self::Udp(_) => {
+                if let Some(udp) = worker.udp.get() {
+                    udp.drain();
+                }
             }
         }
     }
@@ -235,10 +336,7 @@ async fn drain_while_ticking(
     loop {
         tokio::select! {
             () = &mut drained => return,
-            _ = ticks.tick() => {
-                worker.wheel.borrow_mut().tick();
-                worker.shared.heartbeats.beat(number);
-            }
+            _ = ticks.tick() => worker.on_tick(number),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use prometheus::core::Collector;
 
-use super::Metrics;
+use super::{Metrics, UdpVectors};
 
 const DOCUMENT: &str = include_str!("../../docs/metrics.md");
 
@@ -42,6 +42,17 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         routed_total,
         failover_total,
         refused_total,
+        udp:
+            UdpVectors {
+                flows_active,
+                flows_total,
+                flow_seconds,
+                flows_ended_total,
+                flows_moved_total,
+                datagrams_total,
+                datagrams_per_call,
+                drops_total,
+            },
         sniffed_total,
         policy_audited_total,
         sticky_clients,
@@ -65,7 +76,15 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         listen_overflows_total,
         build_info,
     } = Metrics::new("edge-1");
-    let all: [&dyn Collector; 34] = [
+    let all: [&dyn Collector; 42] = [
+        &flows_active,
+        &flows_total,
+        &flow_seconds,
+        &flows_ended_total,
+        &flows_moved_total,
+        &datagrams_total,
+        &datagrams_per_call,
+        &drops_total,
         &sessions_active,
         &sessions_total,
         &session_seconds,

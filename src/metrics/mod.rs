@@ -10,17 +10,19 @@ pub mod handles;
 mod kernel;
 mod observe;
 mod retention;
+pub mod udp;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::{
-    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use retention::Retention;
+pub use udp::UdpVectors;
 
 /// Seconds of a connect: light across a town to three seconds of patience.
 const CONNECT_BUCKETS: &[f64] =
@@ -48,7 +50,7 @@ pub struct Metrics {
     pub connect_failures_total: IntCounterVec,
     /// Hedges of silent dials: `dc` that was silent, `result`.
     pub hedges_total: IntCounterVec,
-    /// Bytes forwarded: `dc`, `direction` up or down, `path` copy or splice.
+    /// Bytes forwarded: `dc`, `direction` up or down, `path` copy, splice or datagram.
     pub bytes_total: IntCounterVec,
     /// Ends of connected sessions: `dc`, `side`, `reason`.
     pub close_total: IntCounterVec,
@@ -58,6 +60,8 @@ pub struct Metrics {
     pub failover_total: IntCounterVec,
     /// Clients refused: `listener`, `reason`.
     pub refused_total: IntCounterVec,
+    /// Flows and datagrams.
+    pub udp: UdpVectors,
     /// Clients whose first bytes were looked at, by listener and result.
     pub sniffed_total: IntCounterVec,
     /// Clients of bound listeners that policy would refuse, and does not: `listener`.
@@ -160,9 +164,10 @@ impl Metrics {
             ),
             refused_total: new.counters(
                 "refused_total",
-                "Clients refused with a reset.",
+                "Clients refused: sessions with a reset, flows by silence.",
                 &["listener", "reason"],
             ),
+            udp: UdpVectors::new(&new),
             sniffed_total: new.counters(
                 "sniffed_total",
                 "Clients whose first bytes were looked at, by what these are.",
@@ -273,9 +278,10 @@ impl Metrics {
     }
 
     /// The vectors whose series belong to a DC or an access point, with the labels that say so.
-    fn owned_series(&self) -> [&dyn Removable; 13] {
+    fn owned_series(&self) -> [&dyn Removable; 14] {
         [
             &self.sessions_active,
+            &self.udp.flows_active,
             &self.connect_seconds,
             &self.connect_failures_total,
             &self.hedges_total,
@@ -342,6 +348,11 @@ impl Make<'_> {
 
     fn gauge(&self, name: &str, help: &str) -> IntGauge {
         self.register(IntGauge::with_opts(self.opts(name, help)).expect("a valid metric"))
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+        let opts = HistogramOpts { common_opts: self.opts(name, help), buckets: buckets.to_vec() };
+        self.register(Histogram::with_opts(opts).expect("a valid metric"))
     }
 
     fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {

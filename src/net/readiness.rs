@@ -1,10 +1,14 @@
 //! Which of many sockets have something to read (`epoll(7)`).
 
+#![expect(unsafe_code, reason = "the runtime trusts its caller that a descriptor stays open")]
+
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::event::{Timespec, epoll};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use super::retry;
 
@@ -26,6 +30,16 @@ impl Readiness {
     /// What epoll_create1(2) says.
     pub fn new() -> io::Result<Self> {
         Ok(Self(epoll::create(epoll::CreateFlags::CLOEXEC)?))
+    }
+
+    /// Has the runtime watch it.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn watched(self) -> io::Result<AsyncFd<Self>> {
+        // SAFETY: its descriptor is its own, always the same, and closed when it is dropped.
+        let watched = unsafe { AsyncFd::register_with_interest(self, Interest::READABLE) };
+        Ok(watched?)
     }
 
     /// From now on tells of this socket, by `token`, when it has something to read or an error.
@@ -64,5 +78,59 @@ impl AsFd for Readiness {
 impl AsRawFd for Readiness {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    use super::*;
+
+    const PATIENCE: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
+
+    /// Tokens of sockets, once there are any.
+    fn told(readiness: &Readiness) -> Vec<u64> {
+        let mut itself = [PollFd::new(readiness, PollFlags::IN)];
+        assert_eq!(poll(&mut itself, Some(&PATIENCE)).expect("polled"), 1, "nothing comes");
+        let mut tokens = vec![99];
+        assert_eq!(readiness.wait(&mut tokens).expect("told"), tokens.len());
+        tokens
+    }
+
+    #[test]
+    fn a_socket_is_told_of_once_for_what_has_come() -> io::Result<()> {
+        let readiness = Readiness::new()?;
+        let sockets = [UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?];
+        for (token, socket) in (7..).zip(&sockets) {
+            readiness.add(socket, token)?;
+        }
+        let mut tokens = Vec::new();
+        assert_eq!(readiness.wait(&mut tokens)?, 0, "nothing has come");
+        for _ in 0..2 {
+            sockets[0].send_to(b"hello", sockets[1].local_addr()?)?;
+            assert_eq!(told(&readiness), [8]);
+            assert_eq!(readiness.wait(&mut tokens)?, 0, "it is not read, and told");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_refusal_is_told_and_a_closed_socket_is_not() -> io::Result<()> {
+        let readiness = Readiness::new()?;
+        let gone = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
+        let sockets = [UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?];
+        for (token, socket) in (7..).zip(&sockets) {
+            readiness.add(socket, token)?;
+            socket.connect(gone)?;
+            socket.send(b"anybody?")?;
+        }
+        let [open, closed] = sockets;
+        drop(closed);
+        assert_eq!(told(&readiness), [7]);
+        assert!(open.recv(&mut []).is_err());
+        Ok(())
     }
 }

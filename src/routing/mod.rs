@@ -15,6 +15,7 @@ pub mod excess;
 pub mod failure;
 #[cfg(test)]
 mod fixture;
+pub mod flow_outcome;
 pub mod flow_table;
 pub mod geo;
 pub mod health;
@@ -42,6 +43,7 @@ pub use attempt::{Attempt, AttemptPlan, GiveUp, Step};
 pub use client::{ClientAddr, ClientPrefix};
 pub use client_match::ClientMatch;
 pub use failure::{ConnectFailure, Depth, Foreign, LocalFailure, ProbeFailure};
+pub use flow_outcome::{DatagramDrop, FlowEnd, FlowMove};
 pub use flow_table::{FlowId, FlowTable, FlowTimes, Standing};
 pub use geo::{Coordinates, Kilometers, Millis};
 pub use health::{AdminState, Health};

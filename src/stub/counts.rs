@@ -101,9 +101,9 @@ impl Counters {
         self.received(bytes);
     }
 
-    /// A datagram was sent.
-    pub(super) fn gave(&self, bytes: usize) {
-        self.datagrams_out.fetch_add(1, Relaxed);
+    /// So many datagrams were sent.
+    pub(super) fn gave(&self, datagrams: usize, bytes: usize) {
+        self.datagrams_out.fetch_add(datagrams as u64, Relaxed);
         self.sent(bytes);
     }
 

@@ -25,15 +25,14 @@ const MIN_WARM_UP: Duration = Duration::from_millis(100);
 /// Whether every peer was measured in every round.
 pub(crate) async fn run(options: &CompareOptions) -> Result<bool, ReportError> {
     let mut cast = Cast::find(&options.peers).await;
-    let scenarios = [
-        Scenario::RoundTrips { sessions: options.sessions.get() },
-        Scenario::Upload { streams: options.bulk_streams.get() },
-        Scenario::Download { streams: options.bulk_streams.get() },
-    ];
+    let scenarios = options.scenarios();
     let mut measured = Vec::new();
     for round in 1..=options.rounds.get() {
-        for scenario in scenarios {
+        for &scenario in &scenarios {
             for peer in cast.present() {
+                if peer.peer.inability(scenario.transport()).is_some() {
+                    continue;
+                }
                 eprintln!("round {round}/{}: {scenario}, {}", options.rounds, peer.peer.name());
                 match measure(&peer, scenario, options.duration).await {
                     Ok(sample) => measured.push((peer.peer, scenario, sample)),
@@ -54,6 +53,8 @@ struct Sample {
     seconds: f64,
     /// Round trips, or bytes.
     work: f64,
+    /// The same of what was sent and may have been lost; 0 with TCP.
+    offered: f64,
     /// Processor seconds of the proxy; `None` without one.
     proxy: Option<f64>,
     /// Processor seconds of this process, which makes the load.
@@ -70,7 +71,7 @@ async fn measure(
     let backend = Backend::start().await.map_err(MeasureError::Backend)?;
     let target = backend.address(scenario.service());
     let target = target.ok_or(MeasureError::Backend(ProcessError::Ended))?;
-    let proxy = peer.start(target).await.map_err(MeasureError::Peer)?;
+    let proxy = peer.start(scenario.transport(), target).await.map_err(MeasureError::Peer)?;
     let mut load = Load::start(scenario, proxy.address).await.map_err(MeasureError::Load)?;
     let warm_up = (duration / WARM_UP_PART).max(MIN_WARM_UP);
     load.run_for(warm_up).await.map_err(MeasureError::Load)?;
@@ -79,6 +80,7 @@ async fn measure(
         Ok(Reading {
             at: Instant::now(),
             work: load.work(),
+            offered: load.offered(),
             proxy: proxy.cpu_time()?,
             load: procfs::cpu_time(&[std::process::id()])?,
             backend: backend.cpu_time()?,
@@ -98,6 +100,7 @@ async fn measure(
 struct Reading {
     at: Instant,
     work: u64,
+    offered: u64,
     proxy: Option<Duration>,
     load: Duration,
     backend: Duration,
@@ -110,6 +113,7 @@ impl Reading {
         Sample {
             seconds: (self.at - before.at).as_secs_f64(),
             work: (self.work - before.work) as f64,
+            offered: (self.offered - before.offered) as f64,
             proxy: self.proxy.zip(before.proxy).map(|(after, before)| seconds(after, before)),
             load: seconds(self.load, before.load),
             backend: seconds(self.backend, before.backend),

@@ -2,7 +2,7 @@
 
 use super::Sample;
 use crate::cli::CompareOptions;
-use crate::load::Scenario;
+use crate::load::{BULK_DATAGRAM, Scenario};
 use crate::peers::Peer;
 use crate::report::{Cast, Host, PeerReport, Section, Tables, best_of_others};
 use crate::stats::Summary;
@@ -14,6 +14,8 @@ pub(super) struct Report {
     settings: Settings,
     peers: Vec<PeerReport>,
     figures: Vec<Figure>,
+    /// Peers that cannot do a load at all.
+    unable: Vec<Unable>,
 }
 
 #[derive(Debug, Serialize)]
@@ -22,6 +24,16 @@ struct Settings {
     duration_seconds: f64,
     sessions: u32,
     bulk_streams: u32,
+    udp_flows: u32,
+    udp_bulk_flows: u32,
+    flood: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Unable {
+    scenario: &'static str,
+    peer: &'static str,
+    why: &'static str,
 }
 
 /// One peer under one load, over all rounds.
@@ -40,6 +52,11 @@ struct Figure {
     cpu_unit: &'static str,
     /// Median processor time by that of the best other proxy.
     cpu_by_best: Option<f64>,
+    /// What nearpoint is to reach there, at most.
+    cpu_by_best_bar: f64,
+    /// Of datagrams; absent with TCP.
+    #[serde(flatten)]
+    datagrams: Option<Datagrams>,
     /// Processors busy on average: with the proxy, with making load, with the backend. Where load
     /// or backend come near 1.0, they and not the proxy bound the rate.
     proxy_cores: Option<Summary>,
@@ -47,6 +64,17 @@ struct Figure {
     backend_cores: Summary,
     #[serde(skip)]
     title: String,
+}
+
+/// What is told of datagrams beside.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Datagrams {
+    /// How much of what was sent has arrived, or was answered: 1 is all of it.
+    delivered: Summary,
+    /// Datagrams that the proxy has forwarded, in a second: two for each round trip.
+    datagrams_per_second: Summary,
+    /// Processor time of the proxy for one, in microseconds; absent without a proxy.
+    cpu_us_per_datagram: Option<Summary>,
 }
 
 /// How work is told.
@@ -57,15 +85,29 @@ struct Units {
     cpu: &'static str,
     /// Processor time units in a second.
     cpu_scale: f64,
+    /// What nearpoint is to need at most, by the best other proxy.
+    bar: f64,
+    /// Datagrams in one unit of work; `None` with TCP.
+    datagrams: Option<f64>,
 }
 
 fn units(scenario: Scenario) -> Units {
+    let small = Units {
+        rate: "round trips/s",
+        amount: 1.0,
+        cpu: "us/round trip",
+        cpu_scale: 1e6,
+        bar: 1.0,
+        datagrams: None,
+    };
+    let bulk =
+        Units { rate: "GB/s", amount: 1e9, cpu: "s/GB", cpu_scale: 1.0, bar: 0.6, datagrams: None };
     match scenario {
-        Scenario::RoundTrips { .. } => {
-            Units { rate: "round trips/s", amount: 1.0, cpu: "us/round trip", cpu_scale: 1e6 }
-        }
-        Scenario::Upload { .. } | Scenario::Download { .. } => {
-            Units { rate: "GB/s", amount: 1e9, cpu: "s/GB", cpu_scale: 1.0 }
+        Scenario::RoundTrips { .. } => small,
+        Scenario::Upload { .. } | Scenario::Download { .. } => bulk,
+        Scenario::UdpRoundTrips { .. } => Units { bar: 0.9, datagrams: Some(2.0), ..small },
+        Scenario::UdpUpload { .. } | Scenario::UdpDownload { .. } => {
+            Units { bar: 0.1, datagrams: Some(1.0 / BULK_DATAGRAM as f64), ..bulk }
         }
     }
 }
@@ -99,17 +141,44 @@ impl Report {
                 duration_seconds: options.duration.as_secs_f64(),
                 sessions: options.sessions.get(),
                 bulk_streams: options.bulk_streams.get(),
+                udp_flows: options.udp_flows.get(),
+                udp_bulk_flows: options.udp_bulk_flows.get(),
+                flood: options.flood,
             },
             peers: cast.report(),
             figures,
+            unable: unable(cast, scenarios),
         }
     }
+}
+
+fn unable(cast: &Cast, scenarios: &[Scenario]) -> Vec<Unable> {
+    let of = |scenario: &Scenario| {
+        let (scenario, transport) = (scenario.name(), scenario.transport());
+        cast.peers().filter_map(move |peer| {
+            let why = peer.inability(transport)?;
+            Some(Unable { scenario, peer: peer.name(), why })
+        })
+    };
+    scenarios.iter().flat_map(of).collect()
 }
 
 /// `None` without samples. Work that was not done makes no figure of processor time either.
 fn figure(peer: Peer, scenario: Scenario, samples: &[Sample]) -> Option<Figure> {
     let units = units(scenario);
     let of = |value: &dyn Fn(&Sample) -> Option<f64>| Summary::of(samples.iter().filter_map(value));
+    let cpu = |sample: &Sample, scale: f64, amount: f64| {
+        let worked = sample.work > 0.0;
+        worked.then_some(sample.proxy? * scale / (sample.work / amount))
+    };
+    let datagrams = units.datagrams.and_then(|each| {
+        Some(Datagrams {
+            // What was under way when it was looked would make it a little more than all.
+            delivered: of(&|it| (it.offered > 0.0).then(|| (it.work / it.offered).min(1.0)))?,
+            datagrams_per_second: of(&|it| Some(it.work * each / it.seconds))?,
+            cpu_us_per_datagram: of(&|it| cpu(it, 1e6, 1.0 / each)),
+        })
+    });
     Some(Figure {
         scenario: scenario.name(),
         peer: peer.name(),
@@ -117,12 +186,11 @@ fn figure(peer: Peer, scenario: Scenario, samples: &[Sample]) -> Option<Figure> 
         rate: of(&|sample| Some(sample.work / units.amount / sample.seconds))?,
         rate_unit: units.rate,
         rate_by_best: None,
-        cpu: of(&|sample| {
-            let worked = sample.work > 0.0;
-            worked.then_some(sample.proxy? * units.cpu_scale / (sample.work / units.amount))
-        }),
+        cpu: of(&|sample| cpu(sample, units.cpu_scale, units.amount)),
         cpu_unit: units.cpu,
         cpu_by_best: None,
+        cpu_by_best_bar: units.bar,
+        datagrams,
         proxy_cores: of(&|sample| Some(sample.proxy? / sample.seconds)),
         load_cores: of(&|sample| Some(sample.load / sample.seconds))?,
         backend_cores: of(&|sample| Some(sample.backend / sample.seconds))?,
@@ -157,35 +225,43 @@ impl Tables for Report {
     }
 
     fn sections(&self) -> Vec<Section> {
-        let mut sections: Vec<Section> = Vec::new();
-        for figure in &self.figures {
-            if sections.last().is_none_or(|last| last.title != figure.title) {
-                sections.push(Section {
-                    title: figure.title.clone(),
-                    columns: vec![
-                        "peer".to_owned(),
-                        figure.rate_unit.to_owned(),
-                        "min .. max".to_owned(),
-                        "x best".to_owned(),
-                        format!("CPU {}", figure.cpu_unit),
-                        "min .. max".to_owned(),
-                        "x best".to_owned(),
-                        "cores: proxy".to_owned(),
-                        "load".to_owned(),
-                        "backend".to_owned(),
-                    ],
-                    rows: Vec::new(),
-                });
-            }
-            if let Some(section) = sections.last_mut() {
-                section.rows.push(figure.cells());
-            }
-        }
-        sections
+        let sections = self.figures.chunk_by(|one, next| one.title == next.title);
+        sections.filter_map(|figures| self.section(figures)).collect()
+    }
+}
+
+impl Report {
+    /// The figures of one scenario, and those who have none.
+    fn section(&self, figures: &[Figure]) -> Option<Section> {
+        let first = figures.first()?;
+        let unable = self.unable.iter().filter(|unable| unable.scenario == first.scenario);
+        let unable = unable.map(|unable| vec![unable.peer.to_owned(), unable.why.to_owned()]);
+        Some(Section {
+            title: first.title.clone(),
+            columns: first.columns(),
+            rows: figures.iter().map(Figure::cells).chain(unable).collect(),
+        })
     }
 }
 
 impl Figure {
+    fn columns(&self) -> Vec<String> {
+        let mut columns = vec![
+            "peer".to_owned(),
+            self.rate_unit.to_owned(),
+            "min .. max".to_owned(),
+            "x best".to_owned(),
+            format!("CPU {}", self.cpu_unit),
+            "min .. max".to_owned(),
+            format!("x best (bar {:.1})", self.cpu_by_best_bar),
+        ];
+        if self.datagrams.is_some() {
+            columns.extend(["delivered", "datagrams/s", "CPU us/datagram"].map(str::to_owned));
+        }
+        columns.extend(["cores: proxy", "load", "backend"].map(str::to_owned));
+        columns
+    }
+
     fn cells(&self) -> Vec<String> {
         // Round trips come in ten thousands, gigabytes in single ones.
         let digits = if self.rate.median >= 100.0 { 0 } else { 2 };
@@ -193,7 +269,7 @@ impl Figure {
         let small = |value: f64| format!("{value:.2}");
         let fine = |value: f64| format!("{value:.3}");
         let or_none = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-        vec![
+        let mut cells = vec![
             self.peer.to_owned(),
             number(self.rate.median),
             format!("{} .. {}", number(self.rate.min), number(self.rate.max)),
@@ -201,10 +277,20 @@ impl Figure {
             or_none(self.cpu.map(|cpu| fine(cpu.median))),
             or_none(self.cpu.map(|cpu| format!("{} .. {}", fine(cpu.min), fine(cpu.max)))),
             or_none(self.cpu_by_best.map(small)),
+        ];
+        if let Some(datagrams) = &self.datagrams {
+            cells.extend([
+                format!("{:.1}%", datagrams.delivered.median * 100.0),
+                format!("{:.0}", datagrams.datagrams_per_second.median),
+                or_none(datagrams.cpu_us_per_datagram.map(|cpu| fine(cpu.median))),
+            ]);
+        }
+        cells.extend([
             or_none(self.proxy_cores.map(|cores| small(cores.median))),
             small(self.load_cores.median),
             small(self.backend_cores.median),
-        ]
+        ]);
+        cells
     }
 }
 
@@ -215,7 +301,7 @@ mod tests {
     const UPLOAD: Scenario = Scenario::Upload { streams: 4 };
 
     fn sample(gigabytes: f64, proxy: Option<f64>) -> Sample {
-        Sample { seconds: 2.0, work: gigabytes * 1e9, proxy, load: 1.0, backend: 0.5 }
+        Sample { seconds: 2.0, work: gigabytes * 1e9, offered: 0.0, proxy, load: 1.0, backend: 0.5 }
     }
 
     #[test]

@@ -28,9 +28,10 @@ pub(crate) use options::{EXAMPLES, FailoverOptions};
 
 use crate::lab;
 use crate::peers::PeerError;
+use crate::peers::Places;
 use crate::report::{PeerReport, ReportError, load_average, with_sources};
 use options::FailoverCommand;
-use peers::{Installed, Peer, Places};
+use peers::{Installed, Peer};
 use plot::PlotError;
 use progress::Progress;
 use record::Recording;

@@ -1,12 +1,16 @@
 //! Making load: clients on one thread that count what they get done.
 //!
-//! Every load is closed-loop: a client starts its next operation when the last one is done, so the
-//! load adapts to the proxy and never piles up.
+//! Every load but a flood is closed-loop: a client starts its next operation when the last one is done,
+//! or the window of a bulk flow has room, so the load adapts to the proxy and never piles up.
 
 mod bulk;
 mod round_trips;
+mod scenario;
+mod udp;
 
-use nearpoint::stub::Service;
+pub(crate) use scenario::{Pace, Scenario, Transport};
+pub(crate) use udp::BULK_DATAGRAM;
+
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -20,63 +24,24 @@ use tokio::time::timeout;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the clients do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scenario {
-    /// Each of `sessions` clients sends 64 bytes and waits for them to come back.
-    RoundTrips { sessions: u32 },
-    /// `streams` clients send as fast as they can.
-    Upload { streams: u32 },
-    /// `streams` clients receive as fast as they can.
-    Download { streams: u32 },
-}
-
-impl Scenario {
-    /// Name in reports.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Scenario::RoundTrips { .. } => "round_trips",
-            Scenario::Upload { .. } => "upload",
-            Scenario::Download { .. } => "download",
-        }
-    }
-
-    /// The service of the backend that it needs.
-    pub(crate) fn service(self) -> Service {
-        match self {
-            Scenario::RoundTrips { .. } => Service::Echo,
-            Scenario::Upload { .. } => Service::Sink,
-            Scenario::Download { .. } => Service::Source { bytes: None },
-        }
-    }
-
-    fn clients(self) -> u32 {
-        match self {
-            Scenario::RoundTrips { sessions } => sessions,
-            Scenario::Upload { streams } | Scenario::Download { streams } => streams,
-        }
-    }
-}
-
-impl fmt::Display for Scenario {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Scenario::RoundTrips { sessions } => {
-                write!(f, "{} B round trips over {sessions} sessions", round_trips::BYTES)
-            }
-            Scenario::Upload { streams } => write!(f, "bulk upload, {streams} streams"),
-            Scenario::Download { streams } => write!(f, "bulk download, {streams} streams"),
-        }
-    }
-}
-
-/// Work done so far: round trips, or bytes.
+/// Work so far: round trips, or bytes.
 #[derive(Clone, Debug, Default)]
-struct Work(Arc<AtomicU64>);
+struct Work(Arc<Amounts>);
+
+#[derive(Debug, Default)]
+struct Amounts {
+    done: AtomicU64,
+    offered: AtomicU64,
+}
 
 impl Work {
     fn add(&self, amount: u64) {
-        self.0.fetch_add(amount, Relaxed);
+        self.0.done.fetch_add(amount, Relaxed);
+    }
+
+    /// What is sent by UDP and may be lost; asked again, it is offered again.
+    fn offer(&self, amount: u64) {
+        self.0.offered.fetch_add(amount, Relaxed);
     }
 }
 
@@ -90,29 +55,49 @@ pub(crate) struct Load {
 impl Load {
     /// Connects all clients, then lets them begin.
     pub(crate) async fn start(scenario: Scenario, target: SocketAddr) -> Result<Load, LoadError> {
-        let mut streams = Vec::new();
-        for _ in 0..scenario.clients() {
-            let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(target)).await;
-            let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-            let stream = stream.map_err(LoadError::Connect)?;
-            stream.set_nodelay(true).map_err(LoadError::Connect)?;
-            streams.push(stream);
-        }
         let mut load = Load { clients: JoinSet::new(), work: Work::default() };
-        for stream in streams {
-            let work = load.work.clone();
-            match scenario {
-                Scenario::RoundTrips { .. } => load.clients.spawn(round_trips::run(stream, work)),
-                Scenario::Upload { .. } => load.clients.spawn(bulk::send(stream, work)),
-                Scenario::Download { .. } => load.clients.spawn(bulk::receive(stream, work)),
-            };
+        let streams = match scenario.transport() {
+            Transport::Tcp => connect(target, scenario.clients()).await?,
+            Transport::Udp => Vec::new(),
+        };
+        match scenario {
+            Scenario::RoundTrips { .. } => load.spawn(streams, round_trips::run),
+            Scenario::Upload { .. } => load.spawn(streams, bulk::send),
+            Scenario::Download { .. } => load.spawn(streams, bulk::receive),
+            Scenario::UdpRoundTrips { flows } => {
+                load.spawn(vec![target; flows as usize], udp::round_trips);
+            }
+            Scenario::UdpUpload { flows, pace } => {
+                load.spawn(vec![target; flows as usize], |target, work| {
+                    udp::upload(target, pace, work)
+                });
+            }
+            Scenario::UdpDownload { flows } => {
+                load.spawn(vec![target; flows as usize], udp::download);
+            }
         }
         Ok(load)
     }
 
-    /// Work done since the start: round trips, or bytes as the client's kernel took or gave them.
+    /// A client for each.
+    fn spawn<C, F>(&mut self, clients: Vec<C>, run: impl Fn(C, Work) -> F)
+    where
+        F: Future<Output = io::Result<()>> + Send + 'static,
+    {
+        for client in clients {
+            self.clients.spawn(run(client, self.work.clone()));
+        }
+    }
+
+    /// Work done since the start: round trips, or bytes as the client's kernel took or gave them; of
+    /// datagrams, bytes that arrived.
     pub(crate) fn work(&self) -> u64 {
-        self.work.0.load(Relaxed)
+        self.work.0.done.load(Relaxed)
+    }
+
+    /// The same of what was sent by UDP, lost or not; 0 with TCP.
+    pub(crate) fn offered(&self) -> u64 {
+        self.work.0.offered.load(Relaxed)
     }
 
     /// Lets the load run on; an error if a client ends meanwhile, since none does by itself.
@@ -128,6 +113,19 @@ impl Load {
     pub(crate) async fn stop(mut self) {
         self.clients.shutdown().await;
     }
+}
+
+/// So many connections.
+async fn connect(target: SocketAddr, count: u32) -> Result<Vec<TcpStream>, LoadError> {
+    let mut streams = Vec::new();
+    for _ in 0..count {
+        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(target)).await;
+        let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let stream = stream.map_err(LoadError::Connect)?;
+        stream.set_nodelay(true).map_err(LoadError::Connect)?;
+        streams.push(stream);
+    }
+    Ok(streams)
 }
 
 #[derive(Debug)]
@@ -161,7 +159,7 @@ mod tests {
     use super::*;
     use nearpoint::stub::{Fault, StubDc};
 
-    fn all() -> [Scenario; 3] {
+    fn tcp() -> [Scenario; 3] {
         let sessions = 3;
         [
             Scenario::RoundTrips { sessions },
@@ -170,31 +168,67 @@ mod tests {
         ]
     }
 
-    #[tokio::test]
-    async fn every_load_gets_work_done_with_all_its_clients() {
-        for scenario in all() {
-            let at = (SocketAddr::from(([127, 0, 0, 1], 0)), scenario.service());
-            let stub = StubDc::bind(1, &[at]).unwrap();
-            let at = stub.local_addrs()[0];
-            let mut load = Load::start(scenario, at).await.unwrap();
-            stub.wait_until(at, |counts| counts.open == 3).await.unwrap();
-            while load.work() < 1000 {
-                load.run_for(Duration::from_millis(1)).await.unwrap();
-            }
-            load.stop().await;
-            stub.wait_until(at, |counts| counts.open == 0).await.unwrap();
+    fn udp() -> [Scenario; 4] {
+        let flows = 3;
+        [
+            Scenario::UdpRoundTrips { flows },
+            Scenario::UdpUpload { flows, pace: Pace::Window },
+            Scenario::UdpUpload { flows, pace: Pace::Flood },
+            Scenario::UdpDownload { flows },
+        ]
+    }
+
+    async fn start(scenario: Scenario) -> (StubDc, SocketAddr, Load) {
+        let at = (SocketAddr::from(([127, 0, 0, 1], 0)), scenario.service());
+        let stub = StubDc::bind(1, &[at]).unwrap();
+        let at = stub.local_addrs()[0];
+        let load = Load::start(scenario, at).await.unwrap();
+        (stub, at, load)
+    }
+
+    async fn work(load: &mut Load, amount: u64) {
+        while load.work() < amount {
+            load.run_for(Duration::from_millis(1)).await.unwrap();
         }
     }
 
     #[tokio::test]
-    async fn session_that_dies_under_load_is_an_error() {
-        for scenario in all() {
-            let at = (SocketAddr::from(([127, 0, 0, 1], 0)), scenario.service());
-            let stub = StubDc::bind(1, &[at]).unwrap();
-            let at = stub.local_addrs()[0];
-            let mut load = Load::start(scenario, at).await.unwrap();
-            stub.set_fault(at, Fault::Refuse).await.unwrap();
-            stub.cut(at).await.unwrap();
+    async fn every_load_gets_work_done_with_all_its_clients() {
+        for scenario in tcp() {
+            let (stub, at, mut load) = start(scenario).await;
+            stub.wait_until(at, |counts| counts.open == 3).await.unwrap();
+            work(&mut load, 1000).await;
+            assert_eq!(load.offered(), 0);
+            load.stop().await;
+            stub.wait_until(at, |counts| counts.open == 0).await.unwrap();
+        }
+        for scenario in udp() {
+            let (stub, at, mut load) = start(scenario).await;
+            stub.wait_until(at, |counts| counts.udp_clients == 3).await.unwrap();
+            work(&mut load, 1000).await;
+            assert!(load.offered() >= load.work(), "{scenario}");
+            load.stop().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_lost_is_offered_again_and_is_no_work() {
+        for scenario in udp() {
+            let (stub, at, mut load) = start(scenario).await;
+            stub.set_fault(at, Fault::Loss(50)).await.unwrap();
+            work(&mut load, 6).await;
+            let done = load.work();
+            work(&mut load, done * 2).await;
+            let counts = stub.counts(at).unwrap();
+            assert!(load.offered() > load.work(), "{scenario} {counts:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn client_that_is_refused_under_load_is_an_error() {
+        for scenario in tcp().into_iter().chain(udp()) {
+            let (stub, at, mut load) = start(scenario).await;
+            stub.kill(at).await.unwrap();
             let failed = load.run_for(Duration::from_secs(20)).await.unwrap_err();
             assert!(matches!(failed, LoadError::Client(_) | LoadError::Ended), "{failed}");
         }

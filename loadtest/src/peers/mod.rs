@@ -3,6 +3,7 @@
 //! Every start is a fresh process with a configuration of its own in a temporary directory, one
 //! listener and one backend, so that no measurement inherits memory or connections from another.
 
+pub(crate) mod envoy;
 mod error;
 mod haproxy;
 mod nearpoint;
@@ -13,6 +14,7 @@ pub(crate) mod ready;
 pub(crate) use error::PeerError;
 pub(crate) use nginx::stream_module;
 
+use crate::load::Transport;
 use crate::process::Process;
 use clap::ValueEnum;
 use haproxy::Splice;
@@ -20,7 +22,7 @@ use ready::Readiness;
 use rustix::process::{Resource, getrlimit};
 use std::fs::{self, File};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
@@ -36,6 +38,7 @@ pub(crate) enum Peer {
     /// HAProxy that always splices.
     HaproxySplice,
     Nginx,
+    Envoy,
     /// No proxy: shows what load and backend can do.
     Direct,
 }
@@ -47,14 +50,25 @@ impl Peer {
             Peer::Haproxy => "haproxy",
             Peer::HaproxySplice => "haproxy-splice",
             Peer::Nginx => "nginx",
+            Peer::Envoy => "envoy",
             Peer::Direct => "direct",
         }
     }
 
-    /// Finds the program and asks for its version. `nearpoint` is where to look for that one.
-    pub(crate) async fn find(self, nearpoint: Option<&Path>) -> Result<Installed, PeerError> {
+    /// Why it cannot forward this at all, if it cannot.
+    pub(crate) fn inability(self, transport: Transport) -> Option<&'static str> {
+        match (self, transport) {
+            (Peer::Haproxy | Peer::HaproxySplice, Transport::Udp) => Some("HAProxy has no UDP"),
+            (Peer::Nearpoint | Peer::Nginx | Peer::Envoy | Peer::Direct, Transport::Udp)
+            | (_, Transport::Tcp) => None,
+        }
+    }
+
+    /// Finds the program and asks for its version.
+    pub(crate) async fn find(self, places: Places<'_>) -> Result<Installed, PeerError> {
         let (program, flag) = match self {
-            Peer::Nearpoint => (program::nearpoint(nearpoint)?, "--version"),
+            Peer::Nearpoint => (program::nearpoint(places.nearpoint)?, "--version"),
+            Peer::Envoy => (program::envoy(places.envoy)?, "--version"),
             Peer::Haproxy | Peer::HaproxySplice => (program::in_path("haproxy")?, "-v"),
             Peer::Nginx => (program::in_path("nginx")?, "-v"),
             Peer::Direct => {
@@ -62,8 +76,21 @@ impl Peer {
             }
         };
         let version = program::version(&program, flag).await?;
+        let version = match self {
+            Peer::Envoy => envoy::short_version(&version),
+            Peer::Nearpoint | Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Direct => {
+                version
+            }
+        };
         Ok(Installed { peer: self, program: Some(program), version })
     }
+}
+
+/// Where to look for programs that are not where they would be looked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Places<'a> {
+    pub(crate) nearpoint: Option<&'a Path>,
+    pub(crate) envoy: Option<&'a Path>,
 }
 
 /// A peer that can be started.
@@ -83,6 +110,7 @@ struct Plan {
     cores: usize,
     /// Descriptors that a process may have.
     descriptors: u64,
+    transport: Transport,
 }
 
 impl Installed {
@@ -92,7 +120,11 @@ impl Installed {
     }
 
     /// Starts the proxy in front of `backend` and returns when it serves.
-    pub(crate) async fn start(&self, backend: SocketAddr) -> Result<Running, PeerError> {
+    pub(crate) async fn start(
+        &self,
+        transport: Transport,
+        backend: SocketAddr,
+    ) -> Result<Running, PeerError> {
         let Some(program) = &self.program else {
             return Ok(Running { address: backend, proxy: None });
         };
@@ -100,34 +132,37 @@ impl Installed {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let [listen, admin] = free_ports().map_err(PeerError::Prepare)?;
         let descriptors = descriptors();
-        let plan = Plan { listen, admin, backend, cores, descriptors };
+        let plan = Plan { listen, admin, backend, cores, descriptors, transport };
         let command = match self.peer {
             Peer::Haproxy => haproxy::command(program, directory.path(), &plan, Splice::Auto),
             Peer::HaproxySplice => {
                 haproxy::command(program, directory.path(), &plan, Splice::Always)
             }
             Peer::Nginx => nginx::command(program, directory.path(), &plan),
+            Peer::Envoy => envoy::command(program, directory.path(), &plan),
             // A direct connection has no program and returned above.
             Peer::Nearpoint | Peer::Direct => nearpoint::command(program, directory.path(), &plan),
         }
         .map_err(PeerError::Prepare)?;
-        let ready_at = (self.peer == Peer::Nearpoint).then_some(admin);
-        let process = launch(command, directory.path(), listen, ready_at).await?;
+        let ask = match self.peer {
+            Peer::Nearpoint => Some((admin, "/readyz")),
+            Peer::Envoy => Some((admin, "/ready")),
+            Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Direct => None,
+        };
+        let readiness = Readiness { transport, listener: listen, ask };
+        let process = launch(command, directory.path(), readiness).await?;
         Ok(Running { address: listen, proxy: Some(Proxy { process, _directory: directory }) })
     }
 }
 
-/// Starts a proxy that keeps its files in `directory`, and returns when it accepts at `listen` and,
-/// where there is an address to ask at, says that it is ready.
+/// Starts a proxy that keeps its files in `directory`, and returns when it is ready.
 pub(crate) async fn launch(
     command: Command,
     directory: &Path,
-    listen: SocketAddr,
-    ready_at: Option<SocketAddr>,
+    readiness: Readiness,
 ) -> Result<Process, PeerError> {
     let log = log(directory);
     let mut process = spawn(command, &log)?;
-    let readiness = Readiness { listener: listen, ask: ready_at.map(|admin| (admin, "/readyz")) };
     match ready::wait(|| process.ended(), readiness).await {
         Ok(()) => Ok(process),
         Err(why) => Err(PeerError::NotReady { why, said: last_words(&log) }),
@@ -184,7 +219,8 @@ pub(crate) fn free_ports<const COUNT: usize>() -> io::Result<[SocketAddr; COUNT]
     let mut free = (0..span).filter_map(|_| {
         let offset = (start + NEXT.fetch_add(1, Relaxed) % span) % span;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start + offset));
-        TcpListener::bind(address).is_ok().then_some(address)
+        let is_free = TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok();
+        is_free.then_some(address)
     });
     let found: Vec<SocketAddr> = free.by_ref().take(COUNT).collect();
     found.try_into().map_err(|_| io::ErrorKind::AddrInUse.into())
@@ -222,6 +258,7 @@ impl Plan {
             backend: at(20_003),
             cores: 2,
             descriptors: 20_000,
+            transport: Transport::Tcp,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! nearpoint with one DC of one access point: the whole decision, with one possible result.
 
 use super::Plan;
+use crate::load::Transport;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -16,12 +17,16 @@ pub(super) fn command(program: &Path, directory: &Path, plan: &Plan) -> io::Resu
 }
 
 fn config(plan: &Plan) -> String {
-    let Plan { listen, admin, .. } = plan;
+    let Plan { listen, admin, transport, .. } = plan;
+    let protocol = match transport {
+        Transport::Tcp => "tcp",
+        Transport::Udp => "udp",
+    };
     format!(
         "edge: {{name: loadtest, workers: auto}}\n\
          dc_options: dc_options.yaml\n\
          dcs: [{{id: 1, location: {{country: NL}}}}]\n\
-         listeners: [{{name: load, bind: [\"{listen}\"], route: nearest}}]\n\
+         listeners: [{{name: load, bind: [\"{listen}\"], protocol: {protocol}, route: nearest}}]\n\
          admin: {{bind: \"{admin}\"}}\n\
          metrics: {{bind: none}}\n\
          geoip: {{database: embedded, default: {{country: NL}}}}\n"
@@ -29,8 +34,12 @@ fn config(plan: &Plan) -> String {
 }
 
 fn dc_options(plan: &Plan) -> String {
-    let backend = plan.backend;
-    format!("- {{id: 1, ip_address: {}, port: {}}}\n", backend.ip(), backend.port())
+    let (ip, port) = (plan.backend.ip(), plan.backend.port());
+    let protocols = match plan.transport {
+        Transport::Tcp => "",
+        Transport::Udp => ", protocols: [udp]",
+    };
+    format!("- {{id: 1, ip_address: {ip}, port: {port}{protocols}}}\n")
 }
 
 #[cfg(test)]
@@ -40,8 +49,11 @@ mod tests {
     #[test]
     fn config_names_listener_and_admin_and_the_list_names_the_backend() {
         let plan = Plan::example();
-        assert!(config(&plan).contains("bind: [\"127.0.0.1:20001\"], route: nearest"));
+        assert!(config(&plan).contains("bind: [\"127.0.0.1:20001\"], protocol: tcp,"));
         assert!(config(&plan).contains("admin: {bind: \"127.0.0.1:20002\"}"));
         assert_eq!(dc_options(&plan), "- {id: 1, ip_address: 127.0.0.1, port: 20003}\n");
+        let plan = Plan { transport: Transport::Udp, ..plan };
+        assert!(config(&plan).contains("bind: [\"127.0.0.1:20001\"], protocol: udp,"));
+        assert!(dc_options(&plan).contains("port: 20003, protocols: [udp]}"));
     }
 }

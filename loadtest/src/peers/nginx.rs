@@ -1,6 +1,7 @@
-//! nginx with its stream module, a worker for each core and the default buffers.
+//! nginx with its stream module, a worker for each core and the default buffers; of UDP larger ones.
 
 use super::Plan;
+use crate::load::Transport;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -33,7 +34,13 @@ pub(crate) fn stream_module() -> Option<&'static str> {
 
 /// `reuseport` spreads the connections over the workers, as nearpoint does.
 fn config(plan: &Plan, directory: &Path, module: Option<&str>) -> String {
-    let Plan { listen, backend, descriptors, .. } = plan;
+    let Plan { listen, backend, descriptors, transport, .. } = plan;
+    let (accepting, socket) = match transport {
+        Transport::Tcp => ("", "reuseport"),
+        // It reads datagrams until there are none: by default it waits for an event for each of them.
+        // Of their number it knows no limit (`proxy_requests`, `proxy_responses`) unless it is given one.
+        Transport::Udp => (" multi_accept on;", "udp reuseport rcvbuf=4m sndbuf=4m"),
+    };
     // It wants no more of them than there are descriptors.
     let connections = descriptors.saturating_sub(SPARE).min(MAX_CONNECTIONS);
     let load = module.map(|module| format!("load_module {module};\n")).unwrap_or_default();
@@ -44,10 +51,10 @@ fn config(plan: &Plan, directory: &Path, module: Option<&str>) -> String {
          worker_processes auto;\n\
          error_log stderr warn;\n\
          pid {directory}/nginx.pid;\n\
-         events {{ worker_connections {connections}; }}\n\
+         events {{ worker_connections {connections};{accepting} }}\n\
          stream {{\n    \
              server {{\n        \
-                 listen {listen} reuseport;\n        \
+                 listen {listen} {socket};\n        \
                  proxy_pass {backend};\n    \
              }}\n\
          }}\n"
@@ -72,6 +79,14 @@ mod tests {
             assert!(config.contains(line), "{line:?} in {config}");
         }
         assert!(!config.contains("load_module"));
+    }
+
+    #[test]
+    fn datagrams_have_room_and_are_read_until_there_are_none() {
+        let plan = Plan { transport: Transport::Udp, ..Plan::example() };
+        let config = config(&plan, Path::new("/tmp/here"), None);
+        assert!(config.contains(" multi_accept on; }\n"), "{config}");
+        assert!(config.contains("listen 127.0.0.1:20001 udp reuseport rcvbuf=4m"), "{config}");
     }
 
     #[test]

@@ -44,6 +44,14 @@ pub(crate) fn nearpoint(given: Option<&Path>) -> Result<PathBuf, PeerError> {
     Err(PeerError::Missing { what })
 }
 
+/// Envoy: at `given`, or else in `PATH`.
+pub(crate) fn envoy(given: Option<&Path>) -> Result<PathBuf, PeerError> {
+    match given {
+        Some(given) => Ok(given.to_owned()),
+        None => in_path("envoy"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

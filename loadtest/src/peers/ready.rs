@@ -1,23 +1,27 @@
 //! Waiting until a proxy serves.
 
+use crate::load::Transport;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Starting, probing the backend and opening the listener.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A proxy gives no sign of its own that all of them share, so it is asked this often.
 const PAUSE: Duration = Duration::from_millis(20);
+/// For a datagram to be refused, on loopback.
+const REFUSAL: Duration = Duration::from_millis(50);
 
 /// What a proxy that serves shows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Readiness {
-    /// Accepts here.
+    pub(crate) transport: Transport,
+    /// Accepts here, or is not refused what is sent here.
     pub(crate) listener: SocketAddr,
     /// Answers 200 to a question for this path here.
     pub(crate) ask: Option<(SocketAddr, &'static str)>,
@@ -46,7 +50,7 @@ pub(crate) async fn wait(
     }
 }
 
-async fn look(Readiness { listener, ask }: Readiness) -> Result<(), Missing> {
+async fn look(Readiness { transport, listener, ask }: Readiness) -> Result<(), Missing> {
     if let Some((admin, path)) = ask {
         match status_line(admin, path).await {
             Ok(status) if status.starts_with("HTTP/1.1 200 ") => {}
@@ -54,7 +58,23 @@ async fn look(Readiness { listener, ask }: Readiness) -> Result<(), Missing> {
             Err(_) => return Err(Missing::Admin),
         }
     }
-    TcpStream::connect(listener).await.map(drop).map_err(|_| Missing::Listener)
+    let met = match transport {
+        Transport::Tcp => TcpStream::connect(listener).await.map(drop),
+        Transport::Udp => send(listener).await,
+    };
+    met.map_err(|_| Missing::Listener)
+}
+
+/// Sends a datagram, of which the backend sees no more than one byte. On this machine an error comes back
+/// before anything else can, if nobody has the port.
+async fn send(listener: SocketAddr) -> io::Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    socket.connect(listener).await?;
+    socket.send(b"?").await?;
+    match timeout(REFUSAL, socket.recv(&mut [0])).await {
+        Ok(Err(refused)) => Err(refused),
+        Ok(Ok(_)) | Err(_) => Ok(()),
+    }
 }
 
 async fn status_line(admin: SocketAddr, path: &str) -> io::Result<String> {

@@ -3,6 +3,8 @@
 use super::StormError;
 use super::network::Network;
 use crate::http::get;
+use crate::load::Transport;
+use crate::peers::ready::Readiness;
 use crate::peers::{Installed, PeerError, free_ports, launch};
 use crate::process::Process;
 use crate::procfs;
@@ -65,7 +67,9 @@ impl Daemon {
             .map_err(failed)?;
         let mut command = Command::new(nearpoint.program().unwrap_or(&main));
         command.arg("run").arg(main);
-        let process = launch(command, directory.path(), address, Some(admin)).await;
+        let ask = Some((admin, "/readyz"));
+        let readiness = Readiness { transport: Transport::Tcp, listener: address, ask };
+        let process = launch(command, directory.path(), readiness).await;
         let process = process.map_err(StormError::Daemon)?;
         Ok(Daemon { process, directory, address, admin, metrics })
     }

@@ -13,7 +13,7 @@ mod phase;
 mod report;
 
 use crate::cli::StormOptions;
-use crate::peers::{Peer, PeerError};
+use crate::peers::{Peer, PeerError, Places};
 use crate::process::ProcessError;
 use crate::report::{ReportError, emit, load_average};
 use clients::Clients;
@@ -38,7 +38,8 @@ const A_SECOND: u32 = 100;
 /// Whether every client was served.
 pub(crate) async fn run(options: &StormOptions) -> Result<bool, StormError> {
     let load_before = load_average();
-    let nearpoint = Peer::Nearpoint.find(options.nearpoint.as_deref()).await;
+    let places = Places { nearpoint: options.nearpoint.as_deref(), envoy: None };
+    let nearpoint = Peer::Nearpoint.find(places).await;
     let nearpoint = nearpoint.map_err(StormError::Daemon)?;
     let mut network = Network::start(options).await?;
     let daemon = Daemon::start(&nearpoint, &network).await?;

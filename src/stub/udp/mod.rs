@@ -1,6 +1,7 @@
 //! Access points of UDP: datagrams in, datagrams out, no sessions.
 
 mod bulk;
+mod mail;
 mod port;
 mod service;
 
@@ -12,20 +13,15 @@ use super::access_point::{Command, Dc, Order};
 use super::counts::Counters;
 use super::fault::Fault;
 use super::service::Whoami;
+use crate::net::Peer;
+use mail::{Answers, Arrivals};
 use service::Clients;
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-
-/// Longer than any datagram.
-const LONGEST: usize = 64 * 1024;
-
-/// Datagrams that are read before orders are looked at again.
-const BATCH: usize = 64;
 
 /// Answers that wait to leave late; further ones are lost.
 const MOST_LATE: usize = 16 * 1024;
@@ -44,14 +40,15 @@ pub(super) struct Task {
     /// Datagrams that have come since the fault began, lost ones included.
     arrived: u64,
     clients: Clients,
+    answers: Answers,
     late: VecDeque<Late>,
 }
 
 /// An answer that leaves later.
 struct Late {
     due: Instant,
-    to: SocketAddr,
-    datagram: Vec<u8>,
+    to: Peer,
+    datagram: Box<[u8]>,
 }
 
 impl Task {
@@ -71,12 +68,13 @@ impl Task {
             fault: Fault::None,
             arrived: 0,
             clients: Clients::default(),
+            answers: Answers::default(),
             late: VecDeque::new(),
         }
     }
 
     pub(super) async fn run(mut self) {
-        let mut batch = Batch::default();
+        let mut arrivals = Arrivals::default();
         loop {
             let due = self.late.front().map(|late| late.due);
             tokio::select! {
@@ -89,9 +87,9 @@ impl Task {
                     }
                     None => break,
                 },
-                () = until(due) => self.send_late().await,
-                read = batch.fill(&self.port) => match read {
-                    Ok(()) => self.answer(&mut batch).await,
+                () = until(due) => self.send_late(),
+                read = arrivals.read(&self.port) => match read {
+                    Ok(()) => self.answer(&arrivals),
                     Err(_) => tokio::time::sleep(READ_PAUSE).await,
                 },
             }
@@ -125,47 +123,46 @@ impl Task {
     }
 
     /// Deals with all that was read.
-    async fn answer(&mut self, batch: &mut Batch) {
-        let mut met: Vec<SocketAddr> = Vec::new();
-        for (from, datagram) in batch.take() {
+    fn answer(&mut self, arrivals: &Arrivals) {
+        let mut met: Vec<Peer> = Vec::new();
+        arrivals.for_each(|from, datagram| {
             if self.is_lost() {
-                continue;
+                return;
             }
-            let number = self.clients.number(from);
+            let number = self.clients.number(from.address);
             self.counters.took(datagram.len(), self.clients.count());
             if self.fault == Fault::Mute {
-                continue;
+                return;
             }
             match self.service {
-                UdpService::Echo => self.send(from, datagram).await,
+                UdpService::Echo => self.answers.push(from, &[datagram]),
                 UdpService::Who => {
-                    let answer = self.who(from, number as u64 + 1, &datagram);
-                    self.send(from, answer).await;
+                    let line = self.who(from, number as u64 + 1).to_line();
+                    self.answers.push(from, &[&line, datagram]);
                 }
-                UdpService::Sink => self.clients.client(from).on_numbered(&datagram),
-                UdpService::Source => self.clients.client(from).on_credit(&datagram),
+                UdpService::Sink => self.clients.client(from.address).on_numbered(datagram),
+                UdpService::Source => self.clients.client(from.address).on_credit(datagram),
             }
             if met.last() != Some(&from) {
                 met.push(from);
             }
-        }
+        });
         for client in met {
             match self.service {
                 UdpService::Echo | UdpService::Who => {}
                 UdpService::Sink => {
-                    if let Some(receipt) = self.clients.client(client).take_receipt() {
-                        self.send(client, receipt.to_bytes().to_vec()).await;
+                    if let Some(receipt) = self.clients.client(client.address).take_receipt() {
+                        self.answers.push(client, &[&receipt.to_bytes()]);
                     }
                 }
                 UdpService::Source => {
-                    for number in self.clients.client(client).take_credit() {
-                        let mut datagram = vec![0; BULK_DATAGRAM];
-                        datagram[..8].copy_from_slice(&number.to_le_bytes());
-                        self.send(client, datagram).await;
+                    for number in self.clients.client(client.address).take_credit() {
+                        self.answers.push(client, &[&number.to_le_bytes(), &FILLING]);
                     }
                 }
             }
         }
+        self.send();
     }
 
     /// Whether the next datagram does not arrive.
@@ -188,20 +185,21 @@ impl Task {
         }
     }
 
-    fn who(&self, peer: SocketAddr, connection: u64, asked: &[u8]) -> Vec<u8> {
+    fn who(&self, peer: Peer, connection: u64) -> Whoami {
         let access_point = self.port.address();
-        let whoami = Whoami { dc: self.dc.id, access_point, peer, connection };
-        let mut answer = whoami.to_line();
-        answer.extend_from_slice(asked);
-        answer
+        Whoami { dc: self.dc.id, access_point, peer: peer.address, connection }
     }
 
-    async fn send(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+    /// Sends all answers, at once or late.
+    fn send(&mut self) {
         match self.fault {
             Fault::Slow(by) => {
-                if self.late.len() < MOST_LATE {
-                    self.late.push_back(Late { due: Instant::now() + by, to, datagram });
-                }
+                let due = Instant::now() + by;
+                self.answers.drain(|to, datagram| {
+                    if self.late.len() < MOST_LATE {
+                        self.late.push_back(Late { due, to, datagram: datagram.into() });
+                    }
+                });
             }
             Fault::None
             | Fault::Refuse
@@ -210,57 +208,34 @@ impl Task {
             | Fault::Loss(_)
             | Fault::Status(_)
             | Fault::Mtproto(_)
-            | Fault::Drop => self.send_now(to, &datagram).await,
+            | Fault::Drop => self.send_now(),
         }
     }
 
-    async fn send_late(&mut self) {
+    fn send_late(&mut self) {
         let now = Instant::now();
+        // What waits when the fault changes meets the new one.
+        let silent = matches!(self.fault, Fault::Mute | Fault::Drop);
         while let Some(late) = self.late.pop_front_if(|late| late.due <= now) {
-            // What waits when the fault changes meets the new one.
-            if !matches!(self.fault, Fault::Mute | Fault::Drop) {
-                self.send_now(late.to, &late.datagram).await;
+            if !silent {
+                self.answers.push(late.to, &[&late.datagram]);
             }
         }
+        self.send_now();
     }
 
-    async fn send_now(&self, to: SocketAddr, datagram: &[u8]) {
-        // One that cannot be sent is lost, as others are.
-        if let Some(socket) = self.port.socket()
-            && let Ok(bytes) = socket.send_to(datagram, to).await
-        {
-            self.counters.gave(bytes);
+    fn send_now(&mut self) {
+        if let Some(socket) = self.port.socket() {
+            let (datagrams, bytes) = self.answers.send(socket);
+            self.counters.gave(datagrams, bytes);
+        } else {
+            self.answers.drain(|_, _| {});
         }
     }
 }
 
-/// Datagrams that were read together.
-#[derive(Debug, Default)]
-struct Batch {
-    buffer: Vec<u8>,
-    datagrams: Vec<(SocketAddr, Vec<u8>)>,
-}
-
-impl Batch {
-    /// Waits for datagrams and reads what is there; never returns while the port is closed.
-    async fn fill(&mut self, port: &Port) -> io::Result<()> {
-        let Some(socket) = port.socket() else { return std::future::pending().await };
-        socket.readable().await?;
-        self.buffer.resize(LONGEST, 0);
-        while self.datagrams.len() < BATCH {
-            match socket.try_recv_from(&mut self.buffer) {
-                Ok((bytes, from)) => self.datagrams.push((from, self.buffer[..bytes].to_vec())),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    fn take(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
-        std::mem::take(&mut self.datagrams)
-    }
-}
+/// What datagrams of a source have behind their number.
+const FILLING: [u8; BULK_DATAGRAM - size_of::<u64>()] = [0x5a; BULK_DATAGRAM - size_of::<u64>()];
 
 /// Never, if there is no time.
 async fn until(time: Option<Instant>) {

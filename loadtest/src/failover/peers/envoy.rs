@@ -165,12 +165,6 @@ static_resources:
     File { name: CONFIG, text }
 }
 
-/// `/usr/bin/envoy  version: 9e5580.../1.40.0/Clean/RELEASE/BoringSSL` is a line for machines.
-pub(super) fn short_version(line: &str) -> String {
-    let version = line.split_once("version: ").and_then(|(_, rest)| rest.split('/').nth(1));
-    version.map_or_else(|| line.to_owned(), |version| format!("Envoy {version}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,12 +213,5 @@ mod tests {
                 (&"198.19.0.2".into(), &8443.into())
             );
         }
-    }
-
-    #[test]
-    fn version_is_a_word_and_a_number() {
-        let line = "/usr/bin/envoy  version: 9e5580/1.40.0/Clean/RELEASE/BoringSSL";
-        assert_eq!(short_version(line), "Envoy 1.40.0");
-        assert_eq!(short_version("something else"), "something else");
     }
 }

@@ -13,8 +13,9 @@ mod setting;
 pub(crate) use setting::{Probe, Setting, everywhere};
 
 use crate::lab::layout::AccessPoint;
+use crate::load::Transport;
 use crate::peers::ready::Readiness;
-use crate::peers::{PeerError, program};
+use crate::peers::{PeerError, Places, program};
 use clap::ValueEnum;
 use haproxy::Ending;
 use rustix::process::{Pid, Signal, kill_process};
@@ -33,13 +34,6 @@ pub(crate) enum Peer {
     HaproxyKeepalive,
     Nginx,
     Envoy,
-}
-
-/// Where to look for programs that are not where they would be looked for.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Places<'a> {
-    pub(crate) nearpoint: Option<&'a Path>,
-    pub(crate) envoy: Option<&'a Path>,
 }
 
 impl Peer {
@@ -65,10 +59,10 @@ impl Peer {
 
     /// Finds the program and asks for its version.
     pub(crate) async fn find(self, places: Places<'_>) -> Result<Installed, PeerError> {
-        let program = match (self, places.envoy) {
-            (Peer::Nearpoint, _) => program::nearpoint(places.nearpoint)?,
-            (Peer::Envoy, Some(given)) => given.to_owned(),
-            (Peer::Envoy, None) | (Peer::Haproxy | Peer::HaproxyKeepalive | Peer::Nginx, _) => {
+        let program = match self {
+            Peer::Nearpoint => program::nearpoint(places.nearpoint)?,
+            Peer::Envoy => program::envoy(places.envoy)?,
+            Peer::Haproxy | Peer::HaproxyKeepalive | Peer::Nginx => {
                 program::in_path(self.program())?
             }
         };
@@ -78,7 +72,7 @@ impl Peer {
         };
         let version = program::version(&program, flag).await?;
         let version = match self {
-            Peer::Envoy => envoy::short_version(&version),
+            Peer::Envoy => crate::peers::envoy::short_version(&version),
             Peer::Nearpoint | Peer::Haproxy | Peer::HaproxyKeepalive | Peer::Nginx => version,
         };
         // Whoever starts it may do so from another directory.
@@ -150,7 +144,7 @@ impl Launch {
             Peer::Envoy => Some((self.setting.admin, "/ready")),
             Peer::Haproxy | Peer::HaproxyKeepalive | Peer::Nginx => None,
         };
-        Readiness { listener: self.setting.listen, ask }
+        Readiness { transport: Transport::Tcp, listener: self.setting.listen, ask }
     }
 
     /// Gives it another list: puts the files in place and tells the process, as its operator would.

@@ -1,0 +1,101 @@
+//! The beginning of a flow: what limits allow, where its client goes, and its place in the table.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::choose::Chooser;
+use super::flow::{Flow, FlowKey, Places};
+use super::plane::Token;
+use super::port::Port;
+use crate::forward::worker::Worker;
+use crate::net::Readiness;
+use crate::net::Segmenting;
+use crate::routing::{ClientAddr, DatagramDrop, FlowEnd, FlowId, Snapshot};
+
+/// A client whose first datagram has come.
+pub(super) struct Newcomer<'a> {
+    pub(super) worker: &'a Rc<Worker>,
+    pub(super) readiness: &'a Readiness,
+    pub(super) snapshot: &'a Arc<Snapshot>,
+    pub(super) key: FlowKey,
+    pub(super) turn: usize,
+    pub(super) now: Instant,
+}
+
+impl Port {
+    /// A flow for a client that has none. Whom policy refuses, and who is one too many of his own, takes
+    /// nobody's place; where places, descriptors or ports are used up, the flow that is missed least makes
+    /// room.
+    ///
+    /// # Errors
+    /// With why its datagram is dropped.
+    pub(super) fn begin(&mut self, newcomer: &Newcomer<'_>) -> Result<FlowId, DatagramDrop> {
+        let &Newcomer { worker, readiness, snapshot, key, turn, now } = newcomer;
+        let settings = Rc::clone(&self.settings);
+        if self.draining {
+            return Err(DatagramDrop::Draining);
+        }
+        if settings.pace.as_ref().is_some_and(|pace| !pace.admits()) {
+            return Err(DatagramDrop::Rate);
+        }
+        let client = ClientAddr::new(key.client.ip());
+        let client_permit = match settings.udp().flows_per_client {
+            None => None,
+            Some(most) => {
+                let permit = settings.flows.clients.admit(client.prefix(), most);
+                Some(permit.ok_or(DatagramDrop::ClientLimit)?)
+            }
+        };
+        let chooser = Chooser { worker, settings: &settings, snapshot, client, turn, now };
+        let way = match chooser.begin() {
+            Err(used_up @ (DatagramDrop::NoPort | DatagramDrop::NoDescriptor)) => {
+                self.make_room(now).ok_or(used_up)?;
+                chooser.begin()?
+            }
+            chosen => chosen?,
+        };
+        let permit = self.with_room(now, || settings.flows.admit(settings.udp().flows));
+        let descriptors = &worker.shared.descriptors;
+        let place = self.with_room(now, || descriptors.reserve_flow());
+        let flow = Flow {
+            way,
+            client,
+            generation: snapshot.generation,
+            refused: false,
+            queued: false,
+            up: Segmenting::default(),
+            down: Segmenting::default(),
+            began: now,
+            metrics: Rc::clone(&settings.metrics),
+            _places: Places {
+                _live: worker.enter(),
+                _permit: permit.ok_or(DatagramDrop::FlowLimit)?,
+                _client: client_permit,
+                _place: place.ok_or(DatagramDrop::NoDescriptor)?,
+            },
+        };
+        settings.metrics.began.inc();
+        let id = self.table.insert(key, flow, now);
+        if !Token::can_name(id) || self.watch(readiness, id).is_err() {
+            self.table.remove(id);
+            return Err(DatagramDrop::Local);
+        }
+        Ok(id)
+    }
+
+    /// What `take` gives, if need be after one flow has made room.
+    fn with_room<T>(&mut self, now: Instant, take: impl Fn() -> Option<T>) -> Option<T> {
+        take().or_else(|| {
+            self.make_room(now)?;
+            take()
+        })
+    }
+
+    /// Ends the flow that is missed least; `None` if there is none.
+    fn make_room(&mut self, now: Instant) -> Option<()> {
+        let (_, flow) = self.table.evict()?;
+        flow.end(FlowEnd::Evicted, now);
+        Some(())
+    }
+}

@@ -1,0 +1,192 @@
+//! Which access point a flow goes to, at its beginning and again later.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::flow::{Flow, Way};
+use super::settings::Settings;
+use crate::config::OnRemoved;
+use crate::forward::worker::Worker;
+use crate::net::connect_udp;
+use crate::routing::{
+    AccessPointId, AdminState, AttemptPlan, Client, ClientAddr, ConnectFailure, DatagramDrop,
+    FlowMove, GiveUp, Health, LocalFailure, Ranking, Snapshot, Step, rank,
+};
+
+/// Where a flow goes from now on.
+pub(super) enum Choice {
+    /// Where it went before.
+    Same,
+    /// There.
+    Way(Way),
+}
+
+/// A flow that chooses.
+pub(super) struct Chooser<'a> {
+    pub(super) worker: &'a Worker,
+    pub(super) settings: &'a Settings,
+    pub(super) snapshot: &'a Arc<Snapshot>,
+    pub(super) client: ClientAddr,
+    /// Sources take turns by this number.
+    pub(super) turn: usize,
+    pub(super) now: Instant,
+}
+
+impl Chooser<'_> {
+    /// The first time.
+    ///
+    /// # Errors
+    /// With why its datagram is dropped.
+    pub(super) fn begin(&self) -> Result<Way, DatagramDrop> {
+        match self.choose(None, None)? {
+            Choice::Way(way) => Ok(way),
+            Choice::Same => Err(DatagramDrop::NoDc),
+        }
+    }
+
+    /// Again, for this reason; what has refused is passed over. Where there is nothing else, everything
+    /// stays as it is.
+    pub(super) fn again(&self, flow: &Flow, reason: FlowMove) -> Choice {
+        let passed_over = (reason == FlowMove::Refused).then_some(flow.way.id);
+        let choice = self.choose(Some(flow.way.id), passed_over).unwrap_or(Choice::Same);
+        if let Choice::Way(way) = &choice
+            && way.id.dc != flow.way.id.dc
+        {
+            self.worker.shared.context.metrics.failed_over(flow.way.id.dc, way.id.dc);
+        }
+        choice
+    }
+
+    /// Locate -> recall -> rank -> connect.
+    fn choose(
+        &self,
+        current: Option<AccessPointId>,
+        passed_over: Option<AccessPointId>,
+    ) -> Result<Choice, DatagramDrop> {
+        let Self { worker, settings, snapshot, client: addr, turn, now } = *self;
+        let route = snapshot.topology.route(&settings.config.name);
+        let route = route.or(settings.route.as_ref()).ok_or(DatagramDrop::NoDc)?;
+        let destination = route.destination().ok_or(DatagramDrop::NoDc)?;
+        let mut client = Client::new(addr, snapshot.locate.locate(addr));
+        worker.shared.located(client.location.origin);
+        let sticky = settings.sticky.as_ref();
+        client.remembered = sticky.and_then(|it| it.recall(addr, SystemTime::now().into()));
+        let ranking = rank(snapshot, route, destination, &client);
+        if ranking.audited {
+            settings.metrics.policy_audited.inc();
+        }
+        if ranking.refused_by_policy {
+            return Err(DatagramDrop::Policy);
+        }
+        let mut plan = AttemptPlan::new(&ranking, &client, snapshot.topology.connect(), now);
+        loop {
+            let attempt = match plan.next(snapshot, now) {
+                Step::Dial(attempt) => attempt,
+                Step::GiveUp(GiveUp::NoCandidate | GiveUp::Full | GiveUp::Failed)
+                | Step::GiveUp(GiveUp::Deadline)
+                // Nothing is ever in flight.
+                | Step::Wait(_)
+                | Step::Abandon { .. } => return Err(DatagramDrop::NoDc),
+            };
+            let id = snapshot.topology.access_point(attempt.access_point).id;
+            if Some(id) == passed_over {
+                plan.on_failed(attempt);
+                continue;
+            }
+            if Some(id) == current {
+                return Ok(Choice::Same);
+            }
+            let source = &snapshot.topology.dc(attempt.dc).source;
+            match connect(id.address.socket, source, turn) {
+                Ok(socket) => {
+                    return Ok(Choice::Way(self.open(socket, &attempt, &ranking, current)));
+                }
+                Err(error) => {
+                    let failure = match error.kind() {
+                        io::ErrorKind::AddrInUse => ConnectFailure::Local(LocalFailure::NoPort),
+                        _ => ConnectFailure::new(&error, false),
+                    };
+                    worker.shared.context.metrics.connect_failed(id, failure);
+                    match failure {
+                        ConnectFailure::Local(LocalFailure::NoDescriptor) => {
+                            return Err(DatagramDrop::NoDescriptor);
+                        }
+                        ConnectFailure::Local(LocalFailure::NoPort) => {
+                            return Err(DatagramDrop::NoPort);
+                        }
+                        ConnectFailure::Local(_)
+                        | ConnectFailure::Refused
+                        | ConnectFailure::Reset
+                        | ConnectFailure::Unreachable
+                        | ConnectFailure::Timeout => plan.on_failed(attempt),
+                    }
+                }
+            }
+        }
+    }
+
+    fn open(
+        &self,
+        socket: UdpSocket,
+        attempt: &crate::routing::Attempt,
+        ranking: &Ranking,
+        current: Option<AccessPointId>,
+    ) -> Way {
+        let Self { worker, settings, snapshot, .. } = self;
+        let (context, topology) = (&worker.shared.context, &snapshot.topology);
+        let dc = topology.dc(attempt.dc).id;
+        let metrics = settings.dc_metrics(&context.metrics, topology, dc);
+        if current.is_none() {
+            metrics.routed(ranking.why(attempt.dc)).inc();
+            if let Some(home) = ranking.home().filter(|home| *home != attempt.dc) {
+                context.metrics.failed_over(topology.dc(home).id, dc);
+            }
+        }
+        let remember = ranking.remembers(attempt.dc, false).then_some(dc);
+        Way::open(socket, snapshot, attempt, metrics, remember)
+    }
+}
+
+/// Why a flow is to choose again, if it is.
+pub(super) fn reason_to_move(
+    flow: &Flow,
+    snapshot: &Snapshot,
+    on_removed: OnRemoved,
+) -> Option<FlowMove> {
+    if flow.refused {
+        return Some(FlowMove::Refused);
+    }
+    let topology = &snapshot.topology;
+    let listed = topology.find_access_point(flow.way.id).map(|index| {
+        let state = snapshot.access_point(index);
+        let dc = snapshot.dc(topology.access_point(index).dc);
+        (state.health, state.admin == AdminState::Maint || dc.admin == AdminState::Maint)
+    });
+    match (listed, on_removed) {
+        (Some((Health::Down, _)), _) => Some(FlowMove::Down),
+        (None | Some((_, true)), OnRemoved::Move) => Some(FlowMove::Removed),
+        (None | Some((_, true)), OnRemoved::Keep) | (Some((_, false)), _) => None,
+    }
+}
+
+/// A socket for this access point, from the next source that has a port left.
+fn connect(peer: SocketAddr, sources: &[IpAddr], turn: usize) -> io::Result<UdpSocket> {
+    let of_family = |it: &&IpAddr| it.is_ipv4() == peer.is_ipv4();
+    let count = sources.iter().filter(of_family).count();
+    if count == 0 {
+        return connect_udp(peer, None);
+    }
+    let mut tried = sources.iter().filter(of_family).cycle().skip(turn % count).take(count);
+    let mut result: io::Result<_> = Err(io::ErrorKind::AddrNotAvailable.into());
+    while let (Err(error), Some(source)) = (&result, tried.next()) {
+        match error.kind() {
+            io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => {
+                result = connect_udp(peer, Some(*source));
+            }
+            _ => break,
+        }
+    }
+    result
+}

@@ -1,0 +1,60 @@
+//! What became of a batch that was sent, parcel by parcel.
+
+use std::io;
+
+use arrayvec::ArrayVec;
+
+use crate::net::{Fate, Inbox};
+
+/// Of each parcel of a batch.
+#[derive(Default)]
+pub(super) struct Fates(ArrayVec<ParcelFate, { Inbox::MESSAGES }>);
+
+/// Of one parcel.
+#[derive(Default)]
+pub(super) struct ParcelFate {
+    pub(super) sent: usize,
+    pub(super) bytes: usize,
+    /// The kernel does not segment it.
+    pub(super) unsegmented: bool,
+    /// There was no room.
+    pub(super) full: usize,
+    /// The kernel does not send them.
+    pub(super) failed: usize,
+    /// What it said last that was not about room.
+    pub(super) error: Option<io::Error>,
+}
+
+impl Fates {
+    /// So many parcels are about to be sent.
+    pub(super) fn of(parcels: usize) -> Self {
+        Self((0..parcels.min(Inbox::MESSAGES)).map(|_| ParcelFate::default()).collect())
+    }
+
+    /// Takes what has become of datagrams of a parcel.
+    pub(super) fn on_fate(&mut self, parcel: usize, fate: Fate) {
+        let Some(it) = self.0.get_mut(parcel) else { return };
+        match fate {
+            Fate::Sent { datagrams, bytes } => {
+                it.sent += datagrams;
+                it.bytes += bytes;
+            }
+            Fate::Unsegmented => it.unsegmented = true,
+            Fate::Failed { datagrams, error } if is_full(&error) => it.full += datagrams,
+            Fate::Failed { datagrams, error } => {
+                it.failed += datagrams;
+                it.error = Some(error);
+            }
+        }
+    }
+
+    /// Parcel by parcel.
+    pub(super) fn all(&self) -> &[ParcelFate] {
+        &self.0
+    }
+}
+
+/// No room in the socket, or in the queue of the device.
+fn is_full(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::ENOBUFS)
+}

@@ -1,0 +1,109 @@
+//! One flow: who it is for, where it goes, and what is counted of it.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::forward::descriptors::DescriptorPlace;
+use crate::forward::worker::LiveSession;
+use crate::metrics::udp::{FlowDcMetrics, FlowMetrics};
+use crate::net::{LocalAddr, Segmenting};
+use crate::routing::{AccessPointId, AccessPointSlot, ClientAddr, DcId, DcSlot, FlowEnd, Snapshot};
+use crate::sessions::{ClientPermit, SessionPermit};
+
+/// Whose datagrams are of one flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FlowKey {
+    /// Where they come from.
+    pub(super) client: SocketAddr,
+    /// Where they were sent to, on a socket that is bound to all addresses: answers leave from there.
+    pub(super) local: Option<LocalAddr>,
+}
+
+/// A flow, from its first datagram to its end.
+pub(super) struct Flow {
+    /// Where it goes.
+    pub(super) way: Way,
+    /// Whose it is.
+    pub(super) client: ClientAddr,
+    /// The snapshot that it was last held against.
+    pub(super) generation: u64,
+    /// Its access point has refused a datagram: the next one chooses again.
+    pub(super) refused: bool,
+    /// It waits for its turn to be read.
+    pub(super) queued: bool,
+    /// Segmentation towards the DC.
+    pub(super) up: Segmenting,
+    /// Segmentation towards the client.
+    pub(super) down: Segmenting,
+    pub(super) began: Instant,
+    pub(super) metrics: Rc<FlowMetrics>,
+    pub(super) _places: Places,
+}
+
+/// What a flow takes of what there is; given back when dropped.
+pub(super) struct Places {
+    /// Counts it among the sessions of the worker: a drain must not overlook it.
+    pub(super) _live: LiveSession,
+    /// Counts it towards the listener's limit.
+    pub(super) _permit: SessionPermit,
+    /// Counts it towards its client's limit, if there is one.
+    pub(super) _client: Option<ClientPermit>,
+    /// Counts it towards the process's descriptors.
+    pub(super) _place: DescriptorPlace,
+}
+
+impl Flow {
+    /// It is over.
+    pub(super) fn end(self, end: FlowEnd, now: Instant) {
+        self.metrics.ended(end).inc();
+        self.metrics.seconds.observe(now.saturating_duration_since(self.began).as_secs_f64());
+    }
+}
+
+/// The access point that a flow has, and the socket that leads there.
+pub(super) struct Way {
+    /// Connected.
+    pub(super) socket: UdpSocket,
+    /// Which one.
+    pub(super) id: AccessPointId,
+    /// The counters of its DC.
+    pub(super) metrics: Rc<FlowDcMetrics>,
+    /// The DC, if the listener is to remember that its client was given it.
+    pub(super) remember: Option<DcId>,
+    pub(super) dc: Arc<DcSlot>,
+    pub(super) access_point: Arc<AccessPointSlot>,
+}
+
+impl Way {
+    /// The socket is connected: the flow counts among those of its access point and DC.
+    pub(super) fn open(
+        socket: UdpSocket,
+        snapshot: &Snapshot,
+        attempt: &crate::routing::Attempt,
+        metrics: Rc<FlowDcMetrics>,
+        remember: Option<DcId>,
+    ) -> Self {
+        let way = Self {
+            socket,
+            id: snapshot.topology.access_point(attempt.access_point).id,
+            metrics,
+            remember,
+            dc: Arc::clone(&snapshot.dc(attempt.dc).slot),
+            access_point: Arc::clone(&snapshot.access_point(attempt.access_point).slot),
+        };
+        way.metrics.active.inc();
+        way.dc.session_opened();
+        way.access_point.session_opened();
+        way
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        self.metrics.active.dec();
+        self.dc.session_closed();
+        self.access_point.session_closed();
+    }
+}

@@ -1,0 +1,247 @@
+//! Passing datagrams on, a batch at a time: from one socket of a listener to the sockets of its flows, and
+//! from as many flows as have something to their clients.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrayvec::ArrayVec;
+
+use super::begin::Newcomer;
+use super::fates::{Fates, ParcelFate};
+use super::flow::{Flow, FlowKey};
+use super::plane::{Token, Turns};
+use super::port::Port;
+use crate::forward::worker::Worker;
+use crate::metrics::handles::Direction;
+use crate::metrics::udp::DatagramMetrics;
+use crate::net::Readiness;
+use crate::net::{Inbox, Message, Outbox, Parcel, Peer};
+use crate::routing::{DatagramDrop, FlowId, Snapshot};
+
+/// What batches are read into and sent from; nothing of a batch is left when it is done.
+#[derive(Default)]
+pub(super) struct Batches {
+    inbox: Inbox,
+    outbox: Outbox,
+    /// Messages of the inbox by the flow that they are of.
+    sorted: ArrayVec<(FlowId, usize), { Inbox::MESSAGES }>,
+    turn: usize,
+}
+
+/// One batch.
+pub(super) struct Batch<'a> {
+    batches: &'a mut Batches,
+    worker: &'a Rc<Worker>,
+    readiness: &'a Readiness,
+    metrics: &'a DatagramMetrics,
+    snapshot: &'a Arc<Snapshot>,
+    turns: &'a mut Turns,
+    now: Instant,
+}
+
+impl Batches {
+    /// An empty batch.
+    pub(super) fn begin<'a>(
+        &'a mut self,
+        worker: &'a Rc<Worker>,
+        readiness: &'a Readiness,
+        metrics: &'a DatagramMetrics,
+        snapshot: &'a Arc<Snapshot>,
+        turns: &'a mut Turns,
+        now: Instant,
+    ) -> Batch<'a> {
+        self.inbox.clear();
+        self.sorted.clear();
+        Batch { batches: self, worker, readiness, metrics, snapshot, turns, now }
+    }
+}
+
+impl Batch<'_> {
+    /// From clients to their DCs.
+    pub(super) fn pass_up(&mut self, port: &mut Port) {
+        match self.batches.inbox.receive(&port.socket) {
+            Ok(received) if received.drained => port.queued = false,
+            Ok(_) => self.turns.push(Token::Port(port.number)),
+            // Of some datagram that was sent: there may be others to read.
+            Err(_) => return self.turns.push(Token::Port(port.number)),
+        }
+        self.observe();
+        for at in 0..self.batches.inbox.len() {
+            match self.flow_of(port, at) {
+                Ok(id) => self.batches.sorted.push((id, at)),
+                Err(drop) => {
+                    let datagrams = self.batches.inbox.message(at).datagrams();
+                    port.on_drop(self.worker, self.metrics, (drop, datagrams));
+                }
+            }
+        }
+        // Those of one flow keep their order.
+        self.batches.sorted.sort_unstable_by_key(|(id, at)| (id.place, *at));
+        let Batches { inbox, outbox, sorted, .. } = &mut *self.batches;
+        for run in sorted.chunk_by(|a, b| a.0 == b.0) {
+            let &[(id, _), ..] = run else { continue };
+            let Some((_, flow)) = port.table.entry(id) else {
+                // It has made room for one that came later.
+                let lost = run.iter().map(|(_, at)| inbox.message(*at).datagrams()).sum();
+                port.on_drop(self.worker, self.metrics, (DatagramDrop::FlowLimit, lost));
+                continue;
+            };
+            let parcels: ArrayVec<Parcel<'_>, { Inbox::MESSAGES }> = run
+                .iter()
+                .map(|(_, at)| Parcel {
+                    to: None,
+                    message: inbox.message(*at),
+                    segmenting: flow.up,
+                })
+                .collect();
+            let mut fates = Fates::of(parcels.len());
+            outbox.send(&flow.way.socket, &parcels, self.now, &mut |at, fate| {
+                fates.on_fate(at, fate);
+            });
+            settle(
+                port,
+                self.worker,
+                self.metrics,
+                (Direction::Up, id, self.now),
+                &parcels,
+                fates.all(),
+            );
+        }
+    }
+
+    /// From DCs to the clients of one port: of this flow, and of those whose turn would be next.
+    pub(super) fn pass_down(&mut self, port: &mut Port, first: FlowId) {
+        let mut next = Some(first);
+        while let Some(id) = next {
+            self.receive_of(port, id);
+            let has_room = self.batches.inbox.free() > 0;
+            next = has_room.then(|| self.turns.next_flow_of(port.number)).flatten();
+        }
+        self.observe();
+        let Batches { inbox, outbox, sorted, .. } = &mut *self.batches;
+        let table = &port.table;
+        let parcel = |&(id, at): &(FlowId, usize)| {
+            let (key, flow) = table.entry(id)?;
+            let to = Peer { address: key.client, from: key.local };
+            Some(Parcel { to: Some(to), message: inbox.message(at), segmenting: flow.down })
+        };
+        let parcels: ArrayVec<Parcel<'_>, { Inbox::MESSAGES }> =
+            sorted.iter().filter_map(parcel).collect();
+        let mut fates = Fates::of(parcels.len());
+        outbox.send(&port.socket, &parcels, self.now, &mut |at, fate| fates.on_fate(at, fate));
+        let mut from = 0;
+        for run in sorted.chunk_by(|a, b| a.0 == b.0) {
+            let &[(id, _), ..] = run else { continue };
+            let part = from..from + run.len();
+            from = part.end;
+            let of = (Direction::Down, id, self.now);
+            settle(port, self.worker, self.metrics, of, &parcels[part.clone()], &fates.all()[part]);
+        }
+    }
+
+    /// Reads what one flow has, as far as there is room.
+    fn receive_of(&mut self, port: &mut Port, id: FlowId) {
+        let Some(flow) = port.table.get_mut(id) else { return };
+        let from = flow.way.id.address.socket;
+        let token = Token::Flow(port.number, id);
+        match self.batches.inbox.receive(&flow.way.socket) {
+            Ok(received) => {
+                flow.queued = !received.drained;
+                if flow.queued {
+                    self.turns.push(token);
+                }
+                let is_its = |at: &usize| {
+                    let peer = self.batches.inbox.message(*at).peer;
+                    (peer.ip(), peer.port()) == (from.ip(), from.port())
+                };
+                let before = self.batches.sorted.len();
+                self.batches.sorted.extend(received.messages.filter(is_its).map(|at| (id, at)));
+                if self.batches.sorted.len() > before && port.table.on_upstream(id, self.now) {
+                    port.on_first_answer(id);
+                }
+            }
+            Err(error) => {
+                // There may be datagrams behind it.
+                self.turns.push(token);
+                port.on_error(self.worker, id, &error);
+            }
+        }
+    }
+
+    /// The flow that a message is of. It follows the state of the network before it is used.
+    fn flow_of(&mut self, port: &mut Port, at: usize) -> Result<FlowId, DatagramDrop> {
+        let Message { peer, local, is_truncated, is_unicast, .. } = self.batches.inbox.message(at);
+        if is_truncated {
+            return Err(DatagramDrop::Truncated);
+        }
+        if !is_unicast {
+            return Err(DatagramDrop::NotUnicast);
+        }
+        let key = FlowKey { client: peer, local };
+        let Some(id) = port.table.find(&key) else {
+            self.batches.turn = self.batches.turn.wrapping_add(1);
+            let &mut Self { worker, readiness, snapshot, now, .. } = self;
+            let turn = self.batches.turn;
+            return port.begin(&Newcomer { worker, readiness, snapshot, key, turn, now });
+        };
+        port.table.on_client(id, self.now);
+        let is_current = |(_, flow): (&FlowKey, &Flow)| {
+            flow.generation == self.snapshot.generation && !flow.refused
+        };
+        if !port.table.entry(id).is_some_and(is_current) {
+            let turn = (id, self.batches.turn, self.now);
+            port.follow(self.worker, self.readiness, self.metrics, self.snapshot, turn);
+        }
+        Ok(id)
+    }
+
+    fn observe(&self) {
+        let inbox = &self.batches.inbox;
+        let datagrams: usize = (0..inbox.len()).map(|at| inbox.message(at).datagrams()).sum();
+        if datagrams > 0 {
+            self.metrics.per_call.observe(datagrams as f64);
+        }
+    }
+}
+
+/// Counts what has become of parcels of one flow, and draws its conclusions.
+fn settle(
+    port: &mut Port,
+    worker: &Worker,
+    metrics: &DatagramMetrics,
+    (direction, id, now): (Direction, FlowId, Instant),
+    parcels: &[Parcel<'_>],
+    fates: &[ParcelFate],
+) {
+    let (full, failed) = match direction {
+        Direction::Up => (DatagramDrop::UpstreamFull, DatagramDrop::UpstreamError),
+        Direction::Down => (DatagramDrop::DownstreamFull, DatagramDrop::DownstreamError),
+    };
+    let (mut sent, mut bytes) = (0, 0);
+    let Some(flow) = port.table.get_mut(id) else { return };
+    for (parcel, fate) in parcels.iter().zip(fates) {
+        sent += fate.sent;
+        bytes += fate.bytes;
+        if fate.unsegmented {
+            let segmenting = match direction {
+                Direction::Up => &mut flow.up,
+                Direction::Down => &mut flow.down,
+            };
+            segmenting.refused(parcel.message.segment, now);
+        }
+    }
+    flow.way.metrics.bytes(direction).inc_by(bytes as u64);
+    metrics.passed(direction).inc_by(sent as u64);
+    for fate in fates {
+        if fate.full > 0 {
+            port.on_drop(worker, metrics, (full, fate.full));
+        }
+        if fate.failed > 0 {
+            port.on_drop(worker, metrics, (failed, fate.failed));
+        }
+        if let (Direction::Up, Some(error)) = (direction, &fate.error) {
+            port.on_error(worker, id, error);
+        }
+    }
+}

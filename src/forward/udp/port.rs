@@ -1,0 +1,180 @@
+//! One socket of a listener, as one worker has it, and the flows that have come to it.
+
+use std::hash::RandomState;
+use std::io;
+use std::net::UdpSocket;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::{debug, warn};
+
+use super::choose::{Choice, Chooser, reason_to_move};
+use super::flow::{Flow, FlowKey};
+use super::plane::{PortNumber, Token};
+use super::settings::Settings;
+use crate::forward::worker::Worker;
+use crate::metrics::udp::DatagramMetrics;
+use crate::net::set_receive_buffer;
+use crate::net::{Readiness, Segmenting};
+use crate::routing::{
+    ConnectFailure, DatagramDrop, FlowEnd, FlowId, FlowTable, Snapshot, Standing,
+};
+
+/// Flows that are ended at one look for idle ones, of each port: the others wait for the next.
+const ENDED_AT_ONCE: usize = 4096;
+
+/// A socket of a listener and its flows.
+pub(super) struct Port {
+    pub(super) number: PortNumber,
+    pub(super) socket: UdpSocket,
+    pub(super) settings: Rc<Settings>,
+    pub(super) table: FlowTable<FlowKey, Flow, RandomState>,
+    /// It waits for its turn to be read.
+    pub(super) queued: bool,
+    /// No flow may begin.
+    pub(super) draining: bool,
+}
+
+impl Port {
+    /// Without flows.
+    pub(super) fn new(number: PortNumber, socket: UdpSocket, settings: Settings) -> Self {
+        let table = FlowTable::new(settings.times(false), RandomState::new());
+        let port = Self {
+            number,
+            socket,
+            settings: Rc::new(settings),
+            table,
+            queued: false,
+            draining: false,
+        };
+        port.set_receive_buffer();
+        port
+    }
+
+    /// Other settings hold, for flows that are there as well.
+    pub(super) fn adjust(&mut self, settings: Settings) {
+        let before = std::mem::replace(&mut self.settings, Rc::new(settings));
+        self.table.set_times(self.settings.times(self.draining));
+        if before.udp().receive_buffer != self.settings.udp().receive_buffer {
+            self.set_receive_buffer();
+        }
+    }
+
+    /// No flow begins any more, and those that pause end.
+    pub(super) fn drain(&mut self) {
+        self.draining = true;
+        self.table.set_times(self.settings.times(true));
+    }
+
+    /// Ends flows that have been idle for too long.
+    pub(super) fn end_idle(&mut self, now: Instant) {
+        for _ in 0..ENDED_AT_ONCE {
+            match self.table.expire(now) {
+                Some((Standing::Unanswered, flow)) => flow.end(FlowEnd::Unanswered, now),
+                Some((Standing::Answered | Standing::Conversing, flow)) => {
+                    flow.end(FlowEnd::Idle, now);
+                }
+                None => break,
+            }
+        }
+    }
+
+    /// Ends all flows.
+    pub(super) fn end_all(&mut self, end: FlowEnd, now: Instant) {
+        self.table.drain().for_each(|flow| flow.end(end, now));
+    }
+
+    /// Has the flow's socket watched.
+    pub(super) fn watch(&self, readiness: &Readiness, id: FlowId) -> io::Result<()> {
+        match self.table.entry(id) {
+            Some((_, flow)) => readiness.add(&flow.way.socket, Token::Flow(self.number, id).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Has a flow choose again, if what has become of its access point asks for it.
+    pub(super) fn follow(
+        &mut self,
+        worker: &Worker,
+        readiness: &Readiness,
+        metrics: &DatagramMetrics,
+        snapshot: &Arc<Snapshot>,
+        (id, turn, now): (FlowId, usize, Instant),
+    ) {
+        let settings = Rc::clone(&self.settings);
+        let Some(flow) = self.table.get_mut(id) else { return };
+        flow.generation = snapshot.generation;
+        let Some(reason) = reason_to_move(flow, snapshot, settings.udp().on_removed) else {
+            return;
+        };
+        flow.refused = false;
+        let chooser =
+            Chooser { worker, settings: &settings, snapshot, client: flow.client, turn, now };
+        let Choice::Way(way) = chooser.again(flow, reason) else { return };
+        debug!(listener = %settings.config.name, from = %flow.way.id, to = %way.id,
+            reason = reason.as_str(), "flow moved");
+        flow.way = way;
+        flow.up = Segmenting::default();
+        self.table.on_other_upstream(id, now);
+        metrics.moved(reason).inc();
+        if let Err(error) = self.watch(readiness, id) {
+            // Without its answers it is of no use.
+            debug!(%error, "cannot watch the socket of a flow");
+            self.table.remove(id);
+        }
+    }
+
+    /// The access point of a flow has answered for the first time.
+    pub(super) fn on_first_answer(&mut self, id: FlowId) {
+        let Some((_, flow)) = self.table.entry(id) else { return };
+        flow.way.access_point.record_connected();
+        flow.way.access_point.record_answered();
+        if let (Some(sticky), Some(dc)) = (&self.settings.sticky, flow.way.remember) {
+            sticky.remember(flow.client, dc, std::time::SystemTime::now().into());
+        }
+    }
+
+    /// The socket of a flow has an error that is an answer to an earlier datagram. Held against the access
+    /// point once, until the flow has chosen again.
+    pub(super) fn on_error(&mut self, worker: &Worker, id: FlowId, error: &io::Error) {
+        let Some(flow) = self.table.get_mut(id) else { return };
+        let failure = ConnectFailure::new(error, true);
+        if std::mem::replace(&mut flow.refused, true) || !failure.is_evidence() {
+            return;
+        }
+        let context = &worker.shared.context;
+        context.metrics.connect_failed(flow.way.id, failure);
+        flow.way.dc.member_failed(&flow.way.access_point);
+        context.evidence.failed_connect(&flow.way.access_point, flow.client.network());
+        debug!(access_point = %flow.way.id, reason = failure.as_str(), "flow refused");
+    }
+
+    /// Counts datagrams that are not passed on, and says so once in a while if it is a refusal.
+    pub(super) fn on_drop(
+        &self,
+        worker: &Worker,
+        metrics: &DatagramMetrics,
+        (drop, datagrams): (DatagramDrop, usize),
+    ) {
+        metrics.dropped(drop).inc_by(datagrams as u64);
+        if let Some(refusal) = drop.refusal() {
+            self.settings.metrics.refused(refusal).inc_by(datagrams as u64);
+            let name = &self.settings.config.name;
+            let detail = drop.as_str();
+            self.settings.refusals.tell(worker.tick(), name, refusal.as_str(), &detail);
+        }
+    }
+
+    fn set_receive_buffer(&self) {
+        let (name, wanted) = (&self.settings.config.name, self.settings.udp().receive_buffer);
+        match set_receive_buffer(&self.socket, wanted) {
+            Ok(given) if given < wanted => warn!(
+                listener = %name, wanted, given,
+                "the kernel gives a smaller receive buffer; see net.core.rmem_max"
+            ),
+            Ok(_) => {}
+            Err(error) => warn!(listener = %name, %error, "cannot set the receive buffer"),
+        }
+    }
+}
