@@ -37,11 +37,6 @@ impl UdpClient {
         self.to = to;
     }
 
-    /// Where answers to it go.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.socket.local_addr().expect("it is bound")
-    }
-
     /// Sends one datagram.
     pub(crate) async fn send(&self, datagram: &[u8]) {
         self.try_send(datagram).await.expect("sent");
@@ -79,20 +74,6 @@ impl UdpClient {
             }
         };
         within("an answer", asking).await
-    }
-
-    /// Asks again and again until this DC answers.
-    pub(crate) async fn ask_until(&mut self, dc: u16) -> Whoami {
-        let asking = async {
-            loop {
-                if let Some(who) = self.ask_once().await
-                    && who.dc == dc
-                {
-                    return who;
-                }
-            }
-        };
-        within(&format!("an answer of DC {dc}"), asking).await
     }
 
     /// One question; its answer if one comes soon.

@@ -72,7 +72,7 @@ async fn a_refused_datagram_is_evidence_and_the_next_one_goes_elsewhere() {
     // Nobody probes: what is noticed is noticed by the flows.
     lab.udp(AMSTERDAM).kill_everywhere().await.expect("killed");
     only_clients_of_amsterdam_move(&mut clients).await;
-    let labels = [("dc", "ams"), ("reason", "refused")];
+    let labels = [("dc", "2"), ("reason", "refused")];
     assert!(count(&edge, "connect_failures_total", &labels).await > 0.0, "it is counted");
 }
 
@@ -120,7 +120,7 @@ async fn silence_moves_nobody() {
     for _ in 0..50 {
         client.send(b"no answer is needed").await;
     }
-    let counts = lab.udp(AMSTERDAM).wait_for(at, |it| it.datagrams_in >= heard + 50).await;
+    let counts = lab.udp(AMSTERDAM).wait_until(at, |it| it.datagrams_in >= heard + 50).await;
     assert_eq!(counts.expect("an access point").datagrams_in, heard + 50);
     assert_eq!(client.ask_once().await, None);
     lab.udp(AMSTERDAM).set_fault_everywhere(Fault::None).await.expect("healed");

@@ -31,7 +31,9 @@ async fn a_full_table_makes_room_for_newcomers_and_never_holds_more() {
         let active = active(&edge).await;
         assert!(active <= f64::from(FLOWS), "{active} flows after {number} clients");
     }
-    assert!(count(&edge, "udp_drops_total", &[]).await > 0.0, "evictions are counted");
+    let evicted = [("listener", "clients"), ("reason", "evicted")];
+    let evicted = count(&edge, "udp_flows_ended_total", &evicted).await;
+    assert!(evicted >= f64::from(4 * FLOWS), "{evicted} evictions are counted");
     // Who was evicted comes back with another flow.
     let (before, first) = &mut clients[0];
     assert_ne!(first.ask_until_answered().await.peer, before.peer);
