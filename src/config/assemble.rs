@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use crate::routing::topology::{
-    AccessPoint, AccessPointSecret, AccessPointSpec, Advertised, Class, DcSpec, ListenerRoute,
-    Probe, Revision, Route, SecretForm, TopologySpec, UnknownClient,
+    AccessPointSpec, Advertised, Class, DcSpec, ListenerRoute, Revision, Route, TopologySpec,
+    UnknownClient,
 };
-use crate::routing::{DcId, DcIndex, Topology};
+use crate::routing::{DcId, DialAddress, Protocol, Topology};
 
 use super::daemon::{Admin, Bind, Metrics};
 use super::dc_options::Listed;
@@ -16,7 +16,8 @@ use super::dcs::{default_name, unlisted};
 use super::draft::RoutingDraft;
 use super::finding::Findings;
 use super::key_path::KeyPath;
-use super::listener::ListenerDraft;
+use super::listener::{Listener, ListenerDraft};
+use super::remarks;
 
 /// Checks that no id and no name is given twice.
 pub(super) fn check_unique(draft: &RoutingDraft, problems: &Findings) {
@@ -50,7 +51,8 @@ pub(super) fn check_unique(draft: &RoutingDraft, problems: &Findings) {
     }
 }
 
-/// Checks that no address is bound twice, nor beside the wildcard of its family. Port 0 is a different port each time.
+/// Checks that no address is bound twice for one protocol, nor beside the wildcard of its family. Port 0
+/// is a different port each time.
 pub(super) fn check_binds(
     listeners: &[ListenerDraft],
     admin: &Admin,
@@ -60,22 +62,23 @@ pub(super) fn check_binds(
     let side_door = |section: &'static str, bind| {
         let path = KeyPath::default().key(section).key("bind");
         match bind {
-            Bind::Tcp(address) => Some((path, address)),
+            Bind::Tcp(address) => Some((path, DialAddress::tcp(address))),
             Bind::Off => None,
         }
     };
     let side_doors = [side_door("admin", admin.bind), side_door("metrics", metrics.bind)];
     let clients = listeners.iter().flat_map(|draft| {
-        let binds = draft.listener.bind.iter();
-        binds.map(|address| (draft.path.key("bind"), *address))
+        let Listener { bind, protocol, .. } = &draft.listener;
+        let address = |socket: &SocketAddr| DialAddress { socket: *socket, protocol: *protocol };
+        bind.iter().map(move |socket| (draft.path.key("bind"), address(socket)))
     });
     let mut taken = Taken::default();
     for (path, address) in side_doors.into_iter().flatten().chain(clients) {
-        if address.port() == 0 {
+        if address.socket.port() == 0 {
             continue;
         }
         match taken.find(address) {
-            Some((other, first)) => problems.add(&path, clash(address, other, first)),
+            Some((other, first)) => problems.add(&path, clash(address.socket, other, first)),
             None => taken.add(address, path),
         }
     }
@@ -109,28 +112,34 @@ fn is_understood(route: &ListenerRoute, advertised: &Advertised) -> bool {
     }
 }
 
-/// Addresses by port and family, with where they are configured.
+/// Addresses by protocol, port and family, with where they are configured.
 #[derive(Default)]
-struct Taken(BTreeMap<(u16, SocketAddr), KeyPath>);
+struct Taken(BTreeMap<(Protocol, u16, SocketAddr), KeyPath>);
 
 impl Taken {
-    fn add(&mut self, address: SocketAddr, path: KeyPath) {
-        self.0.insert((address.port(), address), path);
+    fn add(&mut self, DialAddress { socket, protocol }: DialAddress, path: KeyPath) {
+        self.0.insert((protocol, socket.port(), socket), path);
     }
 
     /// What cannot be bound beside this: the same address, the wildcard around it, or anything that
-    /// it is the wildcard around. Families share a port, since IPv6 sockets are IPv6 only.
-    fn find(&self, address: SocketAddr) -> Option<(SocketAddr, &KeyPath)> {
-        let (port, ip) = (address.port(), address.ip());
+    /// it is the wildcard around. Families share a port, since IPv6 sockets are IPv6 only; so do TCP and
+    /// UDP.
+    fn find(
+        &self,
+        DialAddress { socket, protocol }: DialAddress,
+    ) -> Option<(SocketAddr, &KeyPath)> {
+        let (port, ip) = (socket.port(), socket.ip());
         let (least, most) = match ip {
             IpAddr::V4(_) => (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::BROADCAST.into()),
             IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::from([0xff; 16]).into()),
         };
-        let wildcard = SocketAddr::new(least, port);
-        let last = if ip.is_unspecified() { SocketAddr::new(most, port) } else { wildcard };
-        let mut around = self.0.range((port, wildcard)..=(port, last));
-        let (key, path) = around.next().or_else(|| self.0.get_key_value(&(port, address)))?;
-        Some((key.1, path))
+        let key = |ip| (protocol, port, SocketAddr::new(ip, port));
+        let wildcard = key(least);
+        let last = if ip.is_unspecified() { key(most) } else { wildcard };
+        let mut around = self.0.range(wildcard..=last);
+        let same = (protocol, port, socket);
+        let (key, path) = around.next().or_else(|| self.0.get_key_value(&same))?;
+        Some((key.2, path))
     }
 }
 
@@ -208,7 +217,7 @@ pub(super) fn assemble(
     }
     for option in options {
         let dc = dcs.entry(option.dc).or_insert_with(|| unlisted(option.dc, draft.health.clone()));
-        dc.access_points.extend(option.specs());
+        dc.access_points.push(option.spec());
     }
     for (id, dc) in &dcs {
         match paths.get(id) {
@@ -227,8 +236,11 @@ pub(super) fn assemble(
         }
     }
     let advertised = draft.listeners.iter().filter_map(|draft| draft.advertised.clone()).collect();
-    let routes: BTreeMap<Arc<str>, ListenerRoute> =
-        draft.listeners.into_iter().map(|draft| (draft.listener.name, draft.route)).collect();
+    let (mut routes, mut listeners) = (BTreeMap::new(), Vec::new());
+    for ListenerDraft { path, listener, route, .. } in draft.listeners {
+        listeners.push((path, Arc::clone(&listener.name)));
+        routes.insert(listener.name, route);
+    }
     let topology = Topology::new(TopologySpec {
         revision,
         is_test_network,
@@ -242,34 +254,10 @@ pub(super) fn assemble(
         startup_grace: draft.startup_grace,
         max_probes: draft.max_probes,
     });
-    note_only_connected(&topology, options_notes);
+    remarks::on_access_points(&topology, (notes, options_notes));
+    remarks::on_dcs(&topology, &draft.dcs, notes);
+    remarks::on_listeners(&topology, &listeners, notes);
     topology
-}
-
-/// Notes access points whose probes do less than is configured for their DC.
-fn note_only_connected(topology: &Topology, notes: &Findings) {
-    for (index, dc) in (0..).map(DcIndex).zip(topology.dcs()) {
-        let members = topology.access_points_of(index).map(|(_, member)| member);
-        let mut connected = members.filter(|it| topology.is_only_connected(it));
-        let Some(first) = connected.next() else { continue };
-        let (address, id) = (first.id.address, dc.id);
-        let which = match connected.count() {
-            0 => format!("{address} of DC {id} is"),
-            more => format!("{address} and {more} more of DC {id} are"),
-        };
-        let why = match dc.health.probe {
-            Probe::Mtproto(_) if is_fake_tls(first) => "an `mtproto` probe speaks no fake TLS",
-            Probe::Mtproto(_) => "no header of MTProto holds the number of the DC",
-            Probe::Http(_) => "an `http` probe would say in clear what it hides",
-            Probe::Tcp => continue,
-        };
-        notes.add(&KeyPath::default(), format!("{which} probed by `tcp`: {why}"));
-    }
-}
-
-fn is_fake_tls(access_point: &AccessPoint) -> bool {
-    let form = access_point.secret.as_ref().map(AccessPointSecret::form);
-    form == Some(SecretForm::FakeTls)
 }
 
 fn is_default_name_of_another(name: &str, id: DcId) -> bool {

@@ -9,14 +9,14 @@ mod listed;
 mod merge;
 mod written;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::routing::DcId;
 use crate::routing::topology::AccessPointFlags;
+use crate::routing::{DcId, Protocol};
 
 pub use import::{Imported, import, read_dump};
 pub(super) use listed::Listed;
-use listed::Protocols;
 
 use super::de;
 use super::finding::Findings;
@@ -37,18 +37,20 @@ const TEST_MODE: &str = "test_mode";
 
 /// What a document says.
 pub(super) struct Options {
-    /// The access points, each (DC, address) once, by DC and address.
+    /// The access points, each once, by DC and address.
     pub(super) listed: Vec<Listed>,
     /// Whether they are those of a test network, as a dumped `config` says in `test_mode`.
     pub(super) is_test_network: bool,
 }
 
 /// One entry of the list.
+#[derive(Clone)]
 struct DcOption {
     path: KeyPath,
     dc: DcId,
     address: SocketAddr,
-    protocols: Protocols,
+    /// What it serves at its address, none of it twice.
+    protocols: BTreeSet<Protocol>,
     flags: AccessPointFlags,
     /// `None` when the entry does not say.
     weight: Option<u32>,
@@ -102,14 +104,7 @@ fn read_entry(
     node: Option<&Node>,
     (problems, notes): (&Findings, &Findings),
 ) -> Option<DcOption> {
-    let serves = |wanted| entry.protocols.iter().any(|protocol| *protocol == wanted);
-    let protocols = Protocols {
-        tcp: serves(tree::ListedProtocol::Tcp),
-        udp: serves(tree::ListedProtocol::Udp),
-    };
-    if entry.protocols.is_whole() && protocols == (Protocols { tcp: false, udp: false }) {
-        problems.add(&path.key("protocols"), "names no protocol");
-    }
+    let protocols = read_protocols(&entry.protocols, &path.key("protocols"), (problems, notes));
     if entry.id.is_absent() {
         problems.need(&path, node, "id");
     }
@@ -133,6 +128,27 @@ fn read_entry(
         offered_to,
         path,
     })
+}
+
+fn read_protocols(
+    list: &List<tree::ListedProtocol>,
+    path: &KeyPath,
+    (problems, notes): (&Findings, &Findings),
+) -> BTreeSet<Protocol> {
+    let mut protocols = BTreeSet::new();
+    for protocol in list.iter() {
+        let protocol = match protocol {
+            tree::ListedProtocol::Tcp => Protocol::Tcp,
+            tree::ListedProtocol::Udp => Protocol::Udp,
+        };
+        if !protocols.insert(protocol) {
+            notes.add(path, format!("names `{}` twice", protocol.as_str()));
+        }
+    }
+    if list.is_empty() {
+        problems.add(path, "names no protocol");
+    }
+    protocols
 }
 
 /// `ip_address`, or `ip` for short.

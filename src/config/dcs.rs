@@ -1,11 +1,13 @@
 //! `dcs`, `health`, `connect`: what `dc_options` does not say about DCs, and how they are watched and
 //! dialled.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::routing::topology::{
     ConnectLimits, DcSpec, Framing, HealthSettings, Hedging, HoldDown, HttpProbe, MtprotoProbe,
-    Probe,
+    Probe, UdpProbe,
 };
 use crate::routing::{DcId, Place};
 
@@ -24,8 +26,11 @@ pub(super) struct DcDraft {
     site: Option<Arc<str>>,
     weight: u32,
     max_connecting: u32,
+    pub(super) source: Arc<[IpAddr]>,
     pub(super) replicas: Arc<[DcId]>,
     health: HealthSettings,
+    /// Whether it says something of `udp_probe` itself.
+    pub(super) has_udp_probe: bool,
 }
 
 impl DcDraft {
@@ -53,15 +58,17 @@ impl DcDraft {
             return None;
         };
         Some(Self {
-            path,
             id,
             name: tree.name.get().map_or_else(|| default_name(id), Name::get),
             location: tree.location.value().and_then(|place| place.resolve()),
             site: tree.site.value().map(Name::get),
             weight: tree.weight.get(),
             max_connecting: tree.max_connecting.get(),
+            source: source(&tree.source, &path.key("source"), problems),
             replicas: tree.replicas.iter().map(|id| id.get()).collect(),
             health: settings(&own),
+            has_udp_probe: !tree.health.udp_probe.is_absent(),
+            path,
         })
     }
 
@@ -74,7 +81,7 @@ impl DcDraft {
             site: self.site.clone(),
             weight: self.weight,
             max_connecting: self.max_connecting,
-            source: Arc::default(),
+            source: Arc::clone(&self.source),
             replicas: Arc::clone(&self.replicas),
             health: self.health.clone(),
             access_points: Vec::new(),
@@ -141,7 +148,7 @@ fn check_hold_down(tree: &tree::Health, path: &KeyPath, problems: &Findings) {
 fn settings(tree: &tree::Health) -> HealthSettings {
     HealthSettings {
         probe: probe(&tree.probe),
-        udp_probe: None,
+        udp_probe: tree.udp_probe.value().map(udp_probe),
         interval: tree.interval.get(),
         fast_interval: tree.fast_interval.get(),
         down_interval: tree.down_interval.get(),
@@ -176,6 +183,22 @@ fn probe(tree: &tree::Probe) -> Probe {
             Probe::Mtproto(Arc::new(MtprotoProbe::new(framing, is_obfuscated, fingerprints)))
         }
     }
+}
+
+fn udp_probe(tree::UdpProbe { send, expect }: &tree::UdpProbe) -> Arc<UdpProbe> {
+    let expect = expect.value().map_or(&[][..], |payload| payload.bytes());
+    Arc::new(UdpProbe { send: send.bytes().into(), expect: expect.into() })
+}
+
+fn source(tree: &tree::Source, path: &KeyPath, problems: &Findings) -> Arc<[IpAddr]> {
+    let mut seen = BTreeSet::new();
+    for (index, address) in tree.addresses.indexed() {
+        if !seen.insert(address.get()) {
+            let path = path.key("addresses").index(index);
+            problems.add(&path, format!("{} is given twice", address.get()));
+        }
+    }
+    tree.addresses.iter().map(|address| address.get()).collect()
 }
 
 pub(super) fn connect_limits(tree: &tree::Connect, problems: &Findings) -> ConnectLimits {

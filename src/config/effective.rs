@@ -7,7 +7,10 @@ use crate::routing::topology::Revision;
 
 use super::dc_options::{Listed, Options};
 use super::dcs::default_name;
-use super::tree::{Class, Main, Overrides, Probe, Route, Unknown};
+use super::tree::{
+    Class, Limits, Listener, Main, Overrides, Probe, Protocol, ProxyProtocol, Route, Tcp, Timeouts,
+    Udp, Unknown,
+};
 use super::value::{Given, ListenerSecret, Name, Or, OrNone, client_network};
 
 /// Everything that a configuration was made of.
@@ -40,8 +43,7 @@ impl Effective {
         let left_out = |one: &Self, other: &Self| {
             // Both lists are in order, by DC and address.
             let is_elsewhere = |listed: &&Listed| {
-                let found =
-                    other.access_points.binary_search_by_key(&listed.place(), Listed::place);
+                let found = other.access_points.binary_search_by_key(&listed.id(), Listed::id);
                 found.is_ok_and(|at| other.access_points[at] == **listed)
             };
             let different = one.access_points.iter().filter(|listed| !is_elsewhere(listed));
@@ -72,6 +74,7 @@ fn fill_in(tree: &mut Main) {
         }
     }
     for listener in tree.listeners.iter_mut() {
+        leave_out_other_protocol(listener);
         let no_memory = OrNone::default();
         match &listener.route {
             Route::Nearest => {}
@@ -95,6 +98,18 @@ fn fill_in(tree: &mut Main) {
     overrides.sort_by_key(|(network, _)| *network);
     let written = overrides.into_iter().map(|(network, place)| (network.to_string(), place));
     tree.geoip.overrides = written.collect::<Overrides>();
+}
+
+/// What is of the protocol that a listener does not serve means nothing, whatever it says.
+fn leave_out_other_protocol(listener: &mut Listener) {
+    match listener.protocol {
+        Protocol::Tcp => listener.udp = Udp::default(),
+        Protocol::Udp => {
+            (listener.tcp, listener.timeouts) = (Tcp::default(), Timeouts::default());
+            listener.proxy_protocol = ProxyProtocol::default();
+            listener.limits.sessions = Limits::default().sessions;
+        }
+    }
 }
 
 /// Sorts what has no order. `prefer` has one, and so have rules; listeners are shown in theirs.

@@ -1,5 +1,5 @@
-//! What a reload may not do by accident: empty a DC, leave it none that serves ordinary sessions, or
-//! lose most of the access points.
+//! What a reload may not do by accident: empty a DC, leave it none that serves ordinary sessions or none
+//! for UDP, or lose most of the access points.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,6 +20,8 @@ pub struct GuardRefusal {
     pub emptied: Vec<u16>,
     /// Ids of DCs that take ordinary sessions and would not: what stays is for media or a CDN only.
     pub without_main: Vec<u16>,
+    /// Ids of DCs that take flows and would not: what stays is for TCP.
+    pub without_udp: Vec<u16>,
     /// More access points would leave than may leave at once.
     pub removed: Option<Removal>,
 }
@@ -46,7 +48,12 @@ impl fmt::Display for GuardRefusal {
         for dc in &self.without_main {
             reasons.push(format!(
                 "DC {dc} would lose its last access point for ordinary sessions: the others are \
-                 media_only or cdn (guards.empty_dc: refuse)"
+                 media_only, cdn or for UDP (guards.empty_dc: refuse)"
+            ));
+        }
+        for dc in &self.without_udp {
+            reasons.push(format!(
+                "DC {dc} would lose its last access point for UDP (guards.empty_dc: refuse)"
             ));
         }
         if let Some(Removal { removed, of, max_percent }) = self.removed {
@@ -104,14 +111,25 @@ impl Listing {
         Some(Self(listed.into_iter().flatten().collect()))
     }
 
-    /// The DCs that have any access point, and whether one of them serves ordinary sessions.
-    fn dcs(&self) -> BTreeMap<DcId, bool> {
-        let mut dcs = BTreeMap::new();
+    /// The DCs that have any access point, and what for.
+    fn dcs(&self) -> BTreeMap<DcId, Serves> {
+        let mut dcs: BTreeMap<DcId, Serves> = BTreeMap::new();
         for (id, serves_main) in &self.0 {
-            *dcs.entry(id.dc).or_default() |= serves_main;
+            let serves = dcs.entry(id.dc).or_default();
+            serves.main |= serves_main;
+            serves.udp |= id.address.protocol == Protocol::Udp;
         }
         dcs
     }
+}
+
+/// What the access points of a DC are for, as far as losing it is guarded.
+#[derive(Clone, Copy, Default)]
+struct Serves {
+    /// Ordinary sessions.
+    main: bool,
+    /// Flows.
+    udp: bool,
 }
 
 /// Compares what serves with what is about to.
@@ -119,30 +137,34 @@ impl Listing {
 /// # Errors
 /// With everything that `guards` forbid.
 pub fn check(old: &Listing, new: &Listing, guards: &Guards) -> Result<(), GuardRefusal> {
-    let (emptied, without_main) = match guards.empty_dc {
+    let emptied = match guards.empty_dc {
         EmptyDc::Refuse => emptied(old, new),
-        EmptyDc::Allow => Default::default(),
+        EmptyDc::Allow => GuardRefusal::default(),
     };
-    let refusal =
-        GuardRefusal { emptied, without_main, removed: removal(old, new, guards.max_removed) };
+    let refusal = GuardRefusal { removed: removal(old, new, guards.max_removed), ..emptied };
     match refusal == GuardRefusal::default() {
         true => Ok(()),
         false => Err(refusal),
     }
 }
 
-/// The DCs that would have no access point left, and those that would have none of class main.
-fn emptied(old: &Listing, new: &Listing) -> (Vec<u16>, Vec<u16>) {
-    let (mut emptied, mut without_main) = (Vec::new(), Vec::new());
+/// The DCs that would have no access point left, or none of a kind that they have.
+fn emptied(old: &Listing, new: &Listing) -> GuardRefusal {
+    let mut refusal = GuardRefusal::default();
     let after = new.dcs();
-    for (id, serves_main) in old.dcs() {
-        match after.get(&id) {
-            None => emptied.push(id.0),
-            Some(false) if serves_main => without_main.push(id.0),
-            Some(_) => {}
+    for (id, before) in old.dcs() {
+        let Some(after) = after.get(&id) else {
+            refusal.emptied.push(id.0);
+            continue;
+        };
+        if before.main && !after.main {
+            refusal.without_main.push(id.0);
+        }
+        if before.udp && !after.udp {
+            refusal.without_udp.push(id.0);
         }
     }
-    (emptied, without_main)
+    refusal
 }
 
 fn removal(old: &Listing, new: &Listing, max_percent: u8) -> Option<Removal> {

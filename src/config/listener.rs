@@ -1,5 +1,8 @@
 //! `listeners`: the addresses that clients connect to.
 
+mod fitting;
+mod udp;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -18,6 +21,8 @@ use super::node::Node;
 use super::value::{ListenerSecret, spoken};
 use super::{tree, value};
 
+pub use udp::{OnRemoved, UdpOptions};
+
 /// What clients connect to. How it routes them is in the topology, under its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
@@ -30,7 +35,7 @@ pub struct Listener {
     pub proxy_protocol: ProxyProtocol,
     /// What it serves: sessions or flows. Default tcp.
     pub protocol: Protocol,
-    /// Bounds on its sessions.
+    /// Bounds on its clients.
     pub limits: ListenerLimits,
     /// When sessions end by themselves.
     pub timeouts: Timeouts,
@@ -60,7 +65,7 @@ pub struct ProxyProtocol {
     pub timeout: Duration,
 }
 
-/// Bounds on sessions. Scope: a listener.
+/// Bounds on clients. Scope: a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListenerLimits {
     /// Sessions at a time; those beyond are reset. Default 100000.
@@ -69,47 +74,13 @@ pub struct ListenerLimits {
     pub new_per_second: Option<NewRate>,
 }
 
-/// How many may be new, over all workers. Scope: a listener.
+/// How many may be new, over all workers; at most 10,000,000 each. Scope: a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewRate {
     /// In a second, on average.
     pub rate: NonZeroU32,
     /// At once, after a pause.
     pub burst: NonZeroU32,
-}
-
-impl From<NewRate> for crate::sessions::Rate {
-    fn from(NewRate { rate, burst }: NewRate) -> Self {
-        Self { per_second: rate, burst }
-    }
-}
-
-/// Flows of UDP. Scope: a listener that serves it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UdpOptions {
-    /// How long a flow stays without a datagram in either direction. Default 60s.
-    pub idle: Duration,
-    /// The same of one whose upstream has never answered. Default 10s.
-    pub unanswered_idle: Duration,
-    /// Flows at a time; a new one beyond takes the place of another. Default 100000.
-    pub flows: u32,
-    /// Flows of one client (an IPv4 address or an IPv6 /64) at a time; new ones beyond are refused. Default
-    /// none.
-    pub flows_per_client: Option<u32>,
-    /// What each socket may hold for a worker that is busy, in bytes; the kernel may give less. Default
-    /// 4MiB.
-    pub receive_buffer: usize,
-    /// What becomes of flows whose access point has left the list. Default keep.
-    pub on_removed: OnRemoved,
-}
-
-/// What becomes of flows whose access point has left the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnRemoved {
-    /// They stay with it until they are idle.
-    Keep,
-    /// They choose again on their next datagram.
-    Move,
 }
 
 /// When sessions end by themselves. Scope: a listener.
@@ -172,14 +143,7 @@ impl ListenerDraft {
         }
         let listener = Listener {
             protocol: tree.protocol.into(),
-            udp: UdpOptions {
-                idle: Duration::from_secs(60),
-                unanswered_idle: Duration::from_secs(10),
-                flows: 100_000,
-                flows_per_client: None,
-                receive_buffer: 4 << 20,
-                on_removed: OnRemoved::Keep,
-            },
+            udp: UdpOptions::new(&tree.udp, &path.key("udp"), problems),
             name: tree.name.get().map(value::Name::get).unwrap_or_default(),
             bind: tree.bind.iter().map(|address| address.get()).collect(),
             proxy_protocol: (&tree.proxy_protocol).into(),
@@ -195,7 +159,8 @@ impl ListenerDraft {
             dcs: allowed(tree, &path, node, problems),
             sticky: tree.sticky.0.value().map(Sticky::from).filter(|_| !is_bound(&tree.route)),
         };
-        note_meaningless(tree, &path, node, notes);
+        fitting::check(tree, &path, problems);
+        fitting::note_meaningless(tree, &path, node, notes);
         let advertised = advertised(tree, &listener, &path, node, problems);
         Self { path, listener, route, advertised }
     }
@@ -207,33 +172,6 @@ fn is_bound(route: &tree::Route) -> bool {
         tree::Route::Nearest => false,
         tree::Route::Dc(_) => true,
         tree::Route::Mtproto(by_header) => by_header.unknown != tree::Unknown::Nearest,
-    }
-}
-
-/// Notes keys that were given and decide nothing.
-fn note_meaningless(tree: &tree::Listener, path: &KeyPath, node: Option<&Node>, notes: &Findings) {
-    let is_given = |key: &str| node.is_some_and(|node| node.entry(key).is_some());
-    if is_given("sticky") && is_bound(&tree.route) {
-        let text = match tree.route {
-            tree::Route::Nearest | tree::Route::Dc(_) => {
-                "means nothing here: `route` fixes the DC of every client"
-            }
-            tree::Route::Mtproto(_) => {
-                "means nothing here: clients are remembered with `unknown: nearest` only"
-            }
-        };
-        notes.add(&path.key("sticky"), text);
-    }
-    let tree::Route::Mtproto(route) = &tree.route else { return };
-    if is_given("class") && route.unknown == tree::Unknown::Close {
-        let text = "means nothing here: clients that name a DC name the class too, and others \
-                    are refused";
-        notes.add(&path.key("class"), text);
-    }
-    if route.secrets.is_empty() && route.trust_plain_dc == tree::TrustPlainDc::Never {
-        let text = "no header counts: there is no secret, and without one `trust_plain_dc` is \
-                    `never`; every client is one of `unknown`";
-        notes.add(&path.key("route").key("mtproto"), text);
     }
 }
 
@@ -344,7 +282,16 @@ impl From<&tree::ProxyProtocol> for ProxyProtocol {
 
 impl From<&tree::Limits> for ListenerLimits {
     fn from(tree: &tree::Limits) -> Self {
-        Self { sessions: tree.sessions.get(), new_per_second: None }
+        let new_per_second = tree.new_per_second.value().copied().map(NewRate::from);
+        Self { sessions: tree.sessions.get(), new_per_second }
+    }
+}
+
+impl From<tree::NewRate> for NewRate {
+    fn from(tree: tree::NewRate) -> Self {
+        // The type of the tree has no zero.
+        let count = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
+        Self { rate: count(tree.rate.get()), burst: count(tree.burst.get()) }
     }
 }
 

@@ -31,6 +31,7 @@ mod main_files;
 mod node;
 mod plan;
 mod read;
+mod remarks;
 mod restart;
 mod rules;
 pub mod schema;

@@ -56,8 +56,8 @@ pub struct ListenerChanges {
     pub added: Vec<String>,
     /// Lose their sockets; sessions stay.
     pub removed: Vec<String>,
-    /// Listen at other addresses: sockets of new ones are opened, those of gone ones are closed, those
-    /// of addresses that stay are kept.
+    /// Listen at other addresses, or serve another protocol: sockets of new ones are opened, those of gone
+    /// ones are closed, those of addresses that stay are kept.
     pub rebound: Vec<String>,
     /// Keep their sockets. New sessions go by the new settings, a new backlog holds at once.
     pub adjusted: Vec<String>,
@@ -213,7 +213,7 @@ impl ListenerChanges {
         for (name, listener) in &new {
             let list = match find(&old, name) {
                 None => &mut changes.added,
-                Some(before) if before["bind"] != listener["bind"] => &mut changes.rebound,
+                Some(before) if opens(&before) != opens(listener) => &mut changes.rebound,
                 Some(before) if before != *listener => &mut changes.adjusted,
                 Some(_) => &mut changes.unchanged,
             };
@@ -223,6 +223,11 @@ impl ListenerChanges {
         changes.removed = gone.map(|(name, _)| name.clone()).collect();
         changes
     }
+}
+
+/// What the sockets of a listener are opened for. Versions that served TCP only said so too.
+fn opens(listener: &Value) -> [&Value; 2] {
+    [&listener["bind"], &listener["protocol"]]
 }
 
 impl Change {

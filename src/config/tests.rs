@@ -5,6 +5,7 @@ mod any_input;
 mod broken;
 mod documented_tree;
 mod mtproto;
+mod udp;
 
 use std::path::Path;
 use std::time::Duration;

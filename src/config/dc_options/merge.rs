@@ -2,47 +2,50 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::net::SocketAddr;
 
-use crate::routing::DcId;
 use crate::routing::topology::AccessPointFlags;
+use crate::routing::{AccessPointId, DialAddress};
 
 use super::listed::Offer;
 use super::{DcOption, Listed};
 use crate::config::finding::Findings;
 
-/// Each (DC, address) once, by DC and address.
+/// Each access point once, by DC and address: an entry is one for each protocol that it names.
 pub(super) fn merge(options: impl Iterator<Item = DcOption>, notes: &Findings) -> Vec<Listed> {
-    let mut merged: BTreeMap<(DcId, SocketAddr), (DcOption, Offers)> = BTreeMap::new();
-    for mut option in options {
-        let (dc, address) = (option.dc, option.address);
-        let offer = option.offered_to.take();
-        match merged.entry((dc, address)) {
-            Entry::Vacant(free) => {
-                free.insert((option, Offers::new(offer)));
-            }
-            Entry::Occupied(mut taken) => {
-                let (first, offers) = taken.get_mut();
-                let secrets = (&first.secret, &option.secret);
-                let which = match secrets {
-                    (Some(first), Some(other)) if first != other => {
-                        ", and of two secrets the first counts"
-                    }
-                    (Some(_) | None, Some(_) | None) => "",
-                };
-                notes.add(
-                    &option.path,
-                    format!("DC {dc}/{address} is listed before, at {}; merged{which}", first.path),
-                );
-                first.protocols = first.protocols.or(option.protocols);
-                first.flags = both(first.flags, option.flags);
-                first.weight = first.weight.or(option.weight);
-                first.secret = first.secret.take().or(option.secret);
-                offers.add(offer);
+    let mut merged: BTreeMap<AccessPointId, (DcOption, Offers)> = BTreeMap::new();
+    for option in options {
+        for protocol in &option.protocols {
+            let address = DialAddress { socket: option.address, protocol: *protocol };
+            let id = AccessPointId { dc: option.dc, address };
+            match merged.entry(id) {
+                Entry::Vacant(free) => {
+                    free.insert((option.clone(), Offers::new(option.offered_to.clone())));
+                }
+                Entry::Occupied(mut taken) => repeat(taken.get_mut(), id, &option, notes),
             }
         }
     }
-    merged.into_values().map(|(option, offers)| Listed::new(option, offers.into_list())).collect()
+    let listed = merged.into_iter();
+    listed.map(|(id, (it, offers))| Listed::new(id.address, it, offers.into_list())).collect()
+}
+
+/// Takes what another entry says of an access point.
+fn repeat(
+    (first, offers): &mut (DcOption, Offers),
+    id: AccessPointId,
+    option: &DcOption,
+    notes: &Findings,
+) {
+    let which = match (&first.secret, &option.secret) {
+        (Some(first), Some(other)) if first != other => ", and of two secrets the first counts",
+        (Some(_) | None, Some(_) | None) => "",
+    };
+    let text = format!("DC {id} is listed before, at {}; merged{which}", first.path);
+    notes.add(&option.path, text);
+    first.flags = both(first.flags, option.flags);
+    first.weight = first.weight.or(option.weight);
+    first.secret = first.secret.take().or_else(|| option.secret.clone());
+    offers.add(option.offered_to.clone());
 }
 
 /// Whom the entries of one access point offer it to.

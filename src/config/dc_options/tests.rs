@@ -16,8 +16,7 @@ fn read_text(text: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
     };
     let listed = listed.iter().map(|listed| {
         let dc = listed.dc;
-        let AccessPointSpec { address, flags, weight, offered_to, secret } =
-            listed.specs().next().expect("a protocol");
+        let AccessPointSpec { address, flags, weight, offered_to, secret } = listed.spec();
         let mut text = format!("{dc} {address} {weight}");
         for (on, name) in [
             (flags.media_only, " media_only"),
@@ -85,6 +84,38 @@ fn additions_of_ours_are_read() {
     let listed =
         good("[{id: 203, ip: 192.0.2.1, port: 1, weight: 7, protocols: [tcp], cdn: true}]");
     assert_eq!(listed, ["203 192.0.2.1:1 7 cdn"]);
+}
+
+#[test]
+fn what_an_address_serves_is_an_access_point_for_each_protocol() {
+    let listed = good(
+        "- {id: 2, ip: 192.0.2.1, port: 443, protocols: [udp, tcp], weight: 7}\n\
+         - {id: 2, ip: 192.0.2.1, port: 53, protocols: [udp]}\n- {id: 2, ip: 192.0.2.2, port: 1}",
+    );
+    assert_eq!(
+        listed,
+        [
+            "2 192.0.2.1:53/udp 100",
+            "2 192.0.2.1:443 7",
+            "2 192.0.2.1:443/udp 7",
+            "2 192.0.2.2:1 100"
+        ]
+    );
+    // Entries of one address that serve different things are different access points.
+    let (listed, _, notes) = read_text(
+        "- {id: 2, ip: 192.0.2.1, port: 443, static: true}\n\
+         - {id: 2, ip: 192.0.2.1, port: 443, protocols: [udp, udp], media_only: true}\n\
+         - {id: 2, ip: 192.0.2.1, port: 443, protocols: [tcp, udp], weight: 9}",
+    );
+    assert_eq!(listed, ["2 192.0.2.1:443 9 static", "2 192.0.2.1:443/udp 9"]);
+    assert_eq!(
+        notes,
+        [
+            "dc_options[1].protocols: names `udp` twice",
+            "dc_options[2]: DC 2/192.0.2.1:443 is listed before, at dc_options[0]; merged",
+            "dc_options[2]: DC 2/192.0.2.1:443/udp is listed before, at dc_options[1]; merged",
+        ]
+    );
 }
 
 #[test]
@@ -176,9 +207,15 @@ const BROKEN: &[(&str, &str)] = &[
         "dc_options[0].secret: is a number; quote it to make it hex",
     ),
     (
-        "id: 1, ip: 192.0.2.1, port: 1, protocols: [udp]",
-        "dc_options[0].protocols[0]: `udp`: not in this version",
+        "id: 1, ip: 192.0.2.1, port: 1, protocols: [sctp]",
+        "dc_options[0].protocols[0]: \"sctp\" is not `tcp` or `udp`",
     ),
+    (
+        "id: 1, ip: 192.0.2.1, port: 1, protocols: udp",
+        "dc_options[0].protocols: is text, not a list",
+    ),
+    ("id: 1, ip: 192.0.2.1, port: 1, protocols: []", "dc_options[0].protocols: names no protocol"),
+    ("id: 1, ip: 192.0.2.1, port: 1, protocols: ", "dc_options[0].protocols: names no protocol"),
     (
         "id: 1, ip: 192.0.2.1, port: 1, max_sessions: 5",
         "dc_options[0].max_sessions: not in this version",

@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use super::{Imported, LIST, Listed, TEST_MODE};
 use crate::config::tree::{Clients, WEIGHT};
 use crate::config::value::Secret;
-use crate::routing::topology::Class;
-use crate::routing::{DcId, Protocol};
+use crate::routing::{DcId, Protocol, Traffic};
 
 /// The most notes that the head of a file repeats.
 const MOST: usize = 20;
@@ -69,7 +68,7 @@ impl Imported {
                 text.push('\n');
             }
             let _ = writeln!(text, "{indent}# DC {dc}: {}", counts(&members));
-            for entry in members.into_iter().flat_map(entries) {
+            for entry in together(&members).flat_map(entries) {
                 let _ = writeln!(text, "{indent}- {}", flow(&plain(&entry)));
             }
         }
@@ -79,8 +78,9 @@ impl Imported {
     /// The same for machines: `test_mode`, `dc_options`, and the notes as text. Loads as well.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let members = self.dcs().into_values().flatten();
-        let entries: Vec<Value> = members.flat_map(entries).map(|entry| plain(&entry)).collect();
+        let dcs = self.dcs();
+        let entries = dcs.values().flat_map(|members| together(members)).flat_map(entries);
+        let entries: Vec<Value> = entries.map(|entry| plain(&entry)).collect();
         let notes: Vec<String> = self.notes.iter().map(ToString::to_string).collect();
         json!({ TEST_MODE: self.is_test_network, LIST: entries, "notes": notes })
     }
@@ -96,18 +96,28 @@ impl Imported {
     }
 }
 
-/// What access points of a DC are for: `3 main (1 IPv6), 1 media`.
+/// What access points of a DC are for: `3 main (1 IPv6), 1 media, 1 main for UDP`.
 fn counts(members: &[&Listed]) -> String {
-    let of_class = Class::ALL.into_iter().filter_map(|class| {
-        let members = || members.iter().filter(|it| it.flags.class() == class);
-        let v6 = members().filter(|it| it.address.is_ipv6()).count();
+    let of_traffic = Traffic::all().filter_map(|traffic| {
+        let members = || members.iter().filter(|it| it.traffic() == traffic);
+        let v6 = members().filter(|it| it.address.socket.is_ipv6()).count();
+        let class = traffic.class.as_str();
+        let what = match traffic.protocol {
+            Protocol::Tcp => class.to_owned(),
+            Protocol::Udp => format!("{class} for UDP"),
+        };
         match (members().count(), v6) {
             (0, _) => None,
-            (count, 0) => Some(format!("{count} {}", class.as_str())),
-            (count, v6) => Some(format!("{count} {} ({v6} IPv6)", class.as_str())),
+            (count, 0) => Some(format!("{count} {what}")),
+            (count, v6) => Some(format!("{count} {what} ({v6} IPv6)")),
         }
     });
-    of_class.collect::<Vec<_>>().join(", ")
+    of_traffic.collect::<Vec<_>>().join(", ")
+}
+
+/// Access points that one entry can name, which lie side by side.
+fn together<'l>(members: &'l [&'l Listed]) -> impl Iterator<Item = &'l [&'l Listed]> {
+    members.chunk_by(|one, next| one.is_like(next))
 }
 
 /// An entry that says nothing that goes without saying.
@@ -138,15 +148,21 @@ struct Entry<'a> {
     offered_to: Option<&'a Clients>,
 }
 
-/// One entry, or one for each kind of clients that the access point is offered to: those merge again.
-fn entries(listed: &Listed) -> Vec<Entry<'_>> {
-    let Listed { dc, address, protocols, flags, weight, secret, offered_to } = listed;
+/// One entry for access points at one address, or one for each kind of clients that they are offered to:
+/// those merge again.
+fn entries<'l>(alike: &'l [&'l Listed]) -> Vec<Entry<'l>> {
+    let Some(Listed { dc, address, flags, weight, secret, offered_to }) = alike.first() else {
+        return Vec::new();
+    };
+    let protocols = || alike.iter().map(|listed| listed.address.protocol);
+    let address = address.socket;
     let entry = |offered_to| Entry {
         id: dc.0,
         ip_address: address.ip(),
         port: address.port(),
         ipv6: address.is_ipv6(),
-        protocols: protocols.udp.then(|| protocols.all().map(Protocol::as_str).collect()),
+        protocols: (!protocols().eq([Protocol::Tcp]))
+            .then(|| protocols().map(Protocol::as_str).collect()),
         media_only: flags.media_only,
         tcpo_only: flags.tcpo_only,
         cdn: flags.cdn,

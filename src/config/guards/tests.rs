@@ -70,7 +70,7 @@ fn a_dc_that_would_serve_media_only_is_refused_although_it_keeps_its_addresses()
         "{id: 2, ip: 192.0.2.2, port: 1, cdn: true}",
     );
     let told = "DC 2 would lose its last access point for ordinary sessions: the others are \
-                media_only or cdn (guards.empty_dc: refuse)";
+                media_only, cdn or for UDP (guards.empty_dc: refuse)";
     let refusal = |guards, old: &str, new: &str| {
         let (old, new) = (listed(guards, old), listed(guards, new));
         let checked = check(&Listing::of(&old.topology), &Listing::of(&new.topology), &new.guards);
@@ -86,6 +86,27 @@ fn a_dc_that_would_serve_media_only_is_refused_although_it_keeps_its_addresses()
         // What never served main sessions loses none.
         assert_eq!(refusal("", &new, &new), None);
     }
+}
+
+#[test]
+fn a_dc_that_would_lose_what_it_has_for_udp_is_refused_as_one_that_would_be_emptied() {
+    let [tcp, udp, both] = ["[tcp]", "[udp]", "[tcp, udp]"]
+        .map(|served| format!("[{{id: 2, ip: 192.0.2.1, port: 1, protocols: {served}}}]"));
+    let refusal = |guards, old: &str, new: &str| {
+        let (old, new) = (listed(guards, old), listed(guards, new));
+        let checked = check(&Listing::of(&old.topology), &Listing::of(&new.topology), &new.guards);
+        checked.err().map(|refusal| refusal.to_string()).unwrap_or_default()
+    };
+    let lax = "guards: {max_removed: 100%}";
+    let told = "DC 2 would lose its last access point for UDP (guards.empty_dc: refuse)";
+    assert_eq!(refusal(lax, &both, &tcp), told);
+    assert_eq!(refusal("", &both, &tcp), told, "one of two access points is no more than half");
+    assert!(refusal(lax, &both, &udp).contains("its last access point for ordinary sessions"));
+    assert!(refusal(lax, &udp, &tcp).contains(told));
+    assert_eq!(refusal(lax, &tcp, &both) + &refusal(lax, &tcp, &tcp), "");
+    assert_eq!(refusal("guards: {empty_dc: allow}", &both, &tcp), "");
+    let share = refusal("guards: {max_removed: 49%, empty_dc: allow}", &both, &udp);
+    assert_eq!(share, "1 of 2 access points would leave (guards.max_removed: 49%)");
 }
 
 #[test]
@@ -106,7 +127,8 @@ fn retiring_access_points_have_left_already() {
 #[test]
 fn what_a_daemon_tells_of_its_list_is_guarded_as_the_list_is() {
     let list = "[{id: 2, ip: 192.0.2.1, port: 443}, {id: 2, ip: '2001:db8::1', port: 443, \
-                media_only: true}, {id: 203, ip: 192.0.2.3, port: 443, cdn: true}]";
+                media_only: true}, {id: 203, ip: 192.0.2.3, port: 443, cdn: true}, \
+                {id: 4, ip: 192.0.2.4, port: 443, protocols: [udp, tcp]}]";
     let config = listed("", list);
     let told = Listing::of_effective(&config.effective());
     assert_eq!(told, Some(Listing::of(&config.topology)));

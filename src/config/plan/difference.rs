@@ -23,9 +23,13 @@ pub(super) fn identity(section: &str, element: &Value) -> Option<String> {
         "listeners" => element["name"].as_str().map(str::to_owned),
         "dc_options" => {
             let (id, ip) = (&element["id"], element["ip_address"].as_str()?);
+            let by = match element["protocols"][0].as_str() {
+                Some("udp") => "/udp",
+                Some(_) | None => "",
+            };
             Some(match ip.contains(':') {
-                true => format!("{id}/[{ip}]:{}", element["port"]),
-                false => format!("{id}/{ip}:{}", element["port"]),
+                true => format!("{id}/[{ip}]:{}{by}", element["port"]),
+                false => format!("{id}/{ip}:{}{by}", element["port"]),
             })
         }
         _ => None,

@@ -56,6 +56,36 @@ fn listeners_get_new_sockets_only_for_addresses() {
 }
 
 #[test]
+fn listeners_get_new_sockets_for_another_protocol_and_keep_them_for_other_flows() {
+    let old = "{name: a, bind: ['127.0.0.1:1']}, {name: b, bind: ['127.0.0.1:2'], protocol: udp},
+        {name: c, bind: ['127.0.0.1:3'], protocol: udp}";
+    let new = "{name: a, bind: ['127.0.0.1:1'], protocol: udp},
+        {name: b, bind: ['127.0.0.1:2'], protocol: udp, udp: {idle: 61s}, limits: {new_per_second: {rate: 5}}},
+        {name: c, bind: ['127.0.0.1:3'], protocol: udp, tcp: {backlog: 7}}";
+    let plan = ReloadPlan::new(&config(old, "", &list(&[1])), &config(new, "", &list(&[1])));
+    let ListenerChanges { rebound, adjusted, unchanged, .. } = &plan.listeners;
+    assert_eq!((rebound, adjusted), (&names(&["a"]), &names(&["b"])));
+    assert_eq!(*unchanged, names(&["c"]), "what means nothing to it is no change of it");
+    let paths: Vec<&str> = plan.changes.iter().map(|change| change.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        ["listeners[a].protocol", "listeners[b].limits.new_per_second", "listeners[b].udp.idle"]
+    );
+}
+
+#[test]
+fn what_an_address_serves_besides_comes_and_goes_as_an_access_point() {
+    let old = config(A, "", "- {id: 2, ip: 192.0.2.1, port: 1}");
+    let new = config(A, "", "- {id: 2, ip: 192.0.2.1, port: 1, protocols: [tcp, udp]}");
+    let plan = ReloadPlan::new(&old, &new);
+    assert_eq!(plan.access_points, Change { added: 1, removed: 0 });
+    assert_eq!(plan.changes[0].path, "dc_options[2/192.0.2.1:1/udp]");
+    assert_eq!((plan.changes.len(), &plan.changes[0].before), (1, &None));
+    assert_eq!(ReloadPlan::between(&old.effective(), &new.effective()), plan);
+    assert_eq!(ReloadPlan::new(&new, &old).to_string(), "access points: +0 -1");
+}
+
+#[test]
 fn access_points_are_counted_by_identity() {
     let old = config(A, "", &list(&[1, 2, 3]));
     let new = config(A, "dcs: [{id: 5}]", &list(&[2, 3, 4, 5]));

@@ -237,6 +237,38 @@ const BROKEN: &[(&str, &str)] = &[
         "health: {probe: {http: {expect: 399-200}}}",
         "health.probe.http.expect: 399-200 ends before it begins",
     ),
+    ("health: {udp_probe: {expect: any}}", "health.udp_probe: needs `send`"),
+    ("health: {udp_probe: ping}", "health.udp_probe: is text, not a mapping of keys or `none`"),
+    (
+        "health: {udp_probe: {send: 'hex:00 ff'}}",
+        "health.udp_probe.send: \"hex:00 ff\" is not hex: digit 3 is none",
+    ),
+    (
+        "dcs: [{id: 2, health: {udp_probe: {send: hex:0}}}]",
+        "dcs[0].health.udp_probe.send: \"hex:0\" is not hex: 1 digits are no whole bytes",
+    ),
+    ("health: {udp_probe: {send: a, expect: ''}}", "health.udp_probe.expect: is empty"),
+    (
+        "health: {udp_probe: {send: 5}}",
+        "health.udp_probe.send: is a number, not text or `hex:` and digits; quote it",
+    ),
+    (
+        "dcs: [{id: 2, source: {addresses: [192.0.2.1, '::']}}]",
+        "dcs[0].source.addresses[1]: :: is not the address of a machine",
+    ),
+    (
+        "dcs: [{id: 2, source: {addresses: [239.0.0.1]}}]",
+        "dcs[0].source.addresses[0]: 239.0.0.1 is not the address of a machine",
+    ),
+    (
+        "dcs: [{id: 2, source: {addresses: ['2001:db8::1', 192.0.2.1, '2001:DB8::1']}}]",
+        "dcs[0].source.addresses[2]: 2001:db8::1 is given twice",
+    ),
+    (
+        "dcs: [{id: 2, source: {addresses: [192.0.2.1/32]}}]",
+        "dcs[0].source.addresses[0]: \"192.0.2.1/32\" is not an IP address",
+    ),
+    ("dcs: [{id: 2, source: {interface: eth1}}]", "dcs[0].source.interface: not in this version"),
     ("health: {max_in_flight: 0}", "health.max_in_flight: 0 is outside 1..100000"),
     ("health: {hold_down: {first: 10m}}", "health.hold_down.max: 5m is shorter than `first`, 10m"),
     ("health: {hold_down: {max: 25h}}", "health.hold_down.max: 25h is outside 0ms..1d"),
@@ -340,12 +372,60 @@ const BROKEN_LISTENERS: &[(&str, &str)] = &[
         "listeners[1].name: `a` is already the name of listeners[0]",
     ),
     (
-        "{name: a, bind: ['0.0.0.0:1'], protocol: udp}",
-        "listeners[0].protocol: `udp`: not in this version",
+        "{name: a, bind: ['0.0.0.0:1'], protocol: sctp}",
+        "listeners[0].protocol: \"sctp\" is not `tcp` or `udp`",
     ),
     (
-        "{name: a, bind: ['0.0.0.0:1'], protocol: sctp}",
-        "listeners[0].protocol: \"sctp\" is not `tcp`",
+        "{name: a, bind: ['0.0.0.0:1'], protocol: udp}, {name: b, bind: ['192.0.2.1:1'], protocol: udp}",
+        "listeners[1].bind: 192.0.2.1:1 is taken by 0.0.0.0:1 of listeners[0].bind",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], protocol: udp, route: {mtproto: {trust_plain_dc: known}}}",
+        "listeners[0].route.mtproto: goes by the first bytes of sessions: a listener for UDP routes `nearest` or to `{dc: N}`",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], protocol: udp, proxy_protocol: {accept_from: [10.0.0.0/8]}}",
+        "listeners[0].proxy_protocol.accept_from: wants PROXY headers, which this version reads from sessions only: the listener serves UDP",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], protocol: udp, route: {dc: 2}, advertise: ['192.0.2.10:443']}",
+        "listeners[0].advertise: is of a listener for UDP: clients are told addresses for TCP only",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], protocol: udp, udp: {idle: 5s}}",
+        "listeners[0].udp.unanswered_idle: 10s is longer than `idle`, 5s",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], protocol: udp, udp: {flows: 0}}",
+        "listeners[0].udp.flows: 0 is outside 1..10000000",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], protocol: udp, udp: {flows_per_client: many}}",
+        "listeners[0].udp.flows_per_client: is text, not a number or `none`",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], protocol: udp, udp: {receive_buffer: 4}}",
+        "listeners[0].udp.receive_buffer: 4 has no unit; write a size with its unit (KiB MiB GiB), such as `4MiB`",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], protocol: udp, udp: {on_removed: close}}",
+        "listeners[0].udp.on_removed: \"close\" is not `keep` or `move`",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], limits: {new_per_second: 5}}",
+        "listeners[0].limits.new_per_second: is a number, not a mapping of keys",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], limits: {new_per_second: {burst: 5}}}",
+        "listeners[0].limits.new_per_second: needs `rate`",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], limits: {new_per_second: {rate: 0}}}",
+        "listeners[0].limits.new_per_second.rate: 0 is outside 1..10000000",
+    ),
+    (
+        "{name: a, bind: ['0.0.0.0:1'], limits: {new_per_second: {rate: 5, burst: 0}}}",
+        "listeners[0].limits.new_per_second.burst: 0 is outside 1..10000000",
     ),
     (
         "{name: a, bind: ['0.0.0.0:1'], route: mtproto}",

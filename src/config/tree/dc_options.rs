@@ -77,7 +77,9 @@ pub(crate) struct AccessPoint {
     /// Its share within the DC; 100 is usual.
     #[serde(skip_serializing_if = "Given::is_absent")]
     pub(crate) weight: Given<Count<1, MOST_WEIGHT>>,
-    /// What it serves.
+    /// What it serves; at least one. Each is an access point of its own, with its own health.
+    #[serde(default = "only_tcp")]
+    #[schemars(extend("minItems" = 1))]
     pub(crate) protocols: List<Protocol>,
     /// The clients that it is offered to, and nobody else; without it, everybody.
     #[serde(rename = "for", skip_serializing_if = "Given::is_absent")]
@@ -87,6 +89,10 @@ pub(crate) struct AccessPoint {
     /// What is different from the health settings of its DC.
     #[serde(skip_serializing)]
     pub(crate) health: NotYet,
+}
+
+fn only_tcp() -> List<Protocol> {
+    [Protocol::Tcp].into_iter().collect()
 }
 
 /// The name of the TL constructor, as dumps write it.

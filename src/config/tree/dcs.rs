@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{DcHealth, Place};
-use crate::config::value::{Count, DcNumber, Given, Later, List, Name, OrNone};
+use crate::config::value::{Count, DcNumber, Given, Ip, Later, List, Name, OrNone};
 
 /// The largest weight of a DC or an access point.
 pub(crate) const MOST_WEIGHT: u32 = 10_000;
@@ -63,12 +63,13 @@ impl Default for Dc {
     }
 }
 
-/// How this edge dials a DC. So far only as the routing table of the machine has it.
+/// How this edge dials a DC, its probes included.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Source {
-    /// Addresses of this machine to dial from.
-    pub(crate) addresses: List<Later>,
+    /// Addresses of this machine to dial from, none twice; where none is of the family that is dialled, the
+    /// kernel chooses. Each gives as many flows more as there are ports.
+    pub(crate) addresses: List<Ip>,
     /// The mark of packets (`SO_MARK`).
     pub(crate) mark: OrNone<Later>,
     /// The interface (`SO_BINDTODEVICE`).

@@ -5,9 +5,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::UdpProbe;
 use crate::config::value::{
-    Count, Fingerprint, Given, HostHeader, Later, List, NotYet, OfAllDcs, Or, OrNone, Percent,
-    Port, RequestPath, Same, StatusCodes, Time,
+    Count, Fingerprint, Given, HostHeader, List, NotYet, OfAllDcs, Or, OrNone, Percent, Port,
+    RequestPath, Same, StatusCodes, Time,
 };
 use crate::routing::topology::{self, HealthSettings};
 
@@ -94,8 +95,9 @@ macro_rules! health {
 health! {
     /// What a probe does.
     probe: Probe = Probe::Tcp;
-    /// What a probe of an access point that serves UDP sends and expects.
-    udp_probe: OrNone<Later> = OrNone::default();
+    /// What a probe of an access point for UDP sends and expects. With `none` it is taken to be as well
+    /// as those of its DC for TCP, and to be up where there are none.
+    udp_probe: OrNone<UdpProbe> = OrNone::default();
     /// Between probes of an access point that is well.
     interval: Time<10, 3_600_000> = HealthSettings::default().interval.into();
     /// Between probes while it changes or is suspect; not longer than `interval`.

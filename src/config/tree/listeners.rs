@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
+use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 
+use super::Udp;
 use super::mtproto::Mtproto;
 use crate::config::value::{
-    AdvertisedAddress, All, Count, DcNumber, Given, Later, List, ListenAddress, Name, NotYet, Or,
-    OrNone, SourceNetwork, Time, whole_seconds,
+    AdvertisedAddress, All, Count, DcNumber, Given, Later, List, ListenAddress, Name, Or, OrNone,
+    SourceNetwork, Time, whole_seconds,
 };
 use crate::routing::{sticky, topology};
 
@@ -28,12 +30,12 @@ pub(crate) struct Listener {
     /// opens sockets for new addresses and keeps those of addresses that stay.
     #[schemars(extend("minItems" = 1))]
     pub(crate) bind: List<ListenAddress>,
-    /// What it serves.
+    /// What it serves. A TCP and a UDP listener may have the same address.
     pub(crate) protocol: Protocol,
-    /// Which DC a session goes to: `nearest`; `{dc: 2}` for this one, its replicas, and never another; or
-    /// `{mtproto: {..}}` for the one that the client names.
+    /// Which DC a client goes to: `nearest`; `{dc: 2}` for this one, its replicas, and never another; or
+    /// `{mtproto: {..}}` for the one that the client names, of TCP.
     pub(crate) route: Route,
-    /// Which access points of a DC its sessions use. With `mtproto` the header says that of clients that
+    /// Which access points of a DC its clients use. With `mtproto` the header says that of clients that
     /// name a DC, and this counts for the others.
     pub(crate) class: Class,
     /// The DCs that it may use: `all`, or a list of ids.
@@ -44,22 +46,21 @@ pub(crate) struct Listener {
     /// How it remembers which DC a client was given; `none` to forget. Of `nearest` listeners, and of those
     /// with `mtproto` whose `unknown` is `nearest`, only.
     pub(crate) sticky: OrSticky,
-    /// Which neighbours tell the client's address in a PROXY header.
+    /// Which neighbours tell the client's address in a PROXY header, over TCP.
     pub(crate) proxy_protocol: ProxyProtocol,
     /// The addresses at which clients reach it, as `/v1/config` tells them in place of the access points
-    /// behind it, in this order; `none` tells them of the access points. Of listeners of one DC, and of
+    /// behind it, in this order; `none` tells them of the access points. Of TCP listeners of one DC, and of
     /// `mtproto` ones, for each DC they may lead to; `nearest` ones cannot be told as the address of a DC.
     #[schemars(extend("type" = ["string", "array"], "minItems" = 1))]
     pub(crate) advertise: OrNone<List<AdvertisedAddress>>,
-    /// Bounds on its sessions.
+    /// Bounds on its clients.
     pub(crate) limits: Limits,
-    /// When its sessions end by themselves.
+    /// When its sessions end by themselves; of flows `udp` says that.
     pub(crate) timeouts: Timeouts,
     /// Socket options of TCP.
     pub(crate) tcp: Tcp,
-    /// Flows of UDP.
-    #[serde(skip_serializing)]
-    pub(crate) udp: NotYet,
+    /// Its flows, where it serves UDP.
+    pub(crate) udp: Udp,
 }
 
 /// What a listener serves.
@@ -196,16 +197,16 @@ impl Default for ProxyProtocol {
     }
 }
 
-/// Bounds on sessions of a listener. A client is an IPv4 address or an IPv6 /64.
+/// Bounds on the clients of a listener. A client is an IPv4 address or an IPv6 /64.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Limits {
-    /// Sessions at a time; those beyond are reset.
+    /// Sessions at a time; those beyond are reset. Of flows `udp` says that.
     pub(crate) sessions: Count<1, 10_000_000>,
     /// Sessions at a time of one client.
     pub(crate) sessions_per_client: OrNone<Later>,
-    /// New sessions a second.
-    pub(crate) new_per_second: OrNone<Later>,
+    /// New sessions or flows; those beyond are refused.
+    pub(crate) new_per_second: OrNone<NewRate>,
     /// New sessions a second of one client.
     pub(crate) new_per_second_per_client: OrNone<Later>,
 }
@@ -218,6 +219,36 @@ impl Default for Limits {
             new_per_second: OrNone::default(),
             new_per_second_per_client: OrNone::default(),
         }
+    }
+}
+
+/// How many may be new, over all workers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["rate"]))]
+pub(crate) struct NewRate {
+    /// In a second, on average.
+    pub(crate) rate: Count<1, MOST_NEW>,
+    /// At once, after a pause; as many as in a second where nothing is said.
+    pub(crate) burst: Count<1, MOST_NEW>,
+}
+
+/// The most that may be new.
+const MOST_NEW: u32 = 10_000_000;
+
+/// The same, before it is known what is missing.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct NewRateKeys {
+    rate: Given<Count<1, MOST_NEW>>,
+    burst: Given<Count<1, MOST_NEW>>,
+}
+
+impl<'de> Deserialize<'de> for NewRate {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let NewRateKeys { rate, burst } = NewRateKeys::deserialize(from)?;
+        let rate = rate.0.ok_or_else(|| D::Error::custom("needs `rate`"))?;
+        Ok(Self { rate, burst: burst.0.unwrap_or(rate) })
     }
 }
 

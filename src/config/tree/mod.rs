@@ -19,26 +19,28 @@ mod mtproto;
 mod policy;
 mod process;
 mod sessions;
+mod udp;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(super) use clients::{Clients, Place};
 pub(super) use dc_options::{AccessPoint, Document, Protocol as ListedProtocol};
-pub(super) use dcs::{Dc, WEIGHT};
+pub(super) use dcs::{Dc, Source, WEIGHT};
 pub(super) use geoip::{Geoip, Overrides};
 pub(super) use health::{
     DcHealth, Health, HttpProbe, MOST_FINGERPRINTS, MtprotoProbe, MtprotoTransport, Probe,
 };
 pub(super) use listeners::{
-    Class, Keepalive, Limits, Listener, Protocol, ProxyProtocol, Route, Sticky, Tcp, Timeouts,
-    WhenDown,
+    Class, Keepalive, Limits, Listener, NewRate, Protocol, ProxyProtocol, Route, Sticky, Tcp,
+    Timeouts, WhenDown,
 };
 pub(super) use mtproto::{MOST_SECRETS, Mtproto, TrustPlainDc, Unknown};
 pub(super) use policy::{Policy, Rule};
 pub(super) use process::{Admin, Edge, Guards, Log, Memory, Metrics, Shutdown};
 pub use process::{EmptyDc, LogFormat, LogLevel};
 pub(super) use sessions::{Connect, Failback, OnDown, Overflow};
+pub(super) use udp::{OnRemoved, Udp, UdpProbe};
 
 use super::value::{FilePath, Later, List, OrNone};
 

@@ -1,5 +1,5 @@
 //! A word that may stand in place of a value: `none`, `all`, `auto`, `embedded`,
-//! `same`.
+//! `same`, `any`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -37,6 +37,10 @@ pub(crate) struct Embedded;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Same;
 
+/// Whatever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Any;
+
 impl Word for Nothing {
     const WORD: &'static str = "none";
 }
@@ -55,6 +59,10 @@ impl Word for Embedded {
 
 impl Word for Same {
     const WORD: &'static str = "same";
+}
+
+impl Word for Any {
+    const WORD: &'static str = "any";
 }
 
 /// The word or a value.

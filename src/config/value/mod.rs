@@ -12,6 +12,7 @@ mod listener_secret;
 mod number;
 mod parse;
 mod pattern;
+mod payload;
 mod quantity;
 mod secret;
 mod word;
@@ -19,7 +20,7 @@ mod word;
 pub(super) use address::{
     AdminAddress, AdvertisedAddress, ClientNetwork, Ip, ListenAddress, Port, SourceNetwork,
 };
-pub(super) use choice::{All, Auto, Embedded, Or, OrNone, Same};
+pub(super) use choice::{All, Any, Auto, Embedded, Or, OrNone, Same};
 pub(super) use country::{AsNumber, Continent, Country};
 pub(super) use fingerprint::Fingerprint;
 pub(super) use http::{HostHeader, RequestPath, StatusCodes};
@@ -29,6 +30,7 @@ pub use listener_secret::ListenerSecret;
 pub(super) use number::{Count, DcNumber, Degrees, Factor, FlagBits};
 pub(super) use parse::{client_network, shown, spoken, spoken_size};
 pub(super) use pattern::whole_seconds;
+pub(super) use payload::Payload;
 pub(super) use quantity::{Percent, Size, Time};
 pub(super) use secret::{OptionalSecret, Secret};
 pub(super) use word::{FilePath, Flag, Host, Name};

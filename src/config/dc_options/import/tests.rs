@@ -112,6 +112,28 @@ fn a_list_has_a_head_and_a_block_for_each_dc() {
 }
 
 #[test]
+fn what_serves_udp_is_written_and_counted_so() {
+    let dump = "\
+- {id: 2, ip: 192.0.2.1, port: 443, protocols: [udp, tcp]}
+- {id: 2, ip: 192.0.2.2, port: 443}
+- {id: 2, ip: 192.0.2.2, port: 443, protocols: [udp], weight: 7}
+- {id: 2, ip: '2001:db8::1', port: 53, protocols: [udp]}
+";
+    let yaml = imported(dump).to_yaml("x");
+    assert!(yaml.contains("4 entries, 5 access points of 1 DC."), "{yaml}");
+    assert!(yaml.contains("# DC 2: 2 main, 3 main for UDP (1 IPv6)\n"), "{yaml}");
+    assert_eq!(
+        written(dump),
+        [
+            r#"- {id: 2, ip_address: 192.0.2.1, port: 443, protocols: ["tcp", "udp"]}"#,
+            "- {id: 2, ip_address: 192.0.2.2, port: 443}",
+            r#"- {id: 2, ip_address: 192.0.2.2, port: 443, protocols: ["udp"], weight: 7}"#,
+            r#"- {id: 2, ip_address: "2001:db8::1", port: 53, ipv6: true, protocols: ["udp"]}"#,
+        ]
+    );
+}
+
+#[test]
 fn a_test_network_stays_one() {
     let text = imported("{test_mode: true, dc_options: [{id: 1, ip: 192.0.2.1, port: 443}]}");
     let yaml = text.to_yaml("config.json");
@@ -222,10 +244,18 @@ fn any_entry() -> impl Strategy<Value = String> {
         ", for: {continent: [AF], asn: [AS7, 8]}",
     ]);
     let weight = prop::sample::select(vec!["", ", weight: 100", ", weight: 7"]);
+    let protocols = prop::sample::select(vec![
+        "",
+        "",
+        ", protocols: [tcp]",
+        ", protocols: [udp]",
+        ", protocols: [udp, tcp]",
+    ]);
     let place = (1..4_u16, address, prop::sample::select(vec![443_u16, 80]));
-    (place, 0..64_u32, secret, weight, offer).prop_map(
-        |((id, ip, port), flags, secret, weight, offer)| {
-            format!("- {{id: {id}, ip: {ip}, port: {port}, flags: {flags}{secret}{weight}{offer}}}")
+    (place, 0..64_u32, secret, weight, offer, protocols).prop_map(
+        |((id, ip, port), flags, secret, weight, offer, protocols)| {
+            let rest = format!("flags: {flags}{secret}{weight}{offer}{protocols}");
+            format!("- {{id: {id}, ip: {ip}, port: {port}, {rest}}}")
         },
     )
 }

@@ -35,6 +35,9 @@ const BEYOND_THE_SCHEMA: &[&str] = &[
     "does not hold one pipe",
     "does not allow DC",
     "is of a `nearest` listener",
+    "is of a listener for UDP",
+    "goes by the first bytes of sessions",
+    "wants PROXY headers",
     "needs `geoip.asn_database`",
     // One file against another.
     "there is no DC",
@@ -67,13 +70,13 @@ fn whole_main() -> Value {
                 "id": 2, "name": "ams", "location": {"lat": 52.37, "lon": 4.9}, "site": "west",
                 "weight": 7, "max_sessions": "none", "max_connecting": 9, "replicas": [3],
                 "send_proxy": "none",
-                "source": {"addresses": [], "mark": "none", "interface": "none"},
+                "source": {"addresses": ["192.0.2.9", "2001:db8::9"], "mark": "none", "interface": "none"},
                 "health": {
                     "probe": {"http": {
                         "path": "/ready?deep=1", "host": "health.example.org:81", "port": 8080,
                         "expect": "200-299",
                     }},
-                    "udp_probe": "none", "interval": "3s", "fast_interval": "1s",
+                    "udp_probe": {"send": "hex:00ff", "expect": "pong"}, "interval": "3s", "fast_interval": "1s",
                     "down_interval": "1h", "timeout": "10ms", "fall": 100, "rise": 1,
                     "jitter": "100%", "hold_down": {"first": "10s", "max": "1d"},
                 },
@@ -90,7 +93,8 @@ fn whole_main() -> Value {
                 "sticky": "none", "proxy_protocol": {"accept_from": ["10.0.0.0/8"], "timeout": "1s"},
                 "advertise": ["192.0.2.10:443", "[2001:db8::10]:0443"],
                 "limits": {
-                    "sessions": 5, "sessions_per_client": "none", "new_per_second": "none",
+                    "sessions": 5, "sessions_per_client": "none",
+                    "new_per_second": {"rate": 5000, "burst": 10_000},
                     "new_per_second_per_client": "none",
                 },
                 "timeouts": {"idle": "1h", "half_close": "100ms", "first_byte": "10ms"},
@@ -110,6 +114,14 @@ fn whole_main() -> Value {
                     "secrets_file": "examples/one-address/secrets", "trust_plain_dc": "known",
                     "unknown": {"dc": 2}, "sniff_timeout": "100ms",
                 }},
+            },
+            {
+                "name": "d", "bind": ["0.0.0.0:443"], "protocol": "udp",
+                "limits": {"new_per_second": {"rate": 1}},
+                "udp": {
+                    "idle": "2m", "unanswered_idle": "100ms", "flows": 1, "flows_per_client": 1,
+                    "receive_buffer": "4KiB", "on_removed": "move",
+                },
             },
         ],
         "connect": {
@@ -153,6 +165,8 @@ fn whole_main() -> Value {
 fn whole_main_of_mtproto() -> Value {
     let mut main = whole_main();
     main["health"]["probe"] = json!({"mtproto": {"transport": "full", "fingerprints": [7]}});
+    main["health"]["udp_probe"] = json!({"send": "", "expect": "any"});
+    main["listeners"][3]["udp"]["flows_per_client"] = json!("none");
     main
 }
 
@@ -163,7 +177,7 @@ fn whole_list() -> Value {
             "_": "dcOption", "id": 2, "ip_address": "192.0.2.1", "port": 443, "ipv6": false,
             "media_only": null, "tcpo_only": false, "cdn": false, "static": true,
             "this_port_only": false, "flags": 16, "secret": SECRET,
-            "weight": 10000, "protocols": ["tcp"], "for": {"country": ["NL", "be"]},
+            "weight": 10000, "protocols": ["tcp", "udp"], "for": {"country": ["NL", "be"]},
             "max_sessions": "none",
         },
         {"id": 3, "ip": "2001:db8::1", "port": 1, "secret": [0xdd, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
