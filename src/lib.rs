@@ -12,14 +12,16 @@
 //!
 //! | word | meaning |
 //! |---|---|
-//! | listener | one or more local addresses at which clients are served alike |
-//! | downstream, upstream | the client's side of a session, the DC's side |
+//! | listener | one or more local addresses at which clients are served alike, by TCP or by UDP |
+//! | downstream, upstream | the client's side of a session or flow, the DC's side |
 //! | DC | a data centre: an id, a name, perhaps a location |
 //! | site | the place whose power fails; DCs may share one |
-//! | access point | one address of a DC that can be dialled: DC id, IP, port |
+//! | access point | one address of a DC that can be dialled: DC id, IP, port, and TCP or UDP |
+//! | traffic | what a session or flow needs an access point to take: a protocol and a class |
 //! | class | what a session, an access point and a DC are for: main, media, or a CDN |
 //! | replica | a DC that holds the same keys and data as another, and may stand in for it |
 //! | session | one TCP connection of a client, with the one that was made for it |
+//! | flow | what one client sends over UDP from one port, and the socket that was made for it |
 //! | bound | a session whose DC is fixed: it goes there, to a replica, or nowhere |
 //! | destination | where one session may go: the nearest DC, or the one that it is bound to |
 //! | probe, evidence | an active check; what a probe or a session showed of an access point |
@@ -98,6 +100,23 @@
 //! 9. Close: the end has a side and a reason ([`routing::CloseReason`]) and is counted when the
 //!    session is dropped, however that comes about.
 //!
+//! # The life of a flow
+//!
+//! `forward/udp` has all of it. A worker has one task for all its flows, which asks the kernel whose sockets
+//! have something to read ([`net::Readiness`]), and passes datagrams on in batches ([`net::Inbox`],
+//! [`net::Outbox`]): many datagrams of one client or of many for one system call, joined and cut by the
+//! kernel, with their boundaries and their congestion bits.
+//!
+//! 1. The first datagram of a client finds no flow in the table of its socket ([`routing::FlowTable`]). What
+//!    limits allow is asked, then the same ranking and the same plan of attempts as for a session, of the
+//!    access points that serve UDP. A socket is connected to the first of them: it has no answer to wait for.
+//! 2. Each later one is held against the newest snapshot. A flow whose access point has gone Down, or has
+//!    refused, is ranked again. Where that leads elsewhere it gets another socket, and goes on.
+//! 3. What a flow has shown decides how long it may be idle, and which one makes room when the listener, the
+//!    descriptors or the ports are used up: first who was never answered, then who never spoke again.
+//! 4. The first answer, and what ICMP says, are left as evidence. That a flow hears nothing is none: there
+//!    are services that do not answer.
+//!
 //! # How state flows
 //!
 //! [`control`] is the only writer of the snapshot. It runs a pure machine,
@@ -141,6 +160,12 @@
 //! **Invariant: an idle session owns no buffer.** The read buffer is the worker's and is borrowed
 //! within one poll. Only bytes that a slow reader has not taken are kept, and those of all sessions
 //! together are bounded.
+//!
+//! **Invariant: a datagram is passed on at once or dropped.** Nothing of UDP is kept: what finds no room is
+//! counted and gone, as on any other hop.
+//!
+//! **Invariant: the sockets of a bind are as many as at the start.** The kernel gives a client's datagrams to
+//! one of them by a hash; another number of them would give flows to workers that do not know them.
 //!
 //! **Invariant: a pipe is filled only when it is empty.** Then "would block" has one meaning: the
 //! source has nothing. With bytes in the pipe it could as well mean that the pipe is full, and a flow
@@ -191,7 +216,7 @@
 //! admin API, the probes or a reload runs on its threads. A thread that panics ends the process; a
 //! whole daemon is started by the service manager.
 //!
-//! **Invariant: what can grow is bounded.** Sessions, descriptors, connects in flight, kept bytes,
+//! **Invariant: what can grow is bounded.** Sessions, flows, descriptors, connects in flight, kept bytes,
 //! pipes, probes, series of metrics, files that are read, requests that are served and those that
 //! wait, events that are kept, lines of the log about one access point.
 

@@ -83,12 +83,6 @@ pub struct NewRate {
     pub burst: NonZeroU32,
 }
 
-impl From<NewRate> for crate::sessions::Rate {
-    fn from(NewRate { rate, burst }: NewRate) -> Self {
-        Self { per_second: rate, burst }
-    }
-}
-
 /// When sessions end by themselves. Scope: a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {

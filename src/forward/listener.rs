@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::descriptors::DescriptorPlace;
+use super::pace::pace;
 use super::per_dc::PerDc;
 use super::refusal_log::RefusalLog;
 use super::remembering::Remembering;
@@ -87,7 +88,7 @@ impl Settings {
                 .sniffing
                 .as_ref()
                 .map(|sniffing| Sniffer::new(sniffing, &config.name, &context.metrics)),
-            pace: config.limits.new_per_second.map(|rate| sessions.pace(rate.into())),
+            pace: pace(&config.limits, &sessions),
             sessions,
             dcs: PerDc::default(),
             config,

@@ -19,6 +19,7 @@ mod flow;
 mod hedge;
 mod idle;
 mod listener;
+mod pace;
 mod peek;
 mod peer;
 mod per_dc;

@@ -151,12 +151,20 @@ impl Batch<'_> {
                 if flow.queued {
                     self.turns.push(token);
                 }
-                let is_its = |at: &usize| {
-                    let peer = self.batches.inbox.message(*at).peer;
-                    (peer.ip(), peer.port()) == (from.ip(), from.port())
-                };
                 let before = self.batches.sorted.len();
-                self.batches.sorted.extend(received.messages.filter(is_its).map(|at| (id, at)));
+                for at in received.messages {
+                    let message = self.batches.inbox.message(at);
+                    let peer = message.peer;
+                    // Before it was connected, the socket took from everybody.
+                    let is_its = (peer.ip(), peer.port()) == (from.ip(), from.port());
+                    match is_its && !message.is_truncated {
+                        true => self.batches.sorted.push((id, at)),
+                        false => {
+                            let lost = (DatagramDrop::Truncated, message.datagrams());
+                            port.on_drop(self.worker, self.metrics, lost);
+                        }
+                    }
+                }
                 if self.batches.sorted.len() > before && port.table.on_upstream(id, self.now) {
                     port.on_first_answer(id);
                 }
@@ -164,7 +172,7 @@ impl Batch<'_> {
             Err(error) => {
                 // There may be datagrams behind it.
                 self.turns.push(token);
-                port.on_error(self.worker, id, &error);
+                port.on_error(self.worker, (id, self.now), &error);
             }
         }
     }
@@ -241,7 +249,7 @@ fn settle(
             port.on_drop(worker, metrics, (failed, fate.failed));
         }
         if let (Direction::Up, Some(error)) = (direction, &fate.error) {
-            port.on_error(worker, id, error);
+            port.on_error(worker, (id, now), error);
         }
     }
 }

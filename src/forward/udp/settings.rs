@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::{self, UdpOptions};
+use crate::forward::pace::pace;
 use crate::forward::per_dc::PerDc;
 use crate::forward::plane::Context;
 use crate::forward::refusal_log::RefusalLog;
@@ -41,7 +42,7 @@ impl Settings {
             route: context.snapshots.load().topology.route(&config.name).cloned(),
             metrics: Rc::new(FlowMetrics::resolve(&context.metrics, &config.name)),
             sticky: Remembering::resolve(context, &config.name),
-            pace: config.limits.new_per_second.map(|rate| flows.pace(rate.into())),
+            pace: pace(&config.limits, &flows),
             flows,
             refusals: RefusalLog::default(),
             dcs: PerDc::default(),

@@ -44,7 +44,7 @@ fn client(block: u8, number: u32) -> IpAddr {
     Ipv4Addr::new(127, block + b, c, d).into()
 }
 
-async fn start(lab: &Lab) -> (Process, Vec<Upstream>) {
+async fn start(lab: &Lab, idle: &str) -> (Process, Vec<Upstream>) {
     let mut upstreams = Vec::new();
     let mut list = String::new();
     for dc in DCS {
@@ -54,12 +54,12 @@ async fn start(lab: &Lab) -> (Process, Vec<Upstream>) {
         upstreams.push(upstream);
     }
     lab.write("dc_options.yaml", list);
+    let listener = format!(
+        "[{{name: clients, protocol: udp, bind: ['127.0.0.1:0'], sticky: none, \
+          udp: {{flows: 6000, unanswered_idle: {idle}, idle: {idle}}}}}]"
+    );
     lab.configure_udp(&[
-        (
-            "listeners",
-            "[{name: clients, protocol: udp, bind: ['127.0.0.1:0'], sticky: none, \
-              udp: {flows: 6000, unanswered_idle: 5s, idle: 5s}}]",
-        ),
+        ("listeners", &listener),
         ("health", "{interval: 1h, down_interval: 1h}"),
     ]);
     (Process::start_with_descriptors(lab, DESCRIPTORS).await, upstreams)
@@ -96,7 +96,7 @@ async fn until_no_flow_is_left(daemon: &Process) {
 #[tokio::test]
 async fn twenty_thousand_flows_never_hold_more_than_their_places_and_give_all_back() {
     let lab = lab(1);
-    let (daemon, upstreams) = start(&lab).await;
+    let (daemon, upstreams) = start(&lab, "5s").await;
     let crowd = Crowd::new(ip("0.0.0.0")).await;
     ask_all(&crowd, daemon.clients, [(0, client(2, 0))].into_iter()).await;
     until_no_flow_is_left(&daemon).await;
@@ -130,7 +130,7 @@ async fn twenty_thousand_flows_never_hold_more_than_their_places_and_give_all_ba
 #[tokio::test]
 async fn who_is_answered_and_goes_on_talking_survives_a_flood_of_strangers() {
     let lab = lab(1);
-    let (daemon, upstreams) = start(&lab).await;
+    let (daemon, upstreams) = start(&lab, "10m").await;
     let crowd = Crowd::new(ip("0.0.0.0")).await;
     let strangers = Crowd::new(ip("0.0.0.0")).await;
     let talking = || (0..TALKING).map(|number| (number, client(2, number)));

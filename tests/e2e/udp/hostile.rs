@@ -15,7 +15,8 @@ const LARGEST: usize = 65_507;
 async fn datagrams_of_every_size_come_back_as_they_are() {
     for host in ["127.0.0.1", "::1"] {
         let lab = Lab::with_udp(ip(host), UdpService::Echo, 1);
-        lab.configure_udp(&[("listeners", &UDP_LISTENER.replace("127.0.0.1", host))]);
+        let bind = host.replace("::1", "[::1]");
+        lab.configure_udp(&[("listeners", &UDP_LISTENER.replace("127.0.0.1", &bind))]);
         let edge = start(&lab).await;
         let mut client = UdpClient::new(ip(host), edge.clients()).await;
         for length in [0, 1, 2, 1_471, 1_472, 1_473, 3_000, 9_000, 65_000, LARGEST, 0, 7] {

@@ -273,8 +273,8 @@ fn same(what: &str, sent: &[Vec<u8>], received: &[Vec<u8>]) -> Result<(), TestCa
 fn every_datagram_arrives_once_and_whole_and_its_answer_at_its_client() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let lab = lab(1);
     let tasks = LocalSet::new();
+    let lab = runtime.block_on(async { lab(1) });
     let stage = tasks.block_on(&runtime, Stage::set(&lab));
     let config = Config { cases: 32, max_shrink_iters: 12, failure_persistence: None, ..Config::default() };
     let played = TestRunner::new(config).run(&vec(step(), 1..60), |steps| {

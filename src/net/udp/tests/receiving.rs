@@ -35,6 +35,11 @@ fn the_port_of_a_group_is_nobody_elses() {
     let socket = bound("127.0.0.1:0");
     let taken = UdpSocket::bind(socket.local_addr().expect("bound")).expect_err("it is taken");
     assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+    // Nor that of another group, though the kernel would let them share it: of 400 ports that are
+    // chosen at random among 28,000, two are most likely the same.
+    let groups: Vec<UdpSocket> = (0..400).map(|_| bound("127.0.0.9:0")).collect();
+    let ports: BTreeSet<u16> = groups.iter().map(port).collect();
+    assert_eq!(ports.len(), groups.len());
     let foreign = "192.0.2.1:0".parse().expect("an address of the test");
     let error = bind_udp_group(foreign, &UdpOptions { receive_buffer: 1 << 18 }, 1)
         .expect_err("it is not ours");

@@ -158,11 +158,9 @@ fn load() -> impl Strategy<Value = Load> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
     #[test]
     fn what_leaves_is_what_came_datagram_by_datagram_and_within_the_limits(
-        mut loads in vec(load(), 0..40),
+        mut loads in vec(load(), 0..12),
         is_connected: bool,
         refusal in prop::option::weighted(0.2, (0..3_u16, select(vec![1_usize, 1_200, 3_000]))),
     ) {
