@@ -1,7 +1,7 @@
 //! The shape of the file, and how it becomes a scenario.
 
 use super::error::Problem;
-use super::expect::Bound;
+use super::expect::{Bound, UdpBars, UdpExpect};
 use super::fault::{Fault, ProcessFault, ServiceFault, Times, What};
 use super::place::Place;
 use super::text::{Bounds, Length, Text};
@@ -24,6 +24,7 @@ pub(super) struct Scenario {
     short: Lengths,
     #[serde(default)]
     load: RawLoad,
+    udp: Option<RawFlows>,
     #[serde(default = "tcp")]
     probe: Probe,
     #[serde(default = "one_of_each")]
@@ -48,6 +49,13 @@ struct Lengths {
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct RawLoad {
+    new: u32,
+    held: u32,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFlows {
     new: u32,
     held: u32,
 }
@@ -103,6 +111,22 @@ struct RawExpect {
     held_interrupted: Option<Text<Bound>>,
     held_interrupted_from: Option<Vec<Text<Dc>>>,
     isolated: Option<bool>,
+    udp: RawUdpExpect,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawUdpExpect {
+    failed: Bounds,
+    served_by: ServedBy,
+    held_lost: Option<Text<Bound>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawUdpBars {
+    p99_during: Option<Length>,
+    held_outage: Option<Length>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -122,6 +146,14 @@ struct RawBars {
     out_of_use_within: Option<Length>,
     used_again_within: Option<Length>,
     held_outage: Option<Length>,
+    udp: RawUdpBars,
+}
+
+impl ServedBy {
+    fn sets(self) -> ByPhase<Option<BTreeSet<Dc>>> {
+        let Self { before, fault, after } = self;
+        ByPhase { before: before.map(set), fault: fault.map(set), after: after.map(set) }
+    }
 }
 
 impl Default for RawLoad {
@@ -156,6 +188,13 @@ impl Scenario {
         if self.load.held > 1_000 {
             problems.add("load.held", "1000 sessions at most");
         }
+        let udp = self.udp.map(|RawFlows { new, held }| Load { new, held });
+        if udp.is_some_and(|udp| !(1..=1_000).contains(&udp.new)) {
+            problems.add("udp.new", "1 to 1000 flows a second");
+        }
+        if udp.is_some_and(|udp| udp.held > 1_000) {
+            problems.add("udp.held", "1000 flows at most");
+        }
         let access_points = problems.list("access_points", self.access_points);
         if self.faults.is_empty() {
             problems.add("faults", "there is none");
@@ -189,6 +228,7 @@ impl Scenario {
             long,
             short,
             load: Load { new: self.load.new, held: self.load.held },
+            udp,
             probe: self.probe,
             access_points,
             nearpoint: self.nearpoint,
@@ -197,14 +237,15 @@ impl Scenario {
                 failed: expect.failed.0,
                 out_of_use: expect.out_of_use.map(set),
                 used_again: expect.used_again,
-                served_by: ByPhase {
-                    before: expect.served_by.before.map(set),
-                    fault: expect.served_by.fault.map(set),
-                    after: expect.served_by.after.map(set),
-                },
+                served_by: expect.served_by.sets(),
                 held_interrupted: expect.held_interrupted.map(|Text(bound)| bound),
                 held_interrupted_from: expect.held_interrupted_from.map(set),
                 isolated: expect.isolated,
+                udp: UdpExpect {
+                    failed: expect.udp.failed.0,
+                    served_by: expect.udp.served_by.sets(),
+                    held_lost: expect.udp.held_lost.map(|Text(bound)| bound),
+                },
             },
             bars: Bars {
                 p99_at_first: length(bars.p99_at_first),
@@ -213,6 +254,10 @@ impl Scenario {
                 out_of_use_within: length(bars.out_of_use_within),
                 used_again_within: length(bars.used_again_within),
                 held_outage: length(bars.held_outage),
+                udp: UdpBars {
+                    p99_during: length(bars.udp.p99_during),
+                    held_outage: length(bars.udp.held_outage),
+                },
             },
         })
     }
