@@ -1,9 +1,9 @@
 //! How much has to arrive before a socket is readable.
 
-#![expect(unsafe_code, reason = "setsockopt(2) reads what its caller gives it")]
-
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
+
+use super::option::set_option;
 
 /// From now on the socket is readable, to those who wait for it, once so many bytes are there or its
 /// stream has ended or broken (`socket(7)`: `SO_RCVLOWAT`); 1 is usual. Reads and peeks without waiting
@@ -13,21 +13,7 @@ use std::os::fd::{AsFd, AsRawFd};
 /// `InvalidInput` for more than an `int` holds; else what setsockopt(2) says.
 pub fn set_receive_low_water(socket: &impl AsFd, bytes: usize) -> io::Result<()> {
     let bytes = libc::c_int::try_from(bytes).map_err(|_| io::ErrorKind::InvalidInput)?;
-    // SAFETY: `bytes` is the `int` that the kernel reads, of the size that it is told, and lives until
-    // the call returns.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_RCVLOWAT,
-            (&raw const bytes).cast(),
-            size_of::<libc::c_int>() as libc::socklen_t,
-        )
-    };
-    match result {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    set_option(socket, libc::SOL_SOCKET, libc::SO_RCVLOWAT, bytes)
 }
 
 #[cfg(test)]

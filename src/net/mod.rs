@@ -1,4 +1,5 @@
-//! Sockets as Linux has them: binding, dialling, splicing, resetting. The only place for `unsafe`.
+//! Sockets as Linux has them: binding, dialling, splicing, resetting, datagrams in batches. The only
+//! place for `unsafe`.
 //!
 //! Knows nothing of sessions, DCs or routing; imports nothing of the crate.
 
@@ -11,9 +12,12 @@ mod dial;
 mod exclusive;
 mod listen;
 mod low_water;
+mod option;
 mod pipe;
+mod readiness;
 mod silence;
 mod socket;
+mod udp;
 
 pub use descriptors::raise_descriptor_limit;
 pub use dial::{Dial, DialError, DialOptions, Keepalive, dial};
@@ -21,8 +25,13 @@ pub use exclusive::ExclusiveBind;
 pub use listen::{BindError, ListenOptions, accept_waiting, bind_group, listen};
 pub use low_water::set_receive_low_water;
 pub use pipe::Pipe;
+pub use readiness::Readiness;
 pub use silence::silence;
 pub use socket::{peek, receive, reset_on_close, send, stop_receiving, unacknowledged};
+pub use udp::{
+    Ecn, Fate, Inbox, LocalAddr, Message, Outbox, Parcel, Peer, Received, Segmenting, UdpOptions,
+    bind_udp_group, connect_udp, set_receive_buffer,
+};
 
 /// Makes a system call again for as long as signals interrupt it.
 fn retry(mut call: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<usize> {

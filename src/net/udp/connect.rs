@@ -1,0 +1,31 @@
+//! UDP sockets towards one peer.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::bind::report_all;
+
+/// A socket for one peer, that leaves from `source` if one is given; the kernel chooses the port. It does
+/// not block, coalesces datagrams, tells their ECN, and the peer's refusals are errors of it.
+///
+/// In the moment before it is connected it takes from everybody: whoever reads compares
+/// [`super::Message::peer`].
+///
+/// # Errors
+/// `AddrInUse` when no port is left at that source; else what socket(2), bind(2) or connect(2) say.
+pub fn connect_udp(peer: SocketAddr, source: Option<IpAddr>) -> io::Result<UdpSocket> {
+    let domain = Domain::for_address(peer);
+    let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    report_all(&socket, peer)?;
+    if let Some(source) = source {
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+    }
+    socket.connect(&peer.into()).map_err(|error| match error.kind() {
+        // Said so when it is connect(2) that looks for a port, and otherwise when bind(2) does.
+        io::ErrorKind::WouldBlock => io::Error::from_raw_os_error(libc::EADDRINUSE),
+        _ => error,
+    })?;
+    Ok(socket.into())
+}
