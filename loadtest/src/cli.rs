@@ -1,8 +1,8 @@
 //! The command line.
 
+use crate::compare::CompareOptions;
 use crate::failover::FailoverOptions;
 use crate::lab::{InsideOptions, LabOptions};
-use crate::load::{Pace, Scenario, Transport};
 use crate::peers::{Peer, Places};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nearpoint::mtproto::{Secret, SecretKind};
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Measures nearpoint beside HAProxy, nginx stream and a direct connection.
+/// Measures nearpoint beside HAProxy, nginx stream, Envoy and a direct connection.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -32,7 +32,7 @@ pub(crate) enum Command {
     /// or a gigabyte. With UDP, round trips are datagrams of 200 bytes, asked again if no answer comes
     /// within 100 ms, and bulk is datagrams of 1,200 bytes that the kernel segments, sent with a window
     /// as QUIC has one: it grows while all arrives, and halves when something is lost.
-    #[command(after_long_help = COMPARE_EXAMPLES)]
+    #[command(after_long_help = crate::compare::EXAMPLES)]
     Compare(CompareOptions),
     /// Memory of idle sessions in each peer
     Idle(IdleOptions),
@@ -103,95 +103,6 @@ pub(crate) struct OutputOptions {
     /// Also write the report here: JSON if the name ends in .json, else Markdown
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-}
-
-const COMPARE_EXAMPLES: &str = "\
-Examples:
-  loadtest compare                                  six loads, six peers, five rounds: 18 minutes
-  loadtest compare --only udp --envoy ./envoy       UDP alone
-  loadtest compare --only udp-upload --udp-bulk-flows 4 --flood
-  loadtest compare --peers nearpoint,direct --rounds 1 --duration 1s --json
-
-HAProxy has no UDP: its rows say so. A peer that cannot be measured makes the exit code 1.";
-
-#[derive(Args, Clone, Debug)]
-pub(crate) struct CompareOptions {
-    #[command(flatten)]
-    pub(crate) peers: PeerOptions,
-    /// Rounds; each measures every load through every peer once
-    #[arg(long, default_value = "5")]
-    pub(crate) rounds: NonZeroU32,
-    /// Measured time of each load in each round, after a tenth of it (at least 100 ms) of warm-up
-    #[arg(long, default_value = "5s", value_parser = positive_duration)]
-    pub(crate) duration: Duration,
-    /// Sessions that make round trips, each one at a time
-    #[arg(long, default_value = "100")]
-    pub(crate) sessions: NonZeroU32,
-    /// Bulk streams at once
-    #[arg(long, default_value = "4")]
-    pub(crate) bulk_streams: NonZeroU32,
-    /// Loads to measure: all of tcp or of udp, or some by name
-    #[arg(long, value_delimiter = ',', default_value = "tcp,udp", value_name = "LOADS")]
-    pub(crate) only: Vec<Selection>,
-    /// Flows of UDP that make round trips, each one datagram at a time
-    #[arg(long, default_value = "50")]
-    pub(crate) udp_flows: NonZeroU32,
-    /// Bulk flows of UDP at once
-    #[arg(long, default_value = "1")]
-    pub(crate) udp_bulk_flows: NonZeroU32,
-    /// Senders of the bulk upload by UDP go as fast as their sockets take datagrams, whatever arrives,
-    /// instead of as fast as nearly all arrives
-    #[arg(long)]
-    pub(crate) flood: bool,
-}
-
-impl CompareOptions {
-    /// The loads that were chosen, each once.
-    pub(crate) fn scenarios(&self) -> Vec<Scenario> {
-        let (sessions, streams) = (self.sessions.get(), self.bulk_streams.get());
-        let flows = self.udp_bulk_flows.get();
-        let pace = if self.flood { Pace::Flood } else { Pace::Window };
-        let all = [
-            Scenario::RoundTrips { sessions },
-            Scenario::Upload { streams },
-            Scenario::Download { streams },
-            Scenario::UdpRoundTrips { flows: self.udp_flows.get() },
-            Scenario::UdpUpload { flows, pace },
-            Scenario::UdpDownload { flows },
-        ];
-        let chosen = |scenario: &Scenario| self.only.iter().any(|only| only.includes(*scenario));
-        all.into_iter().filter(chosen).collect()
-    }
-}
-
-/// Some loads of `compare`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Selection {
-    /// The three with TCP
-    Tcp,
-    /// The three with UDP
-    Udp,
-    RoundTrips,
-    Upload,
-    Download,
-    UdpRoundTrips,
-    UdpUpload,
-    UdpDownload,
-}
-
-impl Selection {
-    fn includes(self, scenario: Scenario) -> bool {
-        match self {
-            Selection::Tcp => scenario.transport() == Transport::Tcp,
-            Selection::Udp => scenario.transport() == Transport::Udp,
-            Selection::RoundTrips => matches!(scenario, Scenario::RoundTrips { .. }),
-            Selection::Upload => matches!(scenario, Scenario::Upload { .. }),
-            Selection::Download => matches!(scenario, Scenario::Download { .. }),
-            Selection::UdpRoundTrips => matches!(scenario, Scenario::UdpRoundTrips { .. }),
-            Selection::UdpUpload => matches!(scenario, Scenario::UdpUpload { .. }),
-            Selection::UdpDownload => matches!(scenario, Scenario::UdpDownload { .. }),
-        }
-    }
 }
 
 #[derive(Args, Clone, Debug)]
@@ -328,7 +239,7 @@ fn secret(text: &str) -> Result<Secret, String> {
         .ok_or_else(|| "not 32 digits of hex, or 34 from dd on".to_owned())
 }
 
-fn positive_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => Err("must be longer than nothing".to_owned()),
         Ok(duration) => Ok(duration),
@@ -354,7 +265,7 @@ mod tests {
             include_str!("../../README.md"),
             include_str!("../README.md"),
             include_str!("../lab/README.md"),
-            COMPARE_EXAMPLES,
+            crate::compare::EXAMPLES,
             STORM_EXAMPLES,
             crate::failover::EXAMPLES,
         ] {

@@ -1,4 +1,4 @@
-//! Measures nearpoint beside its peers: HAProxy, nginx stream and a direct connection.
+//! Measures nearpoint beside its peers: HAProxy, nginx stream, Envoy and a direct connection.
 //!
 //! `compare` measures processor time and throughput, `idle` the memory of idle sessions, `storm`
 //! what clients feel while thousands of access points fail; `failover` puts the same failures to

@@ -19,7 +19,8 @@ fn compare(arguments: &[&str]) -> Output {
 fn direct_comparison_measures_every_load_and_writes_json_and_markdown() {
     let directory = tempfile::tempdir().unwrap();
     let markdown = directory.path().join("report.md");
-    let arguments = ["--peers", "direct", "--sessions", "5", "--bulk-streams", "2", "--out"];
+    let arguments = ["--peers", "direct", "--sessions", "5", "--bulk-streams", "2"];
+    let arguments = [&arguments[..], &["--udp-flows", "7", "--out"]].concat();
     let output = compare(&[&arguments[..], &[markdown.to_str().unwrap()]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
@@ -30,14 +31,19 @@ fn direct_comparison_measures_every_load_and_writes_json_and_markdown() {
     assert_eq!(report["peers"][0]["failure"], Value::Null);
     let figures = report["figures"].as_array().unwrap();
     let scenarios: Vec<_> = figures.iter().map(|figure| figure["scenario"].clone()).collect();
-    assert_eq!(scenarios, ["round_trips", "upload", "download"]);
+    let tcp = ["round_trips", "upload", "download"];
+    let udp = ["udp_round_trips", "udp_upload", "udp_download"];
+    assert_eq!(scenarios, [tcp, udp].concat());
     for figure in figures {
         assert!(figure["rate"]["median"].as_f64().unwrap() > 0.0, "{figure}");
         assert_eq!(figure["cpu"], Value::Null, "without a proxy there is no time of it");
+        let is_udp = figure["scenario"].as_str().unwrap().starts_with("udp_");
+        assert_eq!(figure["delivered"]["median"].as_f64() > Some(0.0), is_udp, "{figure}");
     }
 
     let markdown = std::fs::read_to_string(markdown).unwrap();
     assert!(markdown.contains("## 64 B round trips over 5 sessions"), "{markdown}");
+    assert!(markdown.contains("## UDP: 200 B round trips over 7 flows"), "{markdown}");
     assert!(markdown.contains("| direct "), "{markdown}");
 }
 
@@ -51,7 +57,7 @@ fn peer_that_cannot_be_measured_is_reported_and_fails_the_run() {
         let failure = report["peers"][0]["failure"].as_str().unwrap();
         assert!(failure.starts_with(reason), "{failure}");
         let figures = report["figures"].as_array().unwrap();
-        assert_eq!(figures.len(), 3, "direct is measured all the same");
+        assert_eq!(figures.len(), 6, "direct is measured all the same");
     }
 }
 

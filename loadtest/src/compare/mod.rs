@@ -3,10 +3,12 @@
 //! Within a round each load runs through one peer after the other, so that whatever the machine
 //! does meanwhile (another job, its clock, its temperature) meets all of them.
 
+mod options;
 mod report;
 
+pub(crate) use options::{CompareOptions, EXAMPLES};
+
 use crate::backend::Backend;
-use crate::cli::CompareOptions;
 use crate::load::{Load, LoadError, Scenario};
 use crate::peers::{Installed, PeerError};
 use crate::process::ProcessError;

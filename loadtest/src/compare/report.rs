@@ -1,7 +1,6 @@
 //! What `compare` found, for machines and for people.
 
-use super::Sample;
-use crate::cli::CompareOptions;
+use super::{CompareOptions, Sample};
 use crate::load::{BULK_DATAGRAM, Scenario};
 use crate::peers::Peer;
 use crate::report::{Cast, Host, PeerReport, Section, Tables, best_of_others};
@@ -315,10 +314,29 @@ mod tests {
     }
 
     #[test]
+    fn datagrams_are_told_with_what_was_delivered_of_them_and_what_each_has_cost() {
+        const MANY: Scenario = Scenario::UdpDownload { flows: 1 };
+        // 1 GB of 1.25 in 2 s.
+        let bulk = Sample { offered: 1.25e9, ..sample(1.0, Some(0.5)) };
+        let bulk = figure(Peer::Envoy, MANY, &[bulk]).unwrap();
+        assert_eq!((bulk.cpu.unwrap().median, bulk.cpu_by_best_bar), (0.5, 0.1));
+        let datagrams = bulk.datagrams.unwrap();
+        assert_eq!(datagrams.delivered.median, 0.8);
+        assert!((datagrams.datagrams_per_second.median - 1e9 / 1200.0 / 2.0).abs() < 1.0);
+        assert!((datagrams.cpu_us_per_datagram.unwrap().median - 0.6).abs() < 1e-9);
+
+        let trips = Sample { work: 1000.0, offered: 1010.0, ..sample(0.0, Some(0.01)) };
+        let few = Scenario::UdpRoundTrips { flows: 1 };
+        let trips = figure(Peer::Envoy, few, &[trips]).unwrap().datagrams.unwrap();
+        assert_eq!(trips.datagrams_per_second.median, 1000.0);
+        assert_eq!(trips.cpu_us_per_datagram.unwrap().median, 5.0);
+    }
+
+    #[test]
     fn ratios_are_to_the_best_other_proxy() {
         let figures = [
             (Peer::Nearpoint, sample(4.0, Some(1.0))),
-            (Peer::Haproxy, sample(2.0, Some(1.0))),
+            (Peer::Envoy, sample(2.0, Some(1.0))),
             (Peer::Nginx, sample(1.0, Some(1.0))),
             (Peer::Direct, sample(8.0, None)),
         ]

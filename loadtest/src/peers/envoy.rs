@@ -20,13 +20,9 @@ pub(super) fn command(program: &Path, directory: &Path, plan: &Plan) -> io::Resu
 }
 
 pub(super) fn config(plan: &Plan) -> String {
-    let listener = match plan.transport {
-        Transport::Tcp => TCP_LISTENER,
-        Transport::Udp => UDP_LISTENER,
-    };
-    let protocol = match plan.transport {
-        Transport::Tcp => "TCP",
-        Transport::Udp => "UDP",
+    let (protocol, listener, cluster) = match plan.transport {
+        Transport::Tcp => ("TCP", TCP_LISTENER, ""),
+        Transport::Udp => ("UDP", UDP_LISTENER, UDP_CLUSTER),
     };
     format!(
         "node: {{id: load, cluster: load}}
@@ -41,7 +37,7 @@ static_resources:
     connect_timeout: 5s
     # By default it holds back after 1,024 of each.
     circuit_breakers: {{thresholds: [{{max_connections: 1000000, max_pending_requests: 1000000}}]}}
-    load_assignment:
+{cluster}    load_assignment:
       cluster_name: backend
       endpoints: [{{lb_endpoints: [{{endpoint: {{address: {backend}}}}}]}}]
 ",
@@ -73,6 +69,12 @@ const UDP_LISTENER: &str = "    # A socket for each thread, as the others have.
     socket_options:
     - {description: SO_RCVBUF, level: 1, name: 8, int_value: 4194304, state: STATE_PREBIND}
     udp_listener_config:
+      # Datagrams that are sent together are segmented by the kernel: half the time of a download. It is
+      # there for QUIC and off by default.
+      udp_packet_packet_writer_config:
+        name: envoy.udp_packet_writer.gso
+        typed_config:
+          \"@type\": type.googleapis.com/envoy.extensions.udp_packet_writer.v3.UdpGsoBatchWriterFactory
       downstream_socket_config:
         # Coalesced datagrams: off by default for listeners.
         prefer_gro: true
@@ -94,6 +96,13 @@ const UDP_LISTENER: &str = "    # A socket for each thread, as the others have.
         upstream_socket_config:
           prefer_gro: true
           max_rx_datagram_size: 1500
+";
+
+/// Without it the kernel's default of 208 KiB bounds downloads, at 90 datagrams.
+const UDP_CLUSTER: &str = "    upstream_bind_config:
+      source_address: {address: 127.0.0.1, port_value: 0}
+      socket_options:
+      - {description: SO_RCVBUF, level: 1, name: 8, int_value: 4194304, state: STATE_PREBIND}
 ";
 
 /// `/usr/bin/envoy  version: 9e5580.../1.40.0/Clean/RELEASE/BoringSSL` is a line for machines.

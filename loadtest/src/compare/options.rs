@@ -1,0 +1,125 @@
+//! What is measured, and how long.
+
+use crate::cli::{PeerOptions, positive_duration};
+use crate::load::{Pace, Scenario, Transport};
+use clap::{Args, ValueEnum};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  loadtest compare                                  six loads, six peers, five rounds: 18 minutes
+  loadtest compare --only udp --envoy ./envoy       UDP alone
+  loadtest compare --only udp-upload --udp-bulk-flows 4 --flood
+  loadtest compare --peers nearpoint,direct --rounds 1 --duration 1s --json
+
+HAProxy has no UDP: its rows say so. A peer that cannot be measured makes the exit code 1.";
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CompareOptions {
+    #[command(flatten)]
+    pub(crate) peers: PeerOptions,
+    /// Rounds; each measures every load through every peer once
+    #[arg(long, default_value = "5")]
+    pub(crate) rounds: NonZeroU32,
+    /// Measured time of each load in each round, after a tenth of it (at least 100 ms) of warm-up
+    #[arg(long, default_value = "5s", value_parser = positive_duration)]
+    pub(crate) duration: Duration,
+    /// Sessions that make round trips, each one at a time
+    #[arg(long, default_value = "100")]
+    pub(crate) sessions: NonZeroU32,
+    /// Bulk streams at once
+    #[arg(long, default_value = "4")]
+    pub(crate) bulk_streams: NonZeroU32,
+    /// Loads to measure: all of tcp or of udp, or some by name
+    #[arg(long, value_delimiter = ',', default_value = "tcp,udp", value_name = "LOADS")]
+    pub(crate) only: Vec<Selection>,
+    /// Flows of UDP that make round trips, each one datagram at a time
+    #[arg(long, default_value = "50")]
+    pub(crate) udp_flows: NonZeroU32,
+    /// Bulk flows of UDP at once
+    #[arg(long, default_value = "1")]
+    pub(crate) udp_bulk_flows: NonZeroU32,
+    /// Senders of the bulk upload by UDP go as fast as their sockets take datagrams, whatever arrives,
+    /// instead of as fast as nearly all arrives
+    #[arg(long)]
+    pub(crate) flood: bool,
+}
+
+impl CompareOptions {
+    /// The loads that were chosen, each once.
+    pub(crate) fn scenarios(&self) -> Vec<Scenario> {
+        let (sessions, streams) = (self.sessions.get(), self.bulk_streams.get());
+        let flows = self.udp_bulk_flows.get();
+        let pace = if self.flood { Pace::Flood } else { Pace::Window };
+        let all = [
+            Scenario::RoundTrips { sessions },
+            Scenario::Upload { streams },
+            Scenario::Download { streams },
+            Scenario::UdpRoundTrips { flows: self.udp_flows.get() },
+            Scenario::UdpUpload { flows, pace },
+            Scenario::UdpDownload { flows },
+        ];
+        let chosen = |scenario: &Scenario| self.only.iter().any(|only| only.includes(*scenario));
+        all.into_iter().filter(chosen).collect()
+    }
+}
+
+/// Some loads of `compare`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Selection {
+    /// The three with TCP
+    Tcp,
+    /// The three with UDP
+    Udp,
+    RoundTrips,
+    Upload,
+    Download,
+    UdpRoundTrips,
+    UdpUpload,
+    UdpDownload,
+}
+
+impl Selection {
+    fn includes(self, scenario: Scenario) -> bool {
+        match self {
+            Selection::Tcp => scenario.transport() == Transport::Tcp,
+            Selection::Udp => scenario.transport() == Transport::Udp,
+            Selection::RoundTrips => matches!(scenario, Scenario::RoundTrips { .. }),
+            Selection::Upload => matches!(scenario, Scenario::Upload { .. }),
+            Selection::Download => matches!(scenario, Scenario::Download { .. }),
+            Selection::UdpRoundTrips => matches!(scenario, Scenario::UdpRoundTrips { .. }),
+            Selection::UdpUpload => matches!(scenario, Scenario::UdpUpload { .. }),
+            Selection::UdpDownload => matches!(scenario, Scenario::UdpDownload { .. }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    #[test]
+    fn loads_are_chosen_by_transport_or_name_and_measured_once_in_their_order() {
+        let names = |only: &[&str]| -> Vec<&str> {
+            let args = [&["loadtest", "compare"], only].concat();
+            match Cli::try_parse_from(args).unwrap().command {
+                Command::Compare(options) => {
+                    options.scenarios().into_iter().map(Scenario::name).collect()
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let tcp = ["round_trips", "upload", "download"];
+        let udp = ["udp_round_trips", "udp_upload", "udp_download"];
+        assert_eq!(names(&[]), [tcp, udp].concat());
+        assert_eq!(names(&["--only", "tcp"]), tcp);
+        assert_eq!(names(&["--only", "udp,udp-upload"]), udp);
+        let some =
+            ["--only", "udp-download,upload,udp-round-trips,round-trips,download,udp-upload"];
+        assert_eq!(names(&some), [tcp, udp].concat());
+        assert_eq!(names(&["--only", "udp-upload,upload"]), ["upload", "udp_upload"]);
+    }
+}
