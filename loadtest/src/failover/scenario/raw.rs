@@ -1,7 +1,9 @@
 //! The shape of the file, and how it becomes a scenario.
 
+mod udp;
+
 use super::error::Problem;
-use super::expect::{Bound, UdpBars, UdpExpect};
+use super::expect::Bound;
 use super::fault::{Fault, ProcessFault, ServiceFault, Times, What};
 use super::place::Place;
 use super::text::{Bounds, Length, Text};
@@ -14,6 +16,7 @@ use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
+use udp::{RawFlows, RawUdpBars, RawUdpExpect};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,13 +52,6 @@ struct Lengths {
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct RawLoad {
-    new: u32,
-    held: u32,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFlows {
     new: u32,
     held: u32,
 }
@@ -112,21 +108,6 @@ struct RawExpect {
     held_interrupted_from: Option<Vec<Text<Dc>>>,
     isolated: Option<bool>,
     udp: RawUdpExpect,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawUdpExpect {
-    failed: Bounds,
-    served_by: ServedBy,
-    held_lost: Option<Text<Bound>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct RawUdpBars {
-    p99_during: Option<Length>,
-    held_outage: Option<Length>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -188,13 +169,7 @@ impl Scenario {
         if self.load.held > 1_000 {
             problems.add("load.held", "1000 sessions at most");
         }
-        let udp = self.udp.map(|RawFlows { new, held }| Load { new, held });
-        if udp.is_some_and(|udp| !(1..=1_000).contains(&udp.new)) {
-            problems.add("udp.new", "1 to 1000 flows a second");
-        }
-        if udp.is_some_and(|udp| udp.held > 1_000) {
-            problems.add("udp.held", "1000 flows at most");
-        }
+        let udp = self.udp.map(|udp| udp.validate(&mut problems));
         let access_points = problems.list("access_points", self.access_points);
         if self.faults.is_empty() {
             problems.add("faults", "there is none");
@@ -241,11 +216,7 @@ impl Scenario {
                 held_interrupted: expect.held_interrupted.map(|Text(bound)| bound),
                 held_interrupted_from: expect.held_interrupted_from.map(set),
                 isolated: expect.isolated,
-                udp: UdpExpect {
-                    failed: expect.udp.failed.0,
-                    served_by: expect.udp.served_by.sets(),
-                    held_lost: expect.udp.held_lost.map(|Text(bound)| bound),
-                },
+                udp: expect.udp.into(),
             },
             bars: Bars {
                 p99_at_first: length(bars.p99_at_first),
@@ -254,10 +225,7 @@ impl Scenario {
                 out_of_use_within: length(bars.out_of_use_within),
                 used_again_within: length(bars.used_again_within),
                 held_outage: length(bars.held_outage),
-                udp: UdpBars {
-                    p99_during: length(bars.udp.p99_during),
-                    held_outage: length(bars.udp.held_outage),
-                },
+                udp: bars.udp.into(),
             },
         })
     }
