@@ -133,9 +133,8 @@ async fn answers_leave_from_the_address_that_was_asked_also_on_wildcards() {
     )]);
     let edge = start(&lab).await;
     let bound: Vec<SocketAddr> = edge.app.listeners["clients"].clone();
-    let port = |v4: bool| {
-        bound.iter().find(|it| it.is_ipv4() == v4).expect("both are bound").port()
-    };
+    let port =
+        |v4: bool| bound.iter().find(|it| it.is_ipv4() == v4).expect("both are bound").port();
     let mut client = UdpClient::new(client_of(MIAMI, 1), edge.clients()).await;
     let mut flows = Vec::new();
     // Three flows of one client, in turn.

@@ -101,11 +101,7 @@ impl Lab {
 
     /// The same for a laboratory with UDP, in which clients are where [`CLIENTS_OF_DCS`] says.
     pub(crate) fn configure_udp(&self, sections: &[(&str, &str)]) {
-        let usual = [
-            ("listeners", UDP_LISTENER),
-            ("geoip", CLIENTS_OF_DCS),
-            ("health", QUICK_UDP),
-        ];
+        let usual = [("listeners", UDP_LISTENER), ("geoip", CLIENTS_OF_DCS), ("health", QUICK_UDP)];
         let sections: Vec<_> = usual.into_iter().chain(sections.iter().copied()).collect();
         self.configure(&sections);
     }
@@ -147,8 +143,7 @@ fn stubs_of_both(
     // Ports of UDP that are free at this moment are anybody's who asks for one.
     let both = (0..20).find_map(|_| {
         let tcp = StubDc::bind(dc, &any).expect("a stub DC");
-        let at: Vec<_> =
-            tcp.local_addrs().iter().map(|at| (*at, Service::Udp(service))).collect();
+        let at: Vec<_> = tcp.local_addrs().iter().map(|at| (*at, Service::Udp(service))).collect();
         StubDc::bind(dc, &at).ok().map(|udp| (tcp, udp))
     });
     both.expect("ports that are free for TCP and for UDP")

@@ -93,11 +93,7 @@ impl<'a> Dcs<'a> {
     }
 }
 
-async fn serve(
-    lab: &Lab,
-    dc: Dc,
-    services: [Option<Service>; 2],
-) -> Result<Child, ProcessError> {
+async fn serve(lab: &Lab, dc: Dc, services: [Option<Service>; 2]) -> Result<Child, ProcessError> {
     let program = std::env::current_exe().map_err(ProcessError::Spawn)?;
     let mut command = Command::from(lab.dc(dc).command(program));
     command.arg("serve").args(["--dc", &dc.id().to_string()]);

@@ -60,10 +60,9 @@ fn in_a_lab() -> Result<(), Failed> {
             assert_eq!(string, format!("\"{}\"", text(number)), "string {number}");
         }
     }
-    // With less room the answer is short and says so.
+    // Whoever has less room gets an answer that is cut short, and asks no further here.
     let (client, _) = &asked[0];
-    let short = dig(&edge, client, &["+bufsize=512", "+comments", "big.test", "TXT"])?;
-    assert!(short.contains(" tc"), "{short}");
+    assert_eq!(dig(&edge, client, &["+bufsize=512", "big.test", "TXT"])?.trim(), "");
 
     // The server of DC 1 dies, and the next question of its clients is answered elsewhere.
     drop(dying);

@@ -58,10 +58,7 @@ async fn start(lab: &Lab, idle: &str) -> (Process, Vec<Upstream>) {
         "[{{name: clients, protocol: udp, bind: ['127.0.0.1:0'], sticky: none, \
           udp: {{flows: 6000, unanswered_idle: {idle}, idle: {idle}}}}}]"
     );
-    lab.configure_udp(&[
-        ("listeners", &listener),
-        ("health", "{interval: 1h, down_interval: 1h}"),
-    ]);
+    lab.configure_udp(&[("listeners", &listener), ("health", "{interval: 1h, down_interval: 1h}")]);
     (Process::start_with_descriptors(lab, DESCRIPTORS).await, upstreams)
 }
 
@@ -160,8 +157,7 @@ fn flows_of_talkers(upstreams: &[Upstream]) -> BTreeMap<SocketAddr, usize> {
     let received = upstreams.iter().enumerate().flat_map(|(number, upstream)| {
         upstream.received().into_iter().map(move |(peer, asked)| (number, peer, asked))
     });
-    let talkers = received.filter(|(_, _, asked)| {
-        asked.iter().any(|datagram| datagram.first() != Some(&NO_ANSWER))
-    });
+    let talkers = received
+        .filter(|(_, _, asked)| asked.iter().any(|datagram| datagram.first() != Some(&NO_ANSWER)));
     talkers.map(|(number, peer, _)| (peer, number)).collect()
 }

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::time::Duration;
 
 use nearpoint::routing::Health;
 use proptest::collection::vec;
@@ -11,13 +12,14 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
+use tokio::time::timeout;
 
 use super::{count, lab};
 use crate::places::ip;
 use crate::support::crowd::Crowd;
+use crate::support::eventually;
 use crate::support::lab::{AMSTERDAM, Edge, Lab, MIAMI, SINGAPORE};
 use crate::support::upstream::{Received, Upstream};
-use crate::support::{eventually, within};
 
 /// Who sends from where to where, and whose client that is. Some differ only in whom they ask.
 const CLIENTS: [(&str, &str, u16); 7] = [
@@ -36,6 +38,9 @@ const LARGEST: usize = 65_507;
 /// So much may be under way at a time, as [`cost`] has it: less than any receive buffer of a usual machine
 /// holds, so that no kernel on the way has a reason to drop anything.
 const UNDER_WAY: usize = 190_000;
+
+/// For what is under way to arrive, on a machine that is merely busy.
+const SOON: Duration = Duration::from_secs(20);
 
 /// What a datagram takes of a receive buffer, and more.
 fn cost(length: usize) -> usize {
@@ -202,20 +207,26 @@ impl Stage {
         let bye = hello.clone();
         let mut sent = 0;
         for step in hello.chain(steps.iter().cloned()).chain(bye) {
-            let client = &mut clients[step.client];
             let next = match step.sends {
                 Sends::Each(count, length) => count * cost(length),
                 Sends::Train(segments, segment, _) => segments * cost(segment),
             };
             let room = under_way
                 .wait_for(|answered| sent - answered == 0 || sent - answered + next < UNDER_WAY);
-            within("answers", room).await.expect("the clients listen");
+            let answered = timeout(SOON, room).await;
+            if answered.is_err() {
+                return Err(self.stalled(&clients).await);
+            }
+            let client = &mut clients[step.client];
             let before = client.sent.len();
             client.carry_out(&step.sends).await;
             sent += client.sent[before..].iter().map(|it| cost(it.len())).sum::<usize>();
         }
         let all = under_way.wait_for(|answered| *answered >= sent);
-        within("the last answers", all).await.expect("the clients listen");
+        let answered = timeout(SOON, all).await.is_ok();
+        if !answered {
+            return Err(self.stalled(&clients).await);
+        }
         // What comes twice may come later: a round trip of every flow later.
         for client in &mut clients {
             client.carry_out(&Sends::Each(1, 5)).await;
@@ -229,13 +240,25 @@ impl Stage {
         self.judge(&clients)
     }
 
+    /// Something has not come; where, and what the daemon says of it.
+    async fn stalled(&self, clients: &[Client]) -> TestCaseError {
+        let scrape = self.edge.doors.scrape().await;
+        let drops = scrape.samples("udp_drops_total", &[]).filter(|it| it.value > 0.0);
+        let drops: Vec<_> = drops.map(|it| format!("{:?} {}", it.labels, it.value)).collect();
+        match self.judge(clients) {
+            Err(missing) => TestCaseError::fail(format!("{missing}; drops {drops:?}")),
+            Ok(()) => TestCaseError::fail(format!("late, and all is there; drops {drops:?}")),
+        }
+    }
+
     fn judge(&self, clients: &[Client]) -> Result<(), TestCaseError> {
         let mut flows = 0;
         for (dc, upstream) in &self.upstreams {
             for (peer, received) in upstream.received() as Received {
                 let client = received.first().and_then(|hello| hello.first());
                 let client = client.and_then(|number| clients.get(usize::from(*number)));
-                let client = client.ok_or_else(|| TestCaseError::fail(format!("{peer}: whose?")))?;
+                let client =
+                    client.ok_or_else(|| TestCaseError::fail(format!("{peer}: whose?")))?;
                 let home = CLIENTS[client.number].2;
                 prop_assert_eq!(home, *dc, "client {} is served elsewhere", client.number);
                 same(&format!("client {} -> {peer}", client.number), &client.sent, &received)?;
@@ -276,10 +299,10 @@ fn every_datagram_arrives_once_and_whole_and_its_answer_at_its_client() {
     let tasks = LocalSet::new();
     let lab = runtime.block_on(async { lab(1) });
     let stage = tasks.block_on(&runtime, Stage::set(&lab));
-    let config = Config { cases: 32, max_shrink_iters: 12, failure_persistence: None, ..Config::default() };
-    let played = TestRunner::new(config).run(&vec(step(), 1..60), |steps| {
-        tasks.block_on(&runtime, stage.play(&steps))
-    });
+    let config =
+        Config { cases: 32, max_shrink_iters: 12, failure_persistence: None, ..Config::default() };
+    let played = TestRunner::new(config)
+        .run(&vec(step(), 1..60), |steps| tasks.block_on(&runtime, stage.play(&steps)));
     let drops = tasks.block_on(&runtime, count(&stage.edge, "udp_drops_total", &[]));
     played.unwrap_or_else(|failure| panic!("{failure}; {drops} drops counted"));
     assert_eq!(drops, 0.0);

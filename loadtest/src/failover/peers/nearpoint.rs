@@ -29,8 +29,7 @@ pub(super) fn list(setting: &Setting) -> File {
     for access_point in &setting.access_points {
         let (id, address) = (access_point.dc.id(), access_point.address());
         let (ip, port) = (address.ip(), address.port());
-        let _ =
-            writeln!(text, "- {{id: {id}, ip_address: \"{ip}\", port: {port}{protocols}}}");
+        let _ = writeln!(text, "- {{id: {id}, ip_address: \"{ip}\", port: {port}{protocols}}}");
     }
     // A list of none is written as one.
     if text.is_empty() {
@@ -136,11 +135,8 @@ mod tests {
     #[test]
     fn list_has_a_line_for_each_access_point() {
         let at = |dc, door| AccessPoint { dc, door };
-        let setting = |access_points, udp| Setting {
-            access_points,
-            udp,
-            ..Setting::example(Probe::Tcp)
-        };
+        let setting =
+            |access_points, udp| Setting { access_points, udp, ..Setting::example(Probe::Tcp) };
         assert_eq!(
             list(&setting(vec![at(Dc::Dc1, Door::A), at(Dc::Dc3, Door::V6)], false)).text,
             "- {id: 1, ip_address: \"198.19.1.10\", port: 4430}\n\

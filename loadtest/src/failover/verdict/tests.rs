@@ -202,7 +202,10 @@ fn flows_are_judged_as_sessions_are_and_by_those_that_end_for_good() {
         "new flows that fail in the phase fault: 0 (seen: 1 of 1000)"
     );
     assert!(!one_fails.holds);
-    assert!(!verdict(failed(0), nothing).holds, "where there are no flows none was shown to be well");
+    assert!(
+        !verdict(failed(0), nothing).holds,
+        "where there are no flows none was shown to be well"
+    );
 
     let lost = |bound| Expect {
         udp: UdpExpect { held_lost: Some(Bound::Count(bound)), ..UdpExpect::default() },
