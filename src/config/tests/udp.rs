@@ -136,7 +136,7 @@ fn probes_of_udp_without_effect_and_access_points_without_probe_are_noted() {
             "health.udp_probe: is none, so that access points for UDP of DC 4 are always taken to be up: there are none for TCP",
         ]
     );
-    let several = format!("{list}").replace(
+    let several = list.replace(
         "id: 3, ip: 192.0.2.1, port: 1",
         "id: 3, ip: 192.0.2.1, port: 1, protocols: [udp, tcp]",
     );
