@@ -149,6 +149,10 @@ impl Port {
         error: &io::Error,
     ) {
         let Some(flow) = self.table.get_mut(id) else { return };
+        if error.raw_os_error() == Some(libc::EMSGSIZE) {
+            // The path takes less than was thought: longer datagrams are fragmented from now on.
+            return;
+        }
         let failure = ConnectFailure::new(error, true);
         let is_told = flow.refused_at.is_some_and(|at| now < at + REFUSAL_PAUSE);
         if is_told || !failure.is_evidence() {
