@@ -1,10 +1,10 @@
 //! Clients of UDP that send trains of datagrams in one call, as a stack of QUIC does, and many clients in
 //! one socket: each datagram says from which address of this machine it leaves.
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 
-use quinn_udp::{Transmit, UdpSocketState};
+use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -46,9 +46,21 @@ impl Crowd {
         within("the kernel takes a datagram", self.socket.async_io(Interest::WRITABLE, send)).await
     }
 
-    /// The next datagram to any of them, and who sent it.
-    pub(crate) async fn receive(&self, buffer: &mut [u8]) -> (usize, SocketAddr) {
-        let received = self.socket.recv_from(buffer).await;
-        received.expect("nothing is told to a socket that is not connected")
+    /// The next datagrams to any of them, and who sent them. The kernel hands over several at once if they
+    /// follow each other.
+    pub(crate) async fn receive(&self, buffer: &mut [u8]) -> (Vec<Vec<u8>>, SocketAddr) {
+        let mut told = [RecvMeta::default()];
+        let receive = || {
+            let buffers = &mut [IoSliceMut::new(buffer)];
+            self.state.recv((&self.socket).into(), buffers, &mut told)
+        };
+        let received = self.socket.async_io(Interest::READABLE, receive).await;
+        received.expect("nothing is told to a socket that is not connected");
+        let [RecvMeta { addr, len, stride, .. }] = told;
+        let datagrams = match len {
+            0 => vec![Vec::new()],
+            _ => buffer[..len].chunks(stride).map(<[u8]>::to_vec).collect(),
+        };
+        (datagrams, addr)
     }
 }

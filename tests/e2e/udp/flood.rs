@@ -74,9 +74,13 @@ async fn ask_all(crowd: &Crowd, to: SocketAddr, clients: impl Iterator<Item = (u
                 crowd.send(*from, to, &question, None).await.expect("sent");
             }
             while !open.is_empty() {
-                let Ok(answer) = timeout(SOON, crowd.receive(&mut buffer)).await else { break };
-                let number = buffer[..answer.0].try_into().map(u32::from_be_bytes);
-                open.remove(&number.expect("an answer"));
+                let Ok((answers, _)) = timeout(SOON, crowd.receive(&mut buffer)).await else {
+                    break;
+                };
+                for answer in answers {
+                    let number = answer.try_into().map(u32::from_be_bytes);
+                    open.remove(&number.expect("an answer"));
+                }
             }
         }
     }
