@@ -68,7 +68,9 @@ impl Lab {
                 Some(Reverse((_, number, access_point))) => {
                     let outcome = match self.is_gone(access_point) {
                         true => Err(ConnectFailure::Timeout.into()),
-                        false => Ok(ProbeTimes::connected(Duration::from_millis(20)).into()),
+                        false => {
+                            Ok(ProbeTimes::Connected { connect: Duration::from_millis(20) }.into())
+                        }
                     };
                     self.reported += 1;
                     self.event(Event::Probed(ProbeReport { access_point, number, outcome }));

@@ -279,6 +279,7 @@ impl Parts {
         AdminContext {
             reader: reader.clone(),
             memory: Arc::clone(&self.memory),
+            sessions: Arc::clone(&self.sessions),
             metrics: Arc::clone(&self.metrics),
             facts: Arc::clone(&self.facts),
             allowed_hosts: config.admin.allowed_hosts.iter().map(ToString::to_string).collect(),

@@ -10,6 +10,7 @@ use hyper::{Method, Request, StatusCode};
 use super::events::{self, EventsApi, EventsError};
 use super::facts::{ConfigurationFact, Facts};
 use super::host::{self, HostError};
+use super::ports;
 use super::query::{Query, QueryError};
 use super::readiness;
 use super::reply::{self, Reply};
@@ -22,6 +23,7 @@ use crate::drain::DrainWatch;
 use crate::memory::{EpochSeconds, StickyMemory};
 use crate::metrics::Metrics;
 use crate::routing::Snapshot;
+use crate::sessions::Sessions;
 
 /// A worker that has not beaten for this long is stuck.
 const STUCK: Duration = Duration::from_secs(10);
@@ -35,6 +37,8 @@ pub struct AdminContext {
     pub reader: SnapshotReader,
     /// What listeners remember of clients.
     pub memory: Arc<StickyMemory>,
+    /// How many sessions and flows listeners have.
+    pub sessions: Arc<Sessions>,
     /// Failed dials by access point.
     pub metrics: Arc<Metrics>,
     /// What no snapshot knows.
@@ -91,6 +95,8 @@ impl AdminContext {
                 let now = (Instant::now(), SystemTime::now());
                 let mut view = StatusView::new(snapshot, &self.facts, reasons, now);
                 view.set_remembered(&self.memory.clients());
+                view.set_open(&self.sessions.open_by_listener());
+                view.set_local_ports(snapshot, ports::local());
                 view.set_isolated_since(self.events.log().isolated_since());
                 reply::json(StatusCode::OK, &view)
             }

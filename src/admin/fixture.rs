@@ -184,11 +184,14 @@ impl Live {
         tokio::spawn(control::run(control, requests, reports, audience));
         tokio::spawn(async move {
             while let Some(request) = asked.recv().await {
-                let _ = answers.send(ProbeReport {
-                    access_point: request.access_point,
-                    number: request.number,
-                    outcome: Ok(ProbeTimes::connected(Duration::from_millis(12)).into()),
-                });
+                let _ =
+                    answers.send(ProbeReport {
+                        access_point: request.access_point,
+                        number: request.number,
+                        outcome: Ok(
+                            ProbeTimes::Connected { connect: Duration::from_millis(12) }.into()
+                        ),
+                    });
             }
         });
         let all_up = |snapshot: &Snapshot| {

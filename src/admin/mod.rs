@@ -10,6 +10,7 @@ pub mod facts;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod host;
+mod ports;
 mod query;
 mod readiness;
 mod reply;

@@ -102,8 +102,9 @@ impl Connecting<'_> {
             dc.session_began();
         }
         let address = self.snapshot.topology.access_point(attempt.access_point).id.address.socket;
+        let sources = self.snapshot.sources(attempt.dc, address.ip());
         let options = dial_options(&self.settings.config.tcp);
-        if let Err(error) = self.dials.start(attempt, address, &options, permit, hedge) {
+        if let Err(error) = self.dials.start(attempt, address, sources, &options, permit, hedge) {
             self.failed(attempt, &error);
         }
     }

@@ -1,7 +1,7 @@
 //! The dials of one session that are in flight.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -29,7 +29,7 @@ struct Dial {
 type Ended = (Attempt, Option<Hedge>, Result<TcpStream, DialError>);
 
 impl Dials {
-    /// Starts one more.
+    /// Starts one more, from the first of these sources that has a port; see [`net::Dial::begin`].
     ///
     /// # Errors
     /// When it fails at once.
@@ -37,11 +37,12 @@ impl Dials {
         &mut self,
         attempt: Attempt,
         address: SocketAddr,
+        sources: impl Iterator<Item = IpAddr>,
         options: &DialOptions,
         permit: ConnectPermit,
         hedge: Option<Hedge>,
     ) -> Result<(), DialError> {
-        let connecting = net::Dial::begin(address, Some(options))?;
+        let connecting = net::Dial::begin(address, sources, Some(options))?;
         self.in_flight.push(Dial { attempt, connecting, hedge, _permit: permit });
         Ok(())
     }
@@ -153,7 +154,8 @@ mod tests {
                 let hedge = Hedge::spend(FIRST, &self.slot, Rc::clone(&self.metrics));
                 hedge.expect("there is budget")
             });
-            let started = self.dials.start(attempt, address, &OPTIONS, permit, hedge);
+            let started =
+                self.dials.start(attempt, address, [].into_iter(), &OPTIONS, permit, hedge);
             started.expect("a dial");
             listener.accept().await.expect("accepted").0
         }

@@ -80,8 +80,11 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::admin::fixture::{all_up, three_dcs};
+    use crate::routing::Protocol;
 
     #[test]
     fn an_edge_that_is_cut_off_shows_it_and_its_dcs_as_they_were() {
@@ -95,6 +98,32 @@ mod tests {
             assert!(text.contains(&gauge), "{text}");
             assert!(text.contains("nearpoint_dc_up{dc=\"2\"} 1\n"), "{text}");
         }
+    }
+
+    #[test]
+    fn what_an_address_serves_by_udp_has_series_of_its_own_until_it_is_gone() {
+        let metrics = Metrics::new("edge-1");
+        let mut spec = three_dcs();
+        let mut both = spec.dcs[0].access_points[0].clone();
+        both.address.protocol = Protocol::Udp;
+        spec.dcs[0].access_points.push(both);
+        let mut snapshot = all_up(spec);
+        snapshot.access_points[3].health = Health::Down;
+        let shown = |snapshot: &Snapshot, now| {
+            metrics.observe(snapshot, now);
+            let text = metrics.render();
+            let of = |address: &str, up| {
+                let labels = format!("{{access_point=\"{address}\",dc=\"2\"}}");
+                text.contains(&format!("nearpoint_access_point_up{labels} {up}\n"))
+            };
+            [of("10.0.2.1:443", 1), of("10.0.2.1:443/udp", 0)]
+        };
+        let now = Instant::now();
+        assert_eq!(shown(&snapshot, now), [true, true]);
+        let without = all_up(three_dcs());
+        assert_eq!(shown(&without, now), [true, true], "for a while");
+        let later = now + Duration::from_secs(15 * 60);
+        assert_eq!(shown(&without, later), [true, false]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
 
+use super::option::set_option;
 use super::socket::reset_on_close;
 
 /// TCP keepalive (`tcp(7)`: `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`).
@@ -53,13 +54,30 @@ pub struct Dial {
 }
 
 impl Dial {
-    /// Starts to connect to `address`; without options a plain socket, as a probe needs it.
+    /// Starts to connect to `address`, from the first of these sources that has a port left for it; where
+    /// there are none, the kernel chooses. Without options it is a plain socket, as a probe needs it.
     ///
     /// # Errors
-    /// Whatever socket(2), setsockopt(2) or connect(2) say at once.
-    pub fn begin(address: SocketAddr, options: Option<&DialOptions>) -> Result<Self, DialError> {
-        let stream = begin(address, options).map_err(|source| DialError { source, sent: false })?;
-        Ok(Self { stream: Some(stream) })
+    /// Whatever socket(2), setsockopt(2), bind(2) or connect(2) say at once; `AddrNotAvailable` when no
+    /// source has a port, or is an address of this host.
+    pub fn begin(
+        address: SocketAddr,
+        sources: impl IntoIterator<Item = IpAddr>,
+        options: Option<&DialOptions>,
+    ) -> Result<Self, DialError> {
+        let mut sources = sources.into_iter();
+        let mut source = sources.next();
+        loop {
+            match begin(address, source, options) {
+                Ok(stream) => return Ok(Self { stream: Some(stream) }),
+                Err(error) => {
+                    source = sources.next();
+                    if source.is_none() || error.kind() != io::ErrorKind::AddrNotAvailable {
+                        return Err(DialError { source: error, sent: false });
+                    }
+                }
+            }
+        }
     }
 
     /// The connection, once it is established. Wakes the last caller only; not to be asked again
@@ -114,7 +132,7 @@ impl Drop for Dial {
     }
 }
 
-/// Connects to `address`; without options a plain socket, as a probe needs it. Dropping the future
+/// Connects to `address`, from `source` if one is given; without options a plain socket, as a probe needs it. Dropping the future
 /// gives the dial up, with a reset. Whenever it is polled it asks the socket itself, so that who ran out
 /// of patience on a busy thread, and polls once more, learns whether it was the peer.
 ///
@@ -122,19 +140,29 @@ impl Drop for Dial {
 /// Whatever socket(2), setsockopt(2) or connect(2) say; none of them waits for a timeout of ours.
 pub async fn dial(
     address: SocketAddr,
+    source: Option<IpAddr>,
     options: Option<&DialOptions>,
 ) -> Result<TcpStream, DialError> {
-    let mut dial = Dial::begin(address, options)?;
+    let mut dial = Dial::begin(address, source, options)?;
     poll_fn(|cx| dial.poll_decided(cx)).await
 }
 
-fn begin(address: SocketAddr, options: Option<&DialOptions>) -> io::Result<TcpStream> {
+fn begin(
+    address: SocketAddr,
+    source: Option<IpAddr>,
+    options: Option<&DialOptions>,
+) -> io::Result<TcpStream> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     if let Some(options) = options {
         socket.set_tcp_nodelay(true)?;
         keep_alive(&socket, options.keepalive)?;
         socket.set_tcp_user_timeout(Some(options.user_timeout))?;
+    }
+    if let Some(source) = source {
+        // connect(2) finds the port: one that is free for this peer, and not for all of them (`ip(7)`).
+        set_option(&socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)?;
+        socket.bind(&SocketAddr::new(source, 0).into())?;
     }
     match socket.connect(&address.into()) {
         // EINPROGRESS is an error without a kind.
@@ -169,7 +197,8 @@ mod tests {
             },
             user_timeout: Duration::from_secs(33),
         };
-        let stream = dial(listener.local_addr()?, Some(&options)).await.map_err(|it| it.source)?;
+        let stream =
+            dial(listener.local_addr()?, None, Some(&options)).await.map_err(|it| it.source)?;
         let socket = SockRef::from(&stream);
         assert!(socket.tcp_nodelay()? && socket.keepalive()?);
         assert_eq!(socket.tcp_keepalive_time()?, options.keepalive.idle);
@@ -184,7 +213,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let address = listener.local_addr().expect("bound");
         let begin = async || {
-            let dial = Dial::begin(address, None).expect("begun");
+            let dial = Dial::begin(address, None, None).expect("begun");
             // Who was accepted is connected, whether or not the dial has been asked.
             (dial, listener.accept().await.expect("accepted").0)
         };
@@ -203,7 +232,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_listening_is_refused() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let error = dial(free.expect("a port"), None).await.expect_err("nobody listens");
+        let error = dial(free.expect("a port"), None, None).await.expect_err("nobody listens");
         assert_eq!(error.source.kind(), io::ErrorKind::ConnectionRefused);
     }
 
@@ -213,7 +242,7 @@ mod tests {
         let address = listener.local_addr().expect("bound");
         // Loopback connects and refuses within the system call; nothing has turned the runtime since.
         let first_look = |address| {
-            let mut dialling = Box::pin(dial(address, None));
+            let mut dialling = Box::pin(dial(address, None, None));
             poll_fn(move |cx| Poll::Ready(dialling.as_mut().poll(cx)))
         };
         assert!(matches!(first_look(address).await, Poll::Ready(Ok(_))));
@@ -225,7 +254,7 @@ mod tests {
     async fn what_this_host_will_not_even_try_is_no_word_of_the_network() {
         // 255.255.255.255 is no address to connect to: EACCES or ENETUNREACH, at once.
         let nowhere = "255.255.255.255:1".parse().expect("an address of the test");
-        let error = dial(nowhere, None).await.expect_err("nobody is everybody");
+        let error = dial(nowhere, None, None).await.expect_err("nobody is everybody");
         assert!(!error.sent, "{error:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! What probes that ask something have in common: a connection of their own, and one patience for all of
 //! it, from the dial to the answer, however slowly that comes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -22,17 +22,18 @@ pub(super) struct Patience {
     pub(super) total: Duration,
 }
 
-/// What comes of asking at `address`, and how long it took. The connection ends with a reset, so that
+/// What comes of asking from `source` at `address`, and how long it took. The connection ends with a reset, so that
 /// neither side keeps it.
 pub(super) async fn asked<T>(
     address: SocketAddr,
+    source: Option<IpAddr>,
     patience: Patience,
     ask: impl AsyncFnOnce(&TcpStream) -> Result<T, ProbeFailure>,
 ) -> Result<(T, ProbeTimes), ProbeFailure> {
     let began = Instant::now();
     let connected = OnceLock::new();
     let work = async {
-        let dialled = within(patience.connect, net::dial(address, None)).await;
+        let dialled = within(patience.connect, net::dial(address, source, None)).await;
         let stream = dialled.ok_or(ConnectFailure::Timeout)?.map_err(|error| failure(&error))?;
         net::reset_on_close(&stream);
         let connect = *connected.get_or_init(|| began.elapsed());
@@ -42,7 +43,7 @@ pub(super) async fn asked<T>(
     let took = began.elapsed();
     match (answered, connected.get()) {
         (Some(Ok((answer, connect))), _) => {
-            let times = ProbeTimes { connect, answer: Some(took.saturating_sub(connect)) };
+            let times = ProbeTimes::Asked { connect, answer: took.saturating_sub(connect) };
             Ok((answer, times))
         }
         (Some(Err(failure)), _) => Err(failure),

@@ -30,9 +30,10 @@ const LONGEST_HEAD: usize = 16 << 10;
 /// before, which have no end of themselves.
 const MOST_READ: usize = 4 * LONGEST_HEAD;
 
-/// Asks at the access point's `address`.
+/// Asks from `source` at the access point's `address`.
 pub(super) async fn probe(
     address: SocketAddr,
+    source: Option<IpAddr>,
     page: &HttpProbe,
     patience: Patience,
 ) -> ProbeOutcome {
@@ -40,7 +41,7 @@ pub(super) async fn probe(
     // Configuration takes nothing that could not be asked. If it were otherwise, that were our fault.
     let request = request(address, page).map_err(|_| ConnectFailure::Local(LocalFailure::Other))?;
     let (status, times) =
-        asked(address, patience, async |stream| ask(stream, request).await).await?;
+        asked(address, source, patience, async |stream| ask(stream, request).await).await?;
     match page.expect.contains(&status.as_u16()) {
         true => judged(times, patience.total).map(ProbeAnswer::from),
         false => Err(ProbeFailure::WrongAnswer),

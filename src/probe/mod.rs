@@ -48,17 +48,18 @@ pub async fn run(
 }
 
 async fn probe(request: ProbeRequest) -> ProbeOutcome {
-    let ProbeRequest { access_point, number: _, conversation, connect_timeout, timeout } = request;
+    let ProbeRequest { access_point, number: _, conversation, source, connect_timeout, timeout } =
+        request;
     let (address, patience) =
         (access_point.address.socket, Patience { connect: connect_timeout, total: timeout });
     match conversation {
-        Conversation::Connect => tcp::probe(address, timeout).await.map(ProbeAnswer::from),
-        Conversation::Http(page) => http::probe(address, &page, patience).await,
+        Conversation::Connect => tcp::probe(address, source, timeout).await.map(ProbeAnswer::from),
+        Conversation::Http(page) => http::probe(address, source, &page, patience).await,
         Conversation::Mtproto(style, wanted) => {
-            mtproto::probe(address, &style, &wanted, patience).await
+            mtproto::probe(address, source, &style, &wanted, patience).await
         }
         Conversation::Datagram(question) => {
-            udp::probe(address, &question, timeout).await.map(ProbeAnswer::from)
+            udp::probe(address, source, &question, timeout).await.map(ProbeAnswer::from)
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -31,6 +31,7 @@ const WRONG_DC: i32 = -444;
 /// Asks at the access point's `address`.
 pub(super) async fn probe(
     address: SocketAddr,
+    source: Option<IpAddr>,
     style: &MtprotoStyle,
     wanted: &MtprotoProbe,
     patience: Patience,
@@ -40,7 +41,7 @@ pub(super) async fn probe(
     let question = question(&style).map_err(|_| ConnectFailure::Local(LocalFailure::Other))?;
     let is_abridged = style == Style::plain(Transport::Abridged);
     let ask = async |stream: &TcpStream| ask(stream, question, is_abridged).await;
-    let (answer, times) = asked(address, patience, ask).await?;
+    let (answer, times) = asked(address, source, patience, ask).await?;
     let remark = judge(answer, wanted)?;
     judged(times, patience.total).map(|times| ProbeAnswer { times, remark })
 }

@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_was_seen_too_late_is_nobodys_fault() {
-        let times = ProbeTimes { connect: SOON, answer: Some(SOON) };
+        let times = ProbeTimes::Asked { connect: SOON, answer: SOON };
         assert_eq!(judged(times, 2 * SOON), Ok(times));
         let late = judged(times, SOON).expect_err("seen too late");
         assert_eq!((late.as_str(), late.depth()), ("held_up", None));

@@ -1,9 +1,11 @@
 mod mtproto;
+mod source;
+mod udp;
 
 use super::*;
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -15,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use crate::net::reset_on_close;
 use crate::routing::topology::HttpProbe;
-use crate::routing::{DcId, ProbeFailure};
+use crate::routing::{DcId, DialAddress, ProbeFailure};
 
 /// Far longer than anything here takes.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -28,13 +30,27 @@ async fn probe_once(
     conversation: Conversation,
     timeout: Duration,
 ) -> (ProbeReport, Arc<Metrics>) {
+    probe_from(None, DialAddress::tcp(address), conversation, timeout).await
+}
+
+async fn probe_from(
+    source: Option<IpAddr>,
+    address: DialAddress,
+    conversation: Conversation,
+    timeout: Duration,
+) -> (ProbeReport, Arc<Metrics>) {
     let (requests, asked) = mpsc::unbounded_channel();
     let (reports, mut reported) = mpsc::unbounded_channel();
     let metrics = Arc::new(Metrics::new("edge-1"));
-    let access_point =
-        AccessPointId { dc: DcId(2), address: crate::routing::DialAddress::tcp(address) };
-    let request =
-        ProbeRequest { access_point, number: 7, conversation, connect_timeout: timeout, timeout };
+    let access_point = AccessPointId { dc: DcId(2), address };
+    let request = ProbeRequest {
+        access_point,
+        number: 7,
+        conversation,
+        source,
+        connect_timeout: timeout,
+        timeout,
+    };
     requests.send(request).expect("the prober listens");
     let prober = run(asked, reports, Arc::clone(&metrics));
     let report = tokio::select! {
@@ -106,7 +122,7 @@ async fn question(stream: &mut TcpStream) -> String {
 async fn a_connection_is_a_round_trip_and_is_counted_and_reset() {
     let (listener, address) = listening().await;
     let (report, metrics) = probe_once(address, Conversation::Connect, PATIENT).await;
-    assert_eq!(report.outcome.expect("a good probe").times.answer, None);
+    assert_eq!(report.outcome.expect("a good probe").times.answer(), None);
     assert_eq!(metrics.probes_total.with_label_values(&["2", "ok"]).get(), 1);
     let (mut stream, _) = listener.accept().await.expect("the probe");
     let ended = stream.read(&mut [0]).await.expect_err("a reset");
@@ -146,7 +162,7 @@ async fn a_page_is_asked_for_as_configured_and_the_connection_is_reset() {
             (head, ended.kind())
         });
         let (report, _) = probe_once(address, Conversation::Http(page.into()), PATIENT).await;
-        assert!(report.outcome.expect("a good probe").times.answer.is_some());
+        assert!(report.outcome.expect("a good probe").times.answer().is_some());
         let (head, ended) = server.await.expect("a question");
         let expected = format!(
             "GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: nearpoint\r\nconnection: close\r\n\r\n"
@@ -260,7 +276,7 @@ async fn an_answer_is_seen_before_the_runtime_hears_of_it() {
         let _ = stream.read(&mut [0]);
     });
     let page = page();
-    let mut probing = Box::pin(http::probe(address, &page, patience(PATIENT)));
+    let mut probing = Box::pin(http::probe(address, None, &page, patience(PATIENT)));
     let began = Instant::now();
     // Between these looks the runtime does not turn.
     let outcome = std::future::poll_fn(|cx| {
@@ -293,7 +309,7 @@ async fn an_answer_that_waited_for_this_process_is_not_held_against_the_access_p
         let _ = stream.read(&mut [0]);
     });
     let outcome =
-        tokio::spawn(async move { http::probe(address, &page(), patience(PATIENCE)).await });
+        tokio::spawn(async move { http::probe(address, None, &page(), patience(PATIENCE)).await });
     while has_asked.try_recv().is_err() {
         tokio::task::yield_now().await;
     }

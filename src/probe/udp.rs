@@ -1,49 +1,81 @@
-//! The `udp` probe: one datagram, and the answer to it.
+//! The `udp` probe: one datagram, and an answer to it.
+//!
+//! Whatever else comes meanwhile is not the end of it: a datagram may be a stray one, or an earlier answer
+//! of a service that says more than one thing.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::patience::{judged, within};
+use crate::net;
 use crate::routing::control::ProbeTimes;
 use crate::routing::topology::UdpProbe;
 use crate::routing::{ConnectFailure, ProbeFailure};
 
-/// The largest answer that is looked at; of a longer one its beginning.
+/// So much of an answer is looked at. No answer is wrong for being longer.
 const LONGEST: usize = 2048;
 
-/// Sends the datagram to `address` and waits for an answer. Silence is that of the way as much as that of
-/// the service: nothing tells them apart.
+/// Sends the datagram from `source` to `address` and waits for an answer. Silence is that of the way as much
+/// as that of the service: nothing tells them apart.
 pub(super) async fn probe(
     address: SocketAddr,
+    source: Option<IpAddr>,
     question: &UdpProbe,
     patience: Duration,
 ) -> Result<ProbeTimes, ProbeFailure> {
     let began = Instant::now();
-    let Some(asked) = within(patience, ask(address, question)).await else {
-        return Err(ConnectFailure::Timeout.into());
-    };
-    match asked? {
-        true => {
-            let took = began.elapsed();
-            judged(ProbeTimes { connect: took, answer: Some(Duration::ZERO) }, patience)
+    let was_wrong = AtomicBool::new(false);
+    match within(patience, ask(address, source, question, &was_wrong)).await {
+        Some(answered) => {
+            answered?;
+            judged(ProbeTimes::Echoed { answer: began.elapsed() }, patience)
         }
-        false => Err(ProbeFailure::WrongAnswer),
+        None if was_wrong.load(Ordering::Relaxed) => Err(ProbeFailure::WrongAnswer),
+        None => Err(ConnectFailure::Timeout.into()),
     }
 }
 
-/// Whether the answer is the right one.
-async fn ask(address: SocketAddr, question: &UdpProbe) -> Result<bool, ConnectFailure> {
-    let local = |error: std::io::Error| ConnectFailure::new(&error, false);
-    let any = match address {
-        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-    };
-    let socket = UdpSocket::bind(any).await.map_err(local)?;
-    socket.connect(address).await.map_err(local)?;
-    socket.send(&question.send).await.map_err(local)?;
+/// Waits for the right answer, however many wrong ones come before.
+async fn ask(
+    address: SocketAddr,
+    source: Option<IpAddr>,
+    question: &UdpProbe,
+    was_wrong: &AtomicBool,
+) -> Result<(), ConnectFailure> {
+    let ours = |error: io::Error| ConnectFailure::new(&error, false);
+    let socket = net::connect_udp(address, source).and_then(UdpSocket::from_std).map_err(ours)?;
+    net::send(&socket, &question.send).map_err(ours)?;
     let mut answer = [0; LONGEST];
-    let length = socket.recv(&mut answer).await.map_err(|it| ConnectFailure::new(&it, true))?;
-    Ok(answer[..length].starts_with(&question.expect))
+    loop {
+        let received = receive(&socket, &mut answer).await;
+        let length = received.map_err(|error| ConnectFailure::new(&error, true))?;
+        if answer[..length].starts_with(&question.expect) {
+            return Ok(());
+        }
+        was_wrong.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The next datagram, of which as much as `buffer` holds. Whenever this is polled it asks the socket first,
+/// so that what has come is seen before the runtime hears of it.
+async fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
+    let is_blocked = |received: &io::Result<usize>| {
+        received.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    };
+    poll_fn(|cx| {
+        let mut received = net::receive(socket, buffer);
+        while is_blocked(&received) {
+            ready!(socket.poll_recv_ready(cx))?;
+            received = socket.try_io(Interest::READABLE, || net::receive(socket, buffer));
+        }
+        Poll::Ready(received)
+    })
+    .await
 }

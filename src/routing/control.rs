@@ -14,6 +14,7 @@ mod pace;
 mod publish;
 mod retire;
 mod schedule;
+mod unasked;
 mod unsteady;
 mod watch;
 
@@ -26,7 +27,7 @@ use super::ids::{AccessPointId, DcId};
 use super::isolation::Isolation;
 use super::place::Locate;
 use super::snapshot::Snapshot;
-use super::topology::{AccessPoint, Conversation, HealthSettings, Topology};
+use super::topology::{AccessPoint, HealthSettings, Topology};
 use cell::AccessPointCell;
 use dc::DcCell;
 use retire::Retiring;
@@ -71,8 +72,10 @@ pub struct ControlState {
     earned_at: Instant,
     generation: u64,
     warm_by: Instant,
-    /// Access points no probe of which has ended yet.
+    /// Access points that are probed and no probe of which has ended yet.
     unprobed: usize,
+    /// Access points that nobody probes.
+    unasked: usize,
     warmed_up: bool,
     publish_at: Option<Instant>,
     published_at: Option<Instant>,
@@ -101,6 +104,7 @@ impl ControlState {
             generation: 0,
             warm_by: now,
             unprobed: 0,
+            unasked: 0,
             warmed_up: false,
             publish_at: None,
             published_at: None,
@@ -108,6 +112,10 @@ impl ControlState {
         state.warm_by += state.configured.startup_grace();
         state.adopt_identities(now, &mut Vec::new());
         let first = state.publish(now, &mut Vec::new());
+        if state.unprobed == 0 {
+            // Nothing has to be waited for.
+            state.publish_soon(now);
+        }
         (state, first)
     }
 
@@ -140,6 +148,9 @@ impl ControlState {
             self.retire_finished(now, &mut effects);
         }
         self.warm_up(now);
+        if self.publish_at.is_some_and(|due| due <= now) && !self.isolation.is_isolated() {
+            self.follow(now, &mut effects);
+        }
         self.start_probes(now, &mut effects);
         if self.publish_at.is_some_and(|due| due <= now) {
             let snapshot = self.publish(now, &mut effects);
@@ -260,16 +271,26 @@ impl ControlState {
             stays
         });
         self.dcs.retain(|id, _| effective.find_dc(*id).is_some());
-        self.schedule.retain(|id| effective.find_access_point(id).is_some());
+        self.schedule.retain(|id| {
+            let found = effective.find_access_point(id).map(|at| effective.access_point(at));
+            found.is_some_and(|it| effective.is_probed(it))
+        });
         for dc in effective.dcs() {
             self.dcs.entry(dc.id).or_default();
         }
         for access_point in effective.access_points() {
-            self.access_points
-                .entry(access_point.id)
-                .or_insert_with(|| AccessPointCell::new(self.schedule.add(access_point.id, now)));
+            let id = access_point.id;
+            let cell = self.access_points.entry(id);
+            let cell = cell.or_insert_with(|| AccessPointCell::new(id.address.protocol));
+            match (cell.is_probed(), effective.is_probed(access_point)) {
+                (false, true) => cell.begin_asking(self.schedule.add(id, now)),
+                (true, false) => cell.stop_asking(),
+                (true, true) | (false, false) => {}
+            }
         }
-        self.unprobed = self.access_points.values().filter(|cell| !cell.probed).count();
+        let is_unprobed = |cell: &&AccessPointCell| cell.is_probed() && !cell.probed;
+        self.unprobed = self.access_points.values().filter(is_unprobed).count();
+        self.unasked = self.access_points.values().filter(|cell| !cell.is_probed()).count();
     }
 
     /// Lets go of retiring access points whose DC has a successor, or whose time is over. Asked only
@@ -303,12 +324,20 @@ impl ControlState {
             let Some(conversation) = conversation else { continue };
             let Some(settings) = settings_of(&self.effective, access_point) else { continue };
             let lived = cell.take_seen(self.effective.connect().timeout, now);
-            cell.on_probe_begins();
             let failing_since = cell.failing_since();
-            let is_asked = conversation != Conversation::Connect;
+            let is_asked = conversation.asks_over_connection();
             let (connect_timeout, timeout) = cell.probe_timeouts(settings, is_asked);
-            let request =
-                ProbeRequest { access_point, number, conversation, connect_timeout, timeout };
+            let dc = self.effective.dc(self.effective.access_point(index).dc);
+            let source = dc.sources(access_point.address.socket.ip(), cell.probes).next();
+            let request = ProbeRequest {
+                access_point,
+                number,
+                conversation,
+                source,
+                connect_timeout,
+                timeout,
+            };
+            cell.on_probe_begins();
             effects.push(Effect::Probe(request));
             if lived {
                 self.on_lived(access_point.dc, now, effects);

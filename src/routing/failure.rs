@@ -34,7 +34,7 @@ pub enum ConnectFailure {
 pub enum LocalFailure {
     /// No descriptor: `EMFILE`, `ENFILE`.
     NoDescriptor,
-    /// No source port, or none of the source addresses: `EADDRNOTAVAIL`.
+    /// No source port, or none of the source addresses: `EADDRNOTAVAIL`, and `EADDRINUSE` of UDP.
     NoPort,
     /// No memory for sockets: `ENOBUFS`, `ENOMEM`.
     NoBuffer,
@@ -136,7 +136,7 @@ impl LocalFailure {
         // Linux; most of these have no kind of their own.
         match error.raw_os_error() {
             Some(EMFILE | ENFILE) => Self::NoDescriptor,
-            Some(EADDRNOTAVAIL) => Self::NoPort,
+            Some(EADDRNOTAVAIL | EADDRINUSE) => Self::NoPort,
             Some(ENOBUFS | ENOMEM) => Self::NoBuffer,
             Some(ENETUNREACH | ENETDOWN) => Self::NoRoute,
             Some(EPERM | EACCES) => Self::Filtered,
@@ -261,6 +261,7 @@ const ENOMEM: i32 = 12;
 const EACCES: i32 = 13;
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
+const EADDRINUSE: i32 = 98;
 const EADDRNOTAVAIL: i32 = 99;
 const ENETDOWN: i32 = 100;
 const ENETUNREACH: i32 = 101;
@@ -281,6 +282,7 @@ mod tests {
             (EMFILE, "no_descriptor"),
             (ENFILE, "no_descriptor"),
             (EADDRNOTAVAIL, "no_port"),
+            (EADDRINUSE, "no_port"),
             (ENOBUFS, "no_buffer"),
             (ENOMEM, "no_buffer"),
             (ENETUNREACH, "no_route"),

@@ -244,6 +244,17 @@ impl HealthTracker {
         }
     }
 
+    /// Nobody probes it: it is what others make of it. `unreachable` tells whether this edge has no way to
+    /// them.
+    pub fn follow(&mut self, health: Health, unreachable: bool) -> Option<Transition> {
+        self.local_failure = unreachable;
+        if self.health == health {
+            return None;
+        }
+        self.restart_counters();
+        self.turn(health)
+    }
+
     /// What was counted says nothing any more: the settings changed, or the edge was cut off.
     pub fn restart_counters(&mut self) {
         self.failures = [0; 3];

@@ -32,7 +32,7 @@ impl Protocol {
 
     /// The word of configuration and API.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",

@@ -19,6 +19,7 @@ pub struct DcSlot {
     began: AtomicU32,
     hedges: AtomicU32,
     failures: AtomicU64,
+    source_turns: AtomicU64,
 }
 
 impl DcSlot {
@@ -26,6 +27,13 @@ impl DcSlot {
     pub fn member_failed(&self, member: &AccessPointSlot) {
         let number = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         member.last_failure.fetch_max(number, Ordering::Relaxed);
+    }
+
+    /// Whose turn it is among the addresses that the DC is dialled from, see
+    /// [`Dc::sources`](super::topology::Dc::sources); another one's each time.
+    #[must_use]
+    pub fn next_source(&self) -> u64 {
+        self.source_turns.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Sessions connected to this DC now.

@@ -1,5 +1,6 @@
 //! Everything a session start decides by: topology, health and intent at one moment.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -144,6 +145,14 @@ impl Snapshot {
         let states = members.map(|(member, _)| self.access_point(member));
         let ready = states.filter(|state| state.admin == AdminState::Ready);
         Some(Health::of_members(ready.map(|state| (state.health, state.unreachable))))
+    }
+
+    /// The addresses to dial a `peer` of this DC from, in the order in which they are to be tried; none where
+    /// the kernel is to choose. They take turns: another one comes first with every call.
+    pub fn sources(&self, dc: DcIndex, peer: IpAddr) -> impl Iterator<Item = IpAddr> {
+        let it = self.topology.dc(dc);
+        let turn = if it.source.len() > 1 { self.dc(dc).slot.next_source() } else { 0 };
+        it.sources(peer, turn)
     }
 
     /// The state of one DC.

@@ -92,7 +92,7 @@ impl Storm {
         let connect = pending.connect;
         match pending.request.conversation {
             Conversation::Connect => {
-                let outcome = Ok(ProbeTimes::connected(connect).into());
+                let outcome = Ok(ProbeTimes::Connected { connect }.into());
                 self.on_probe_step(id, ProbeStep::Ended(outcome));
             }
             ref asking @ (Conversation::Http(_)
@@ -102,10 +102,10 @@ impl Storm {
                 let silent = || Err(ProbeFailure::Silent);
                 let (after, outcome) = match self.network.ask(id, self.now, &mut self.random) {
                     Reply::Right(after) => {
-                        (after, Ok(ProbeTimes { connect, answer: Some(after) }.into()))
+                        (after, Ok(ProbeTimes::Asked { connect, answer: after }.into()))
                     }
                     Reply::Wrong(after) => {
-                        let times = ProbeTimes { connect, answer: Some(after) };
+                        let times = ProbeTimes::Asked { connect, answer: after };
                         (after, wrong(&asking, id, times))
                     }
                     Reply::Broken(after) => (after, Err(ProbeFailure::Closed)),

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::explain::{ExplainError, the_listener};
 use crate::memory::{EpochSeconds, StickyMemory};
-use crate::routing::Snapshot;
-use crate::routing::topology::Route;
+use crate::routing::topology::{ListenerRoute, Route};
+use crate::routing::{Protocol, Snapshot, Topology};
 use choice::Choice;
 
 pub use entries::DcOptionView;
@@ -67,7 +67,7 @@ pub struct NearestDcView {
     pub nearest_dc: u16,
 }
 
-/// What a client of a listener, the named one or the only one, is to be told of the network.
+/// What a client of a TCP listener, the named one or the only one, is to be told of the network.
 ///
 /// # Errors
 /// When there is no such listener, or no DC.
@@ -77,7 +77,7 @@ pub fn config(
     client: IpAddr,
     (memory, now): (&StickyMemory, EpochSeconds),
 ) -> Result<ConfigView, ExplainError> {
-    let listener = the_listener(&snapshot.topology, listener)?;
+    let listener = session_listener(&snapshot.topology, listener)?;
     let choice = Choice::new(snapshot, listener, client, (memory, now))?;
     // What an edge says that is cut off is what it saw last.
     let mut is_passing = choice.is_passing || snapshot.isolated;
@@ -98,8 +98,8 @@ pub fn config(
     })
 }
 
-/// Which DC is nearest to a client of a listener: the named one, the only one, or the only one that is
-/// `nearest`.
+/// Which DC is nearest to a client of a TCP listener: the named one, the only one, or the only one that
+/// is `nearest`.
 ///
 /// # Errors
 /// When there is no such listener, or no DC.
@@ -110,18 +110,39 @@ pub fn nearest_dc(
     memory: (&StickyMemory, EpochSeconds),
 ) -> Result<NearestDcView, ExplainError> {
     let topology = &snapshot.topology;
-    let mut nearest = topology.routes().iter().filter(|(_, it)| it.route == Route::Nearest);
+    let mut nearest = topology
+        .routes()
+        .iter()
+        .filter(|(_, it)| it.route == Route::Nearest && it.protocol == Protocol::Tcp);
     let listener = match (listener, nearest.next(), nearest.next()) {
         (None, Some((only, _)), None) => Some(&**only),
         (named, ..) => named,
     };
-    let choice = Choice::new(snapshot, the_listener(topology, listener)?, client, memory)?;
+    let choice = Choice::new(snapshot, session_listener(topology, listener)?, client, memory)?;
     Ok(NearestDcView {
         constructor: "nearestDc".to_owned(),
         country: choice.country(),
         this_dc: choice.this.0,
         nearest_dc: choice.nearest.0,
     })
+}
+
+/// As [`the_listener`], of those that serve sessions: what clients are told has no word for UDP.
+fn session_listener<'a>(
+    topology: &'a Topology,
+    name: Option<&str>,
+) -> Result<(&'a str, &'a ListenerRoute), ExplainError> {
+    let mut routes = topology.routes().iter();
+    let mut of_sessions = routes.clone().filter(|(_, it)| it.protocol == Protocol::Tcp);
+    let (name, route) = match (name, of_sessions.next(), of_sessions.next()) {
+        (None, Some((only, route)), None) => (&**only, route),
+        (None, None, _) if routes.next().is_some() => return Err(ExplainError::NoSessions(None)),
+        (name, ..) => the_listener(topology, name)?,
+    };
+    match route.protocol {
+        Protocol::Tcp => Ok((name, route)),
+        Protocol::Udp => Err(ExplainError::NoSessions(Some(name.to_owned()))),
+    }
 }
 
 #[cfg(test)]

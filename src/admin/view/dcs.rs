@@ -49,7 +49,7 @@ pub struct DcView {
     pub excess_ms: f64,
     /// Share within a tie group.
     pub weight: u32,
-    /// Sessions connected to it now.
+    /// Sessions connected to it now, and flows.
     pub sessions_active: u32,
     /// Connects in flight to it now.
     pub connecting: u32,
@@ -71,8 +71,10 @@ pub struct CoordinatesView {
 /// One access point.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccessPointView {
-    /// Where it is dialled.
+    /// Where it is dialled: `192.0.2.1:443`, or `192.0.2.1:443/udp`.
     pub address: String,
+    /// What it serves: `tcp` or `udp`.
+    pub protocol: String,
     /// The set flags of its `dcOption`, in its words.
     pub flags: Vec<String>,
     /// `ready`, `drain` or `maint`.
@@ -94,7 +96,7 @@ pub struct AccessPointView {
     pub closing: bool,
     /// Left `dc_options`, and serves until the DC has a probed successor.
     pub retiring: bool,
-    /// Sessions connected to it now.
+    /// Sessions connected to it now; flows of one for UDP.
     pub sessions_active: u32,
     /// Failed dials of sessions since the start, without those that were this edge's own fault.
     pub failed_dials: u64,
@@ -188,6 +190,7 @@ fn access_point(
     let millis = |time: Option<Duration>| time.and_then(|it| rounded(Millis::from(it).0));
     AccessPointView {
         address: access_point.id.address.to_string(),
+        protocol: access_point.id.address.protocol.as_str().to_owned(),
         flags: flags(access_point.flags),
         admin: state.admin.as_str().to_owned(),
         health: state.health.as_str().to_owned(),

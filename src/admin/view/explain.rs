@@ -39,10 +39,12 @@ pub struct ExplainView {
     pub listener: String,
     /// What it does: `nearest`, `dc 2`, or `mtproto`.
     pub route: String,
+    /// What it serves: `tcp`, in sessions, or `udp`, in flows.
+    pub protocol: String,
     /// The DC that the client is taken to name in its MTProto header, as if it proved that with a secret;
     /// `null` for one that names none, and on listeners that do not ask.
     pub named_dc: Option<i16>,
-    /// The DC that the session is bound to; `null` for one that goes to the closest.
+    /// The DC that the session or flow is bound to; `null` for one that goes to the closest.
     pub bound_to: Option<u16>,
     /// Which access points of a DC it uses: `main`, `media` or `cdn`.
     pub class: String,
@@ -121,6 +123,8 @@ pub enum ExplainError {
     WhichListener(Vec<String>),
     /// There is no listener at all.
     NoListener,
+    /// Clients are told of sessions only, and this listener, or every one, serves UDP.
+    NoSessions(Option<String>),
     /// There is no DC that has an access point.
     NoDc,
     /// The listener refuses a client that names this DC, or none.
@@ -139,6 +143,10 @@ impl fmt::Display for ExplainError {
                 write!(f, "which listener? name one of {}", known.join(", "))
             }
             Self::NoListener => f.write_str("there is no listener"),
+            Self::NoSessions(None) => f.write_str("there is no listener for TCP"),
+            Self::NoSessions(Some(listener)) => {
+                write!(f, "listener {listener} serves UDP, and clients are told of TCP only")
+            }
             Self::NoDc => f.write_str("there is no DC with an access point"),
             Self::NotRouted(listener, None) => write!(
                 f,
@@ -234,6 +242,7 @@ pub fn explain(
         location: LocationView::from(client.location),
         listener: listener.to_owned(),
         route: route.route.to_string(),
+        protocol: route.protocol.as_str().to_owned(),
         named_dc: dc,
         bound_to: goes_to.bound_to().map(|dc| dc.0),
         class: goes_to.class().as_str().to_owned(),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::standing::Standing;
-use crate::routing::topology::{Class, Dc, Destination, Traffic};
-use crate::routing::{AdminState, DcId, DcIndex, Snapshot, rank_anybody};
+use crate::routing::topology::{Class, Dc, Destination, Route, Traffic};
+use crate::routing::{AdminState, DcId, DcIndex, Protocol, Snapshot, rank_anybody};
 
 /// What the state of the network lets the listeners do, policy apart: who is refused where.
 pub(super) struct Outlook<'a> {
@@ -16,6 +16,8 @@ pub(super) struct Outlook<'a> {
 struct Way<'a> {
     listener: &'a str,
     to: Destination,
+    /// What takes it.
+    traffic: Traffic,
     /// DCs whose clients take it: all that a `nearest` listener may use, or the one they are bound to.
     of: Vec<DcIndex>,
     /// DCs that are tried, in their order.
@@ -45,14 +47,20 @@ impl<'a> Outlook<'a> {
             let destinations = route.destinations(topology).into_iter();
             destinations.map(move |to| {
                 let ranking = rank_anybody(snapshot, route, to);
+                let traffic = route.traffic(to);
                 let all = (0..).map(DcIndex).zip(topology.dcs());
-                let of = all.filter(|(_, dc)| match to {
-                    Destination::Nearest(_) => route.lists(dc.id) && is_for(dc, route.traffic(to)),
-                    Destination::Dc(id, _) => dc.id == id,
+                let of = all.filter(|(_, dc)| match (to, route.route) {
+                    (Destination::Nearest(_), _) => route.lists(dc.id) && is_for(dc, traffic),
+                    // What has nothing for sessions, no client names.
+                    (Destination::Dc(id, _), Route::Mtproto(_)) => {
+                        dc.id == id && dc.traffic().protocol == Protocol::Tcp
+                    }
+                    (Destination::Dc(id, _), Route::Dc(_) | Route::Nearest) => dc.id == id,
                 });
                 Way {
                     listener,
                     to,
+                    traffic,
                     of: of.map(|(index, _)| index).collect(),
                     candidates: ranking.candidates().collect(),
                     fail_open: ranking.fail_open,
@@ -74,17 +82,20 @@ impl<'a> Outlook<'a> {
         if ways.is_empty() {
             return (standing, format!("{reason}; {}", self.unused(dc)));
         }
-        let (worse, says) = self.fates(dc, &ways, reason);
-        (worse.unwrap_or(standing), says)
+        let (worse, mut says) = self.fates(dc, &ways, reason);
+        if ways.iter().any(|way| way.moves(dc)) {
+            let whose = if says.len() > 1 || worse.is_some() { "others" } else { "its clients" };
+            says.push(format!("{whose} go to other DCs"));
+        }
+        (worse.unwrap_or(standing), says.join("; "))
     }
 
-    /// What a DC lacks for classes of sessions other than what it is for, and what becomes of these; in
-    /// sentences.
+    /// What a DC lacks for traffic other than what it is for, and what becomes of that; in sentences.
     pub(super) fn lacks_for_others(&self, dc: DcIndex) -> Vec<String> {
-        let lacks = other_classes(self.dc(dc)).filter_map(|class| {
-            let (up, all) = self.made_for(dc, class);
-            let whose = sessions(class);
-            let ways = || self.ways_of(dc).filter(|way| way.to.class() == class);
+        let lacks = other_traffic(self.dc(dc)).filter_map(|traffic| {
+            let (up, all) = self.made_for(dc, traffic);
+            let whose = spoken(traffic);
+            let ways = || self.ways_of(dc).filter(|way| way.traffic == traffic);
             let reason = match (up, all) {
                 (0, 0) if !ways().any(|way| way.to.bound_to().is_some()) => return None,
                 // Ordinary sessions have none of their own where media falls back to.
@@ -97,16 +108,20 @@ impl<'a> Outlook<'a> {
                 (_, _) => return None,
             };
             let ways: Vec<&Way<'_>> = ways().collect();
-            Some(self.fates(dc, &ways, &reason).1)
+            let (_, mut says) = self.fates(dc, &ways, &reason);
+            if let Some(names) = names(ways.iter().filter(|way| way.moves(dc))) {
+                says.push(format!("listener {names} goes to other DCs"));
+            }
+            Some(says.join("; "))
         });
         lacks.collect()
     }
 
-    /// How to call that nothing of the DC is up for the sessions that it is for.
+    /// How to call that nothing of the DC is up for the traffic that it is for.
     pub(super) fn nothing_up(&self, dc: DcIndex) -> String {
         let it = self.dc(dc);
-        match other_classes(it).any(|class| self.made_for(dc, class).0 > 0) {
-            true => format!("no access point for {} up", sessions(it.class())),
+        match other_traffic(it).any(|traffic| self.made_for(dc, traffic).0 > 0) {
+            true => format!("no access point for {} up", spoken(it.traffic())),
             false => "no access point up".to_owned(),
         }
     }
@@ -119,10 +134,10 @@ impl<'a> Outlook<'a> {
         self.ways.iter().filter(move |way| way.of.contains(&dc))
     }
 
-    /// Of the access points made for these sessions those that can be used, and all of them, counted.
-    fn made_for(&self, dc: DcIndex, class: Class) -> (usize, usize) {
+    /// Of the access points made for this traffic those that can be used, and all of them, counted.
+    fn made_for(&self, dc: DcIndex, traffic: Traffic) -> (usize, usize) {
         let members = self.snapshot.topology.access_points_of(dc);
-        let states = members.filter(|(_, it)| it.traffic() == Traffic::tcp(class));
+        let states = members.filter(|(_, it)| it.traffic() == traffic);
         states.fold((0, 0), |(up, all), (index, _)| {
             let state = self.snapshot.access_point(index);
             let is_up = state.admin == AdminState::Ready && state.health.is_usable();
@@ -130,9 +145,14 @@ impl<'a> Outlook<'a> {
         })
     }
 
-    /// What becomes of the clients who take `ways` to a DC that is out of use for `reason`, and what that
-    /// makes of the DC.
-    fn fates(&self, dc: DcIndex, ways: &[&Way<'_>], reason: &str) -> (Option<Standing>, String) {
+    /// What becomes of the clients who take `ways` to a DC that is out of use for `reason`, but for those
+    /// who go to other DCs, and what that makes of the DC.
+    fn fates(
+        &self,
+        dc: DcIndex,
+        ways: &[&Way<'_>],
+        reason: &str,
+    ) -> (Option<Standing>, Vec<String>) {
         let bound = |fate| {
             let ways = ways.iter().filter(|way| way.to.bound_to().is_some());
             names(ways.filter(|way| way.fate(dc) == fate))
@@ -168,11 +188,7 @@ impl<'a> Outlook<'a> {
         if let Some(names) = names(ways.iter().filter(|way| way.fate(dc) == Fate::Served)) {
             says.push(format!("listener {names} is served"));
         }
-        if nearest(Fate::Moved).is_some() {
-            let whose = if says.len() > 1 || standing.is_some() { "others" } else { "its clients" };
-            says.push(format!("{whose} go to other DCs"));
-        }
-        (standing, says.join("; "))
+        (standing, says)
     }
 
     /// What a DC is for that no listener leads to by itself.
@@ -202,26 +218,34 @@ impl Way<'_> {
         }
     }
 
+    /// Whether a `nearest` listener has other DCs for the clients of this one.
+    fn moves(&self, dc: DcIndex) -> bool {
+        self.fate(dc) == Fate::Moved
+    }
+
     fn stand_in(&self, dc: DcIndex) -> Option<DcIndex> {
         self.candidates.first().copied().filter(|_| self.fate(dc) == Fate::StoodIn)
     }
 }
 
-/// Whether clients of this class are a DC's. One without an access point would be for ordinary sessions.
+/// Whether clients with such traffic are a DC's. One without an access point would be for ordinary sessions.
 fn is_for(dc: &Dc, traffic: Traffic) -> bool {
     dc.traffic() == traffic || dc.takes(traffic)
 }
 
-fn other_classes(dc: &Dc) -> impl Iterator<Item = Class> + use<> {
-    let own = dc.class();
-    Class::ALL.into_iter().filter(move |class| *class != own)
+fn other_traffic(dc: &Dc) -> impl Iterator<Item = Traffic> + use<> {
+    let own = dc.traffic();
+    Traffic::all().filter(move |traffic| *traffic != own)
 }
 
-fn sessions(class: Class) -> &'static str {
-    match class {
-        Class::Main => "ordinary sessions",
-        Class::Media => "media",
-        Class::Cdn => "a CDN",
+fn spoken(Traffic { protocol, class }: Traffic) -> &'static str {
+    match (protocol, class) {
+        (Protocol::Tcp, Class::Main) => "ordinary sessions",
+        (Protocol::Tcp, Class::Media) => "media",
+        (Protocol::Tcp, Class::Cdn) => "a CDN",
+        (Protocol::Udp, Class::Main) => "UDP",
+        (Protocol::Udp, Class::Media) => "UDP of media",
+        (Protocol::Udp, Class::Cdn) => "UDP of a CDN",
     }
 }
 

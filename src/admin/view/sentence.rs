@@ -4,7 +4,9 @@ use super::exclusions;
 use super::explain::{DEFAULT, rule_name, shortened};
 use crate::routing::policy::Objective;
 use crate::routing::topology::Dc;
-use crate::routing::{Client, DcIndex, Decision, Millis, RankedDc, Ranking, Snapshot, Why};
+use crate::routing::{
+    Client, DcIndex, Decision, Millis, Protocol, RankedDc, Ranking, Snapshot, Why,
+};
 
 /// The answer of `ranking` for `client`, which comes to this listener and perhaps names a DC there, and
 /// whose first dial goes to `chosen`.
@@ -67,7 +69,7 @@ fn because(
 ) -> String {
     let bound = match named {
         Some(_) => "its header names it".to_owned(),
-        None => format!("listener {listener} binds the session to it"),
+        None => format!("listener {listener} binds the {} to it", carried(ranking)),
     };
     match ranking.why(chosen.dc) {
         Why::Pinned => audited(snapshot, ranking, bound),
@@ -78,9 +80,11 @@ fn because(
         Why::Sticky => format!("listener {listener} remembers that it was there before"),
         Why::Preferred => preferred(snapshot, ranking),
         Why::FailOpen if ranking.is_bound() => {
-            let because =
-                "the session is bound to it and no replica is up, so its health is ignored";
-            audited(snapshot, ranking, because.to_owned())
+            let bound = carried(ranking);
+            let because = format!(
+                "the {bound} is bound to it and no replica is up, so its health is ignored"
+            );
+            audited(snapshot, ranking, because)
         }
         Why::FailOpen => "nothing is up, so health is ignored".to_owned(),
         Why::Failover => passed_over(snapshot, ranking),
@@ -95,6 +99,14 @@ fn because(
             Some(slow) => slow,
             None => nearest_by(snapshot, client, chosen).to_owned(),
         },
+    }
+}
+
+/// What the client has.
+fn carried(ranking: &Ranking) -> &'static str {
+    match ranking.traffic().protocol {
+        Protocol::Tcp => "session",
+        Protocol::Udp => "flow",
     }
 }
 

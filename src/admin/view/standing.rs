@@ -65,12 +65,12 @@ pub struct StandingView {
     pub standing: Standing,
     /// The same in a sentence.
     pub says: String,
-    /// Access points that can be used, of those for the sessions that the DC is for: ordinary ones, or of
-    /// media, or of a CDN.
+    /// Access points that can be used, of those for what the DC is for: ordinary sessions, or those of
+    /// media, or of a CDN, and of a DC without any for TCP the same of UDP.
     pub access_points_up: usize,
     /// All of these.
     pub access_points: usize,
-    /// Sessions connected to it now.
+    /// Sessions connected to it now, and flows.
     pub sessions_active: u32,
     /// The best measured round trip among its usable access points.
     pub round_trip_ms: Option<f64>,
@@ -92,6 +92,10 @@ pub struct DcStatusView {
     pub held_down: Vec<HeldDownView>,
     /// What somebody should look at about its access points, of all kinds, whatever their health.
     pub alarms: Vec<AccessPointAlarmView>,
+    /// Flows at a time for which the local ports suffice: `net.ipv4.ip_local_port_range` for each of
+    /// `dcs[].source.addresses`, or once. `null` for a DC without an access point for UDP, and where the
+    /// kernel does not say.
+    pub most_flows: Option<u64>,
 }
 
 impl DcStatusView {
@@ -151,6 +155,7 @@ impl DcStatusView {
             closing,
             held_down,
             alarms,
+            most_flows: None,
         }
     }
 }
@@ -177,14 +182,14 @@ fn alarms_in(snapshot: &Snapshot, dc: DcIndex) -> Vec<AccessPointAlarmView> {
     alarms.collect()
 }
 
-/// The access points of a DC for the sessions that it is for.
+/// The access points of a DC for the traffic that it is for.
 struct Members {
     all: usize,
     /// Those that can be used.
     up: usize,
     /// Whether every one is Up and none held back by the operator.
     well: bool,
-    /// Of all sessions.
+    /// For all traffic.
     held_down: Vec<HeldDownView>,
 }
 
@@ -212,7 +217,7 @@ impl Members {
         this
     }
 
-    /// How the DC serves that has something up, and lacks this for other sessions than it is for.
+    /// How the DC serves that has something up, and lacks this for other traffic than it is for.
     fn serve(&self, lacks: Vec<String>) -> (Standing, String) {
         let own = match self.all - self.up {
             0 if self.well && lacks.is_empty() => {

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::super::facts::{Changing, DatabaseFact, Facts, ReloadFact};
 use super::sites::SiteStatusView;
 use super::standing::DcStatusView;
-use crate::routing::Snapshot;
+use crate::routing::topology::Class;
+use crate::routing::{Snapshot, Traffic};
 
 /// The daemon as of one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,7 +41,7 @@ pub struct StatusView {
     pub revision: String,
     /// Since they were accepted.
     pub dc_options_age_seconds: u64,
-    /// Sessions connected now, to all DCs.
+    /// Sessions connected now, and flows, to all DCs.
     pub sessions_active: u64,
     /// By name.
     pub listeners: Vec<ListenerView>,
@@ -61,8 +62,12 @@ pub struct StatusView {
 pub struct ListenerView {
     /// Its name.
     pub name: String,
+    /// What it serves: `tcp`, in sessions, or `udp`, in flows.
+    pub protocol: String,
     /// Where it is bound.
     pub addresses: Vec<String>,
+    /// Sessions or flows open now, connecting ones included.
+    pub open: u32,
     /// `nearest`, `dc 2`, or `mtproto`.
     pub route: String,
     /// The DCs it may use; `null` for all.
@@ -154,6 +159,23 @@ impl StatusView {
         self.isolated_since = since.map(|since| format_rfc3339_seconds(since).to_string());
     }
 
+    /// Says of each listener how many sessions or flows it has.
+    pub fn set_open(&mut self, open: &BTreeMap<Arc<str>, u32>) {
+        for listener in &mut self.listeners {
+            listener.open = open.get(listener.name.as_str()).copied().unwrap_or_default();
+        }
+    }
+
+    /// Says of each DC of the snapshot how many flows so many local ports allow.
+    pub fn set_local_ports(&mut self, snapshot: &Snapshot, ports: Option<u32>) {
+        for (dc, view) in snapshot.topology.dcs().iter().zip(&mut self.dcs) {
+            let serves_udp = Class::ALL.into_iter().any(|class| dc.takes(Traffic::udp(class)));
+            let addresses = dc.source.len().max(1) as u64;
+            view.most_flows =
+                ports.filter(|_| serves_udp).map(|ports| u64::from(ports) * addresses);
+        }
+    }
+
     /// Says of each listener how many clients it remembers.
     pub fn set_remembered(&mut self, clients: &BTreeMap<Arc<str>, usize>) {
         for listener in &mut self.listeners {
@@ -197,6 +219,8 @@ fn listeners(snapshot: &Snapshot, changing: &Changing) -> Vec<ListenerView> {
         let addresses = bound.map(|it| it.addresses.as_slice()).unwrap_or_default();
         ListenerView {
             name: name.to_string(),
+            protocol: route.protocol.as_str().to_owned(),
+            open: 0,
             addresses: addresses.iter().map(ToString::to_string).collect(),
             route: route.route.to_string(),
             dcs: route.dcs.as_ref().map(|dcs| dcs.iter().map(|dc| dc.0).collect()),
@@ -208,11 +232,40 @@ fn listeners(snapshot: &Snapshot, changing: &Changing) -> Vec<ListenerView> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
     use std::time::Duration;
 
     use super::*;
     use crate::admin::facts::{GeoipFact, ListenerFact};
     use crate::admin::fixture::{all_up, three_dcs};
+    use crate::routing::Protocol;
+    use crate::routing::topology::{ListenerRoute, Route};
+
+    #[test]
+    fn listeners_say_what_they_serve_and_have_and_dcs_how_many_flows_their_ports_allow() {
+        let mut spec = three_dcs();
+        let calls = ListenerRoute { protocol: Protocol::Udp, ..ListenerRoute::new(Route::Nearest) };
+        spec.routes.insert("calls".into(), calls);
+        for dc in &mut spec.dcs[..2] {
+            dc.access_points[1].address.protocol = Protocol::Udp;
+        }
+        let sources = ["192.0.2.7", "192.0.2.8"].map(|it| it.parse::<IpAddr>().expect("one"));
+        spec.dcs[0].source = sources.into();
+        spec.dcs[2].source = sources.into();
+        let snapshot = all_up(spec);
+        let (now, today) = (Instant::now(), SystemTime::UNIX_EPOCH);
+        let facts = Facts::new("edge-1", 2, now);
+        let mut view = StatusView::new(&snapshot, &facts, Vec::new(), (now, today));
+        view.set_open(&BTreeMap::from([("calls".into(), 7), ("gone".into(), 9)]));
+        let told = view.listeners.iter().map(|it| (&*it.name, &*it.protocol, it.open));
+        assert_eq!(told.collect::<Vec<_>>(), [("calls", "udp", 7), ("clients", "tcp", 0)]);
+        let most = |view: &StatusView| view.dcs.iter().map(|dc| dc.most_flows).collect::<Vec<_>>();
+        view.set_local_ports(&snapshot, Some(28_232));
+        // Miami is dialled from whatever address the kernel chooses; Singapore has no UDP.
+        assert_eq!(most(&view), [Some(28_232), Some(56_464), None]);
+        view.set_local_ports(&snapshot, None);
+        assert_eq!(most(&view), [None, None, None]);
+    }
 
     #[test]
     fn the_view_gathers_facts_and_snapshot_and_survives_json() {

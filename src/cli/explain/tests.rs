@@ -19,6 +19,7 @@ pub(super) async fn daemon(live: &Live) -> String {
     let context = AdminContext {
         reader: live.reader.clone(),
         memory: Arc::new(StickyMemory::new(HashKey::new([0; 16]))),
+        sessions: Arc::default(),
         metrics: Arc::new(Metrics::new("edge-1")),
         facts: Arc::new(Facts::new("edge-1", 2, Instant::now())),
         allowed_hosts: vec!["127.0.0.1".into()],

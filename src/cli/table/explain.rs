@@ -8,7 +8,7 @@ use super::{Look, NOTHING, kilometers, millis, number, plural, table, table_with
 use super::{text, word};
 use crate::admin::view::{ExplainView, LocationView, PolicyView, RankedView, shortened};
 use crate::routing::policy::Objective;
-use crate::routing::{Asn, Coordinates, Origin};
+use crate::routing::{Asn, Coordinates, Origin, Protocol};
 
 /// The sentence, the facts, the rules, the ranking, the state of its DCs, and what would be dialled.
 pub(in crate::cli) fn render(view: &ExplainView, look: Look) -> String {
@@ -28,7 +28,11 @@ fn facts(view: &ExplainView, look: Look) -> String {
     };
     line("client", client(view));
     line("location", location(&view.location));
-    line("listener", format!("{} ({})", view.listener, view.route));
+    let by = match view.protocol == Protocol::Udp.as_str() {
+        true => ", UDP",
+        false => "",
+    };
+    line("listener", format!("{} ({}{by})", view.listener, view.route));
     if let Some(header) = header(view) {
         line("header", header);
     }

@@ -9,6 +9,7 @@ use crate::admin::view::{
     AccessPointAlarmView, DatabaseView, DcStatusView, ListenerView, ReloadView, SiteStatusView,
     StandingView, StatusView,
 };
+use crate::routing::Protocol;
 
 /// The daemon on one screen: whether it is ready, its DCs and their sites, its listeners.
 pub(in crate::cli) fn render(view: &StatusView, look: Look) -> String {
@@ -24,11 +25,14 @@ fn headline(view: &StatusView) -> String {
         false => "NOT READY",
     };
     let workers = plural(view.workers, "worker", "workers");
-    let sessions = view.sessions_active as usize;
+    let active = view.sessions_active as usize;
+    let active = match view.listeners.iter().any(|listener| listener.protocol == UDP) {
+        true => format!("{active} sessions and flows"),
+        false => plural(active, "session", "sessions"),
+    };
     let mut lines = vec![format!(
-        "{} is {ready}: {}, up {}, {workers}",
+        "{} is {ready}: {active}, up {}, {workers}",
         view.edge,
-        plural(sessions, "session", "sessions"),
         lasting(view.uptime_seconds)
     )];
     lines.extend(view.not_ready.iter().map(|reason| format!("  {reason}")));
@@ -36,12 +40,23 @@ fn headline(view: &StatusView) -> String {
 }
 
 fn dcs(dcs: &[DcStatusView], look: Look) -> String {
-    let mut table = table(look, &["DC", "NAME", "STATE", "UP", "SESSIONS", "ROUND TRIP", ""]);
+    // What the local ports allow is of interest where there are flows.
+    let has_flows = dcs.iter().any(|dc| dc.most_flows.is_some());
+    let columns = ["DC", "NAME", "STATE", "UP", "SESSIONS", "ROUND TRIP", "MOST FLOWS", ""];
+    let shown = |title: &&str| has_flows || *title != "MOST FLOWS";
+    let mut table = table(look, &columns.into_iter().filter(shown).collect::<Vec<_>>());
     for dc in dcs {
-        table.add_row([number(dc.id), Cell::new(&dc.name)].into_iter().chain(standing(&dc.stands)));
+        let [state, up, sessions, round_trip, says] = standing(&dc.stands);
+        let most = dc.most_flows.map_or_else(|| NOTHING.to_owned(), |most| most.to_string());
+        let most = has_flows.then(|| number(most));
+        let row = [number(dc.id), Cell::new(&dc.name), state, up, sessions, round_trip];
+        table.add_row(row.into_iter().chain(most).chain([says]));
     }
     text(&table)
 }
+
+/// What listeners for UDP say that they serve.
+const UDP: &str = Protocol::Udp.as_str();
 
 /// What somebody should look at, if there is anything.
 fn alarms(dcs: &[DcStatusView], look: Look) -> Option<String> {
@@ -87,7 +102,8 @@ fn standing(it: &StandingView) -> [Cell; 5] {
 }
 
 fn listeners(listeners: &[ListenerView], look: Look) -> String {
-    let mut table = table(look, &["LISTENER", "ADDRESSES", "ROUTE", "DCS", "REMEMBERS"]);
+    let header = ["LISTENER", "SERVES", "ADDRESSES", "ROUTE", "DCS", "OPEN", "REMEMBERS"];
+    let mut table = table(look, &header);
     for listener in listeners {
         let dcs = match &listener.dcs {
             None => "all".to_owned(),
@@ -101,7 +117,13 @@ fn listeners(listeners: &[ListenerView], look: Look) -> String {
             None => NOTHING.to_owned(),
             Some(clients) => plural(clients, "client", "clients"),
         };
-        table.add_row(vec![&listener.name, &addresses, &listener.route, &dcs, &remembers]);
+        let open = listener.open as usize;
+        let open = match listener.protocol.as_str() {
+            UDP => plural(open, "flow", "flows"),
+            _ => plural(open, "session", "sessions"),
+        };
+        let ListenerView { name, protocol, route, .. } = listener;
+        table.add_row(vec![name, protocol, &addresses, route, &dcs, &open, &remembers]);
     }
     text(&table)
 }
@@ -189,7 +211,8 @@ mod tests {
     fn dc(id: u16, name: &str, standing: Standing, says: &str) -> DcStatusView {
         let stands = stands(2, standing, says);
         let (held_down, alarms) = (Vec::new(), Vec::new());
-        DcStatusView { id, name: name.into(), stands, closing: 0, held_down, alarms }
+        let (name, most_flows) = (name.into(), None);
+        DcStatusView { id, name, stands, closing: 0, held_down, alarms, most_flows }
     }
 
     fn site(name: &str, dcs: &[u16], standing: Standing, says: &str) -> SiteStatusView {
@@ -218,6 +241,41 @@ mod tests {
     }
 
     #[test]
+    fn flows_have_a_limit_by_ports_and_listeners_say_what_they_serve() {
+        let mut two = [
+            dc(1, "mia", Standing::Serving, "all access points up"),
+            dc(2, "ams", Standing::Serving, ""),
+        ];
+        two[0].most_flows = Some(56_464);
+        let expected = [
+            " DC  NAME  STATE    UP   SESSIONS  ROUND TRIP  MOST FLOWS",
+            "  1  mia   serving  2/2      1204       12 ms       56464  all access points up",
+            "  2  ams   serving  2/2      1204       12 ms           -",
+        ]
+        .join("\n");
+        let rendered = dcs(&two, Look::Plain);
+        assert_eq!(rendered, expected, "\n{rendered}");
+        let listener = |name: &str, protocol: &str, open| ListenerView {
+            name: name.into(),
+            protocol: protocol.into(),
+            open,
+            addresses: vec!["0.0.0.0:443".into()],
+            route: "nearest".into(),
+            dcs: None,
+            remembers: None,
+        };
+        let rendered =
+            listeners(&[listener("calls", "udp", 7), listener("web", "tcp", 1)], Look::Plain);
+        let expected = [
+            " LISTENER  SERVES  ADDRESSES    ROUTE    DCS  OPEN       REMEMBERS",
+            " calls     udp     0.0.0.0:443  nearest  all  7 flows    -",
+            " web       tcp     0.0.0.0:443  nearest  all  1 session  -",
+        ]
+        .join("\n");
+        assert_eq!(rendered, expected, "\n{rendered}");
+    }
+
+    #[test]
     fn an_operator_reads_the_daemon_on_one_screen() {
         let says = "no access point up; its clients go to other DCs";
         let mut lost = dc(2, "ams", Standing::Down, says);
@@ -239,6 +297,8 @@ mod tests {
             sessions_active: 2408,
             listeners: vec![ListenerView {
                 name: "clients".into(),
+                protocol: "tcp".into(),
+                open: 2410,
                 addresses: vec!["0.0.0.0:443".into(), "[::]:443".into()],
                 route: "nearest".into(),
                 dcs: None,
@@ -292,8 +352,8 @@ edge-1 is ready: 2408 sessions, up 3h 12m 5s, 2 workers
  SITE  DCS   STATE     UP   SESSIONS  ROUND TRIP
  east  1, 2  degraded  2/4      1204       12 ms  2 of 4 access points up; DC 2 down
 
- LISTENER  ADDRESSES             ROUTE    DCS  REMEMBERS
- clients   0.0.0.0:443 [::]:443  nearest  all  41 clients
+ LISTENER  SERVES  ADDRESSES             ROUTE    DCS  OPEN           REMEMBERS
+ clients   tcp     0.0.0.0:443 [::]:443  nearest  all  2410 sessions  41 clients
 
 dc_options 9f86d081884c7d65, 1m 1s old; snapshot 42
 last reload 2026-11-01T12:00:00Z (file): REFUSED, the last good configuration stays

@@ -63,6 +63,7 @@ impl Port {
             client,
             generation: snapshot.generation,
             refused: false,
+            refused_at: None,
             queued: false,
             up: Segmenting::default(),
             down: Segmenting::default(),

@@ -9,7 +9,7 @@ use super::flow::{Flow, Way};
 use super::settings::Settings;
 use crate::config::OnRemoved;
 use crate::forward::worker::Worker;
-use crate::net::connect_udp;
+use crate::net::{connect_udp, set_receive_buffer};
 use crate::routing::{
     AccessPointId, AdminState, AttemptPlan, Client, ClientAddr, ConnectFailure, DatagramDrop,
     FlowMove, GiveUp, Health, LocalFailure, Ranking, Snapshot, Step, rank,
@@ -135,6 +135,8 @@ impl Chooser<'_> {
         current: Option<AccessPointId>,
     ) -> Way {
         let Self { worker, settings, snapshot, .. } = self;
+        // With what the kernel gives by itself, a burst of bulk does not fit. It is no reason to refuse.
+        let _ = set_receive_buffer(&socket, settings.udp().receive_buffer);
         let (context, topology) = (&worker.shared.context, &snapshot.topology);
         let dc = topology.dc(attempt.dc).id;
         let metrics = settings.dc_metrics(&context.metrics, topology, dc);

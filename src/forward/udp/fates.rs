@@ -27,8 +27,9 @@ pub(super) struct ParcelFate {
 
 impl Fates {
     /// So many parcels are about to be sent.
-    pub(super) fn of(parcels: usize) -> Self {
-        Self((0..parcels.min(Inbox::MESSAGES)).map(|_| ParcelFate::default()).collect())
+    pub(super) fn begin(&mut self, parcels: usize) {
+        self.0.clear();
+        self.0.extend((0..parcels.min(Inbox::MESSAGES)).map(|_| ParcelFate::default()));
     }
 
     /// Takes what has become of datagrams of a parcel.

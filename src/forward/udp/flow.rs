@@ -31,6 +31,8 @@ pub(super) struct Flow {
     pub(super) generation: u64,
     /// Its access point has refused a datagram: the next one chooses again.
     pub(super) refused: bool,
+    /// When it did so last.
+    pub(super) refused_at: Option<Instant>,
     /// It waits for its turn to be read.
     pub(super) queued: bool,
     /// Segmentation towards the DC.

@@ -26,6 +26,7 @@ pub(super) struct Batches {
     outbox: Outbox,
     /// Messages of the inbox by the flow that they are of.
     sorted: ArrayVec<(FlowId, usize), { Inbox::MESSAGES }>,
+    fates: Fates,
     turn: usize,
 }
 
@@ -78,7 +79,7 @@ impl Batch<'_> {
         }
         // Those of one flow keep their order.
         self.batches.sorted.sort_unstable_by_key(|(id, at)| (id.place, *at));
-        let Batches { inbox, outbox, sorted, .. } = &mut *self.batches;
+        let Batches { inbox, outbox, sorted, fates, .. } = &mut *self.batches;
         for run in sorted.chunk_by(|a, b| a.0 == b.0) {
             let &[(id, _), ..] = run else { continue };
             let Some((_, flow)) = port.table.entry(id) else {
@@ -87,15 +88,15 @@ impl Batch<'_> {
                 port.on_drop(self.worker, self.metrics, (DatagramDrop::FlowLimit, lost));
                 continue;
             };
-            let parcels: ArrayVec<Parcel<'_>, { Inbox::MESSAGES }> = run
-                .iter()
-                .map(|(_, at)| Parcel {
-                    to: None,
-                    message: inbox.message(*at),
-                    segmenting: flow.up,
-                })
-                .collect();
-            let mut fates = Fates::of(parcels.len());
+            let parcel = |&(_, at): &(FlowId, usize)| Parcel {
+                to: None,
+                message: inbox.message(at),
+                segmenting: flow.up,
+            };
+            // Filled where it lies: it is larger than what most batches need of it.
+            let mut parcels = ArrayVec::<_, { Inbox::MESSAGES }>::new();
+            parcels.extend(run.iter().map(parcel));
+            fates.begin(parcels.len());
             outbox.send(&flow.way.socket, &parcels, self.now, &mut |at, fate| {
                 fates.on_fate(at, fate);
             });
@@ -119,16 +120,16 @@ impl Batch<'_> {
             next = has_room.then(|| self.turns.next_flow_of(port.number)).flatten();
         }
         self.observe();
-        let Batches { inbox, outbox, sorted, .. } = &mut *self.batches;
+        let Batches { inbox, outbox, sorted, fates, .. } = &mut *self.batches;
         let table = &port.table;
         let parcel = |&(id, at): &(FlowId, usize)| {
             let (key, flow) = table.entry(id)?;
             let to = Peer { address: key.client, from: key.local };
             Some(Parcel { to: Some(to), message: inbox.message(at), segmenting: flow.down })
         };
-        let parcels: ArrayVec<Parcel<'_>, { Inbox::MESSAGES }> =
-            sorted.iter().filter_map(parcel).collect();
-        let mut fates = Fates::of(parcels.len());
+        let mut parcels = ArrayVec::<_, { Inbox::MESSAGES }>::new();
+        parcels.extend(sorted.iter().filter_map(parcel));
+        fates.begin(parcels.len());
         outbox.send(&port.socket, &parcels, self.now, &mut |at, fate| fates.on_fate(at, fate));
         let mut from = 0;
         for run in sorted.chunk_by(|a, b| a.0 == b.0) {
@@ -151,12 +152,20 @@ impl Batch<'_> {
                 if flow.queued {
                     self.turns.push(token);
                 }
-                let is_its = |at: &usize| {
-                    let peer = self.batches.inbox.message(*at).peer;
-                    (peer.ip(), peer.port()) == (from.ip(), from.port())
-                };
                 let before = self.batches.sorted.len();
-                self.batches.sorted.extend(received.messages.filter(is_its).map(|at| (id, at)));
+                for at in received.messages {
+                    let message = self.batches.inbox.message(at);
+                    let peer = message.peer;
+                    // Before it was connected, the socket took from everybody.
+                    let is_its = (peer.ip(), peer.port()) == (from.ip(), from.port());
+                    match is_its && !message.is_truncated {
+                        true => self.batches.sorted.push((id, at)),
+                        false => {
+                            let lost = (DatagramDrop::Truncated, message.datagrams());
+                            port.on_drop(self.worker, self.metrics, lost);
+                        }
+                    }
+                }
                 if self.batches.sorted.len() > before && port.table.on_upstream(id, self.now) {
                     port.on_first_answer(id);
                 }
@@ -164,7 +173,7 @@ impl Batch<'_> {
             Err(error) => {
                 // There may be datagrams behind it.
                 self.turns.push(token);
-                port.on_error(self.worker, id, &error);
+                port.on_error(self.worker, (id, self.now), &error);
             }
         }
     }
@@ -241,7 +250,7 @@ fn settle(
             port.on_drop(worker, metrics, (failed, fate.failed));
         }
         if let (Direction::Up, Some(error)) = (direction, &fate.error) {
-            port.on_error(worker, id, error);
+            port.on_error(worker, (id, now), error);
         }
     }
 }

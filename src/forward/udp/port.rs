@@ -5,7 +5,7 @@ use std::io;
 use std::net::UdpSocket;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
@@ -23,6 +23,9 @@ use crate::routing::{
 
 /// Flows that are ended at one look for idle ones, of each port: the others wait for the next.
 const ENDED_AT_ONCE: usize = 4096;
+
+/// A flow that is refused everywhere looks for another access point, and complains, so often.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
 
 /// A socket of a listener and its flows.
 pub(super) struct Port {
@@ -115,6 +118,7 @@ impl Port {
         debug!(listener = %settings.config.name, from = %flow.way.id, to = %way.id,
             reason = reason.as_str(), "flow moved");
         flow.way = way;
+        flow.refused_at = None;
         flow.up = Segmenting::default();
         self.table.on_other_upstream(id, now);
         metrics.moved(reason).inc();
@@ -135,14 +139,26 @@ impl Port {
         }
     }
 
-    /// The socket of a flow has an error that is an answer to an earlier datagram. Held against the access
-    /// point once, until the flow has chosen again.
-    pub(super) fn on_error(&mut self, worker: &Worker, id: FlowId, error: &io::Error) {
+    /// The socket of a flow has an error that is an answer to an earlier datagram. The flow chooses again,
+    /// and it is held against the access point; of one that nothing can replace, no more often than
+    /// [`REFUSAL_PAUSE`] says.
+    pub(super) fn on_error(
+        &mut self,
+        worker: &Worker,
+        (id, now): (FlowId, Instant),
+        error: &io::Error,
+    ) {
         let Some(flow) = self.table.get_mut(id) else { return };
-        let failure = ConnectFailure::new(error, true);
-        if std::mem::replace(&mut flow.refused, true) || !failure.is_evidence() {
+        if error.raw_os_error() == Some(libc::EMSGSIZE) {
+            // The path takes less than was thought: longer datagrams are fragmented from now on.
             return;
         }
+        let failure = ConnectFailure::new(error, true);
+        let is_told = flow.refused_at.is_some_and(|at| now < at + REFUSAL_PAUSE);
+        if is_told || !failure.is_evidence() {
+            return;
+        }
+        (flow.refused, flow.refused_at) = (true, Some(now));
         let context = &worker.shared.context;
         context.metrics.connect_failed(flow.way.id, failure);
         flow.way.dc.member_failed(&flow.way.access_point);

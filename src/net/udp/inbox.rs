@@ -214,12 +214,14 @@ fn receive(socket: &impl AsFd, headers: &mut [libc::mmsghdr]) -> io::Result<usiz
         // inbox's and as long as the headers say; the vector leads to a place of its payloads. All of
         // them live until the call returns, and nobody else looks at them meanwhile.
         let count = unsafe {
-            libc::recvmmsg(
+            // Not by the function of that name, which is a point of cancellation and pays for it.
+            libc::syscall(
+                libc::SYS_recvmmsg,
                 socket,
                 headers.as_mut_ptr(),
                 headers.len() as libc::c_uint,
                 libc::MSG_DONTWAIT,
-                ptr::null_mut(),
+                ptr::null_mut::<libc::timespec>(),
             )
         };
         match usize::try_from(count) {

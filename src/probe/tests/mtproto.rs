@@ -150,7 +150,7 @@ async fn the_answer_to_this_question_is_good_in_every_style_and_the_connection_i
         let (report, metrics) =
             probe_once(address, conversation(style.clone(), &[]), PATIENT).await;
         let answer = report.outcome.unwrap_or_else(|failure| panic!("{style:?}: {failure}"));
-        assert_eq!((answer.remark, answer.times.answer.is_some()), (None, true));
+        assert_eq!((answer.remark, answer.times.answer().is_some()), (None, true));
         assert_eq!(metrics.probes_total.with_label_values(&["2", "ok"]).get(), 1);
         let ((asked, named), ended) = server.await.expect("no panic");
         assert_eq!(ended, ErrorKind::ConnectionReset);

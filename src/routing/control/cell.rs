@@ -9,12 +9,14 @@ use super::event::{Cause, ProbeAnswer, Remark};
 use super::measured::Measured;
 use super::outage::Outage;
 use super::schedule::Urgency;
+use super::unasked::Lead;
 use super::watch::Watch;
 use crate::routing::alarm::Alarm;
 use crate::routing::damping::Damping;
 use crate::routing::failure::{Depth, ProbeFailure, Way};
 use crate::routing::geo::Millis;
 use crate::routing::health::{AdminState, Health, HealthTracker, Transition};
+use crate::routing::ids::Protocol;
 use crate::routing::isolation::Contact;
 use crate::routing::passive::{Opinion, PassiveWindow};
 use crate::routing::slot::AccessPointSlot;
@@ -32,27 +34,34 @@ pub(super) struct AccessPointCell {
     pub(super) watch: Watch,
     /// Whether any probe of it has ended.
     pub(super) probed: bool,
+    /// Probes of it that have begun.
+    pub(super) probes: u64,
     /// When the probe under way began, another DC had answered since this one began to fail.
     pub(super) is_probe_telling: bool,
     /// Its next probe goes out together with many others.
     pub(super) in_step: bool,
     /// While it is Down.
     pub(super) outage: Option<Outage>,
-    tracker: HealthTracker,
+    /// What others make of it, if nobody probes it.
+    pub(super) lead: Option<Lead>,
+    pub(super) tracker: HealthTracker,
+    pub(super) damping: Damping,
+    /// What sessions have seen lately.
+    pub(super) sessions: PassiveWindow,
+    /// When it went Down last, by what probes or sessions have shown.
+    pub(super) down_since: Option<Instant>,
+    /// The probe under way began under other settings, or before the access point left and came
+    /// back.
+    pub(super) probe_is_void: bool,
+    protocol: Protocol,
     /// When the first of the failures in a row was seen that `tracker` has counted.
     failing_since: Option<Instant>,
-    damping: Damping,
-    sessions: PassiveWindow,
     /// How deep sessions have got since the last probe began.
     reached: Option<Depth>,
     /// What sessions have complained of since they were last listened to.
     complaint: Option<Cause>,
-    down_since: Option<Instant>,
     /// When it, or the way to it, came back.
     back_since: Option<Instant>,
-    /// The probe under way began under other settings, or before the access point left and came
-    /// back.
-    probe_is_void: bool,
 }
 
 /// A change of an access point, what showed it, and how long it is held Down.
@@ -62,8 +71,9 @@ pub(super) struct Turn {
     pub(super) held_for: Duration,
 }
 
-impl Default for AccessPointCell {
-    fn default() -> Self {
+impl AccessPointCell {
+    /// One that nobody knows, and nobody probes yet.
+    pub(super) fn new(protocol: Protocol) -> Self {
         Self {
             admin: AdminState::Ready,
             slot: Arc::default(),
@@ -71,26 +81,22 @@ impl Default for AccessPointCell {
             contact: Contact::default(),
             watch: Watch::default(),
             probed: false,
+            probes: 0,
             is_probe_telling: false,
             in_step: true,
             outage: None,
+            lead: Some(Lead::default()),
             tracker: HealthTracker::default(),
-            failing_since: None,
             damping: Damping::default(),
             sessions: PassiveWindow::default(),
+            down_since: None,
+            probe_is_void: false,
+            protocol,
+            failing_since: None,
             reached: None,
             complaint: None,
-            down_since: None,
             back_since: None,
-            probe_is_void: false,
         }
-    }
-}
-
-impl AccessPointCell {
-    /// One that nobody knows. It may have left and come back while a probe of it was under way.
-    pub(super) fn new(probe_is_void: bool) -> Self {
-        Self { probe_is_void, ..Self::default() }
     }
 
     /// As probes and sessions have shown.
@@ -107,6 +113,7 @@ impl AccessPointCell {
     pub(super) fn on_probe_begins(&mut self) {
         self.reached = None;
         self.probe_is_void = false;
+        self.probes += 1;
     }
 
     /// Since when it fails without a break, if it does.
@@ -181,7 +188,9 @@ impl AccessPointCell {
     /// nothing of it now.
     pub(super) fn take_seen(&mut self, longest_dial: Duration, now: Instant) -> bool {
         let mut seen = self.slot.take_seen();
-        if self.back_since.is_some_and(|at| now < at + longest_dial) {
+        // A refusal of UDP follows its datagram at once.
+        let is_lengthy = self.protocol == Protocol::Tcp;
+        if is_lengthy && self.back_since.is_some_and(|at| now < at + longest_dial) {
             seen.failed.clear();
         }
         let reached = match (seen.answered, seen.connected) {
@@ -190,7 +199,8 @@ impl AccessPointCell {
             (_, _) => Some(Depth::FirstByte),
         };
         self.reached = self.reached.max(reached);
-        if reached.is_some() {
+        // Who is not probed is no witness: that it has fallen silent could not be found out.
+        if reached.is_some() && self.is_probed() {
             self.contact.on_answer(now);
         }
         self.sessions.on_seen(&seen, now);
@@ -260,6 +270,9 @@ impl AccessPointCell {
         settings: &HealthSettings,
         now: Instant,
     ) -> Option<Turn> {
+        if !self.is_probed() {
+            return self.exonerate_unasked(silence, now);
+        }
         self.dismiss_complaints();
         // One that refuses has answered when it went Down: the last answer may be its own.
         if self.down_since <= silence {
@@ -305,11 +318,13 @@ impl AccessPointCell {
         self.outage = None;
         match (transition.from, transition.to) {
             (_, Health::Down) => {
-                let unseen = cause.is_unseen_by(&settings.probe);
-                held_for = self.damping.on_down(settings.hold_down, unseen, now);
+                let unseen = cause.is_unseen(self.probes_dial_there(settings));
+                held_for = self.damping.on_down(self.hold_down(settings), unseen, now);
                 self.down_since = Some(now);
                 let began = self.failing_since.unwrap_or(now);
-                self.outage = Some(Outage { began, unseen, confirmed: false });
+                // Flows need none: they choose again by themselves.
+                let has_sessions = self.protocol == Protocol::Tcp;
+                self.outage = has_sessions.then_some(Outage { began, unseen, confirmed: false });
                 self.sessions.clear();
             }
             (Health::Down, Health::Up) => {
@@ -322,6 +337,14 @@ impl AccessPointCell {
             (_, Health::Up | Health::Unknown) => {}
         }
         Some(Turn { transition, cause, held_for })
+    }
+
+    /// Whether probes dial where sessions do.
+    fn probes_dial_there(&self, settings: &HealthSettings) -> bool {
+        match self.protocol {
+            Protocol::Tcp => settings.probe.dials_access_point(),
+            Protocol::Udp => self.is_probed(),
+        }
     }
 
     /// How long its next probe may take to connect, and in all. What is usual cuts that short only while

@@ -1,6 +1,7 @@
 //! What goes into the control machine and what comes out of it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::routing::health::{AdminState, Health, Transition};
 use crate::routing::ids::{AccessPointId, DcId};
 use crate::routing::place::Locate;
 use crate::routing::snapshot::Snapshot;
-use crate::routing::topology::{Conversation, Probe, Revision, Topology};
+use crate::routing::topology::{Conversation, Revision, Topology};
 
 /// What happens to the machine.
 pub enum Event {
@@ -47,6 +48,8 @@ pub struct ProbeRequest {
     pub number: u64,
     /// What to do.
     pub conversation: Conversation,
+    /// The address to dial from; `None` where the kernel chooses.
+    pub source: Option<IpAddr>,
     /// When to call it a failure that there is no connection yet; not longer than `timeout`.
     pub connect_timeout: Duration,
     /// When to call it a failure.
@@ -104,34 +107,60 @@ impl From<ProbeTimes> for ProbeAnswer {
     }
 }
 
-/// How long a good probe took.
+/// How long a good probe took, and with that what it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProbeTimes {
-    /// From the start to the connection: a round trip.
-    pub connect: Duration,
-    /// From there to the answer, of a probe that has one.
-    pub answer: Option<Duration>,
+pub enum ProbeTimes {
+    /// A connection, and no question.
+    Connected {
+        /// To the connection: a round trip.
+        connect: Duration,
+    },
+    /// A question over a connection.
+    Asked {
+        /// From the start to the connection: a round trip.
+        connect: Duration,
+        /// From there to the answer.
+        answer: Duration,
+    },
+    /// A question without a connection, one datagram for another.
+    Echoed {
+        /// To the answer: a round trip, and whatever the service takes, which nobody can tell apart.
+        answer: Duration,
+    },
 }
 
 impl ProbeTimes {
-    /// The probe was a connect.
+    /// A round trip, as far as it is known.
     #[must_use]
-    pub fn connected(connect: Duration) -> Self {
-        Self { connect, answer: None }
+    pub fn round_trip(self) -> Duration {
+        match self {
+            Self::Connected { connect } | Self::Asked { connect, .. } => connect,
+            Self::Echoed { answer } => answer,
+        }
+    }
+
+    /// How long the service took, with the round trip that the question needs; `None` where that is not
+    /// measured beside the round trip.
+    #[must_use]
+    pub fn answer(self) -> Option<Duration> {
+        match self {
+            Self::Asked { answer, .. } => Some(answer),
+            Self::Connected { .. } | Self::Echoed { .. } => None,
+        }
     }
 
     /// What the probe took in all.
     #[must_use]
     pub fn total(self) -> Duration {
-        self.connect + self.answer.unwrap_or_default()
+        self.round_trip() + self.answer().unwrap_or_default()
     }
 
     /// How deep the probe got.
     #[must_use]
     pub fn depth(self) -> Depth {
-        match self.answer {
-            None => Depth::Connect,
-            Some(_) => Depth::Answer,
+        match self {
+            Self::Connected { .. } => Depth::Connect,
+            Self::Asked { .. } | Self::Echoed { .. } => Depth::Answer,
         }
     }
 }
@@ -235,6 +264,12 @@ pub enum Cause {
     Mute,
     /// The edge was cut off: what was concluded since says nothing.
     Isolated,
+    /// Nobody probes it, and this is what the access points of its DC that take TCP have come to.
+    TcpOfDc,
+    /// Nobody probes it, and its hold-down is over: it has another chance.
+    HoldDownOver,
+    /// Nobody probes it, and no session complains any more.
+    NoComplaints,
 }
 
 impl Cause {
@@ -246,12 +281,17 @@ impl Cause {
         }
     }
 
-    /// Whether such a probe would not see it, and say that all is well.
-    pub(super) fn is_unseen_by(self, probe: &Probe) -> bool {
+    /// Whether probes would not see it, and say that all is well. Those of this access point may dial
+    /// where sessions do, or not.
+    pub(super) fn is_unseen(self, dial_there: bool) -> bool {
         match self {
             Self::ProbeAnswered | Self::ProbeFailed(_) => false,
-            Self::FailedConnects | Self::Overtaken => !probe.dials_access_point(),
-            Self::Mute | Self::Isolated => true,
+            Self::FailedConnects | Self::Overtaken => !dial_there,
+            Self::Mute
+            | Self::Isolated
+            | Self::TcpOfDc
+            | Self::HoldDownOver
+            | Self::NoComplaints => true,
         }
     }
 
@@ -265,6 +305,9 @@ impl Cause {
             Self::Overtaken => "overtaken connects of sessions",
             Self::Mute => "mute sessions",
             Self::Isolated => "edge isolated",
+            Self::TcpOfDc => "TCP access points of its DC",
+            Self::HoldDownOver => "hold-down over",
+            Self::NoComplaints => "no more complaints",
         }
     }
 }
@@ -277,7 +320,10 @@ impl fmt::Display for Cause {
             | Self::FailedConnects
             | Self::Overtaken
             | Self::Mute
-            | Self::Isolated => f.write_str(self.as_str()),
+            | Self::Isolated
+            | Self::TcpOfDc
+            | Self::HoldDownOver
+            | Self::NoComplaints => f.write_str(self.as_str()),
         }
     }
 }

@@ -130,18 +130,26 @@ impl ControlState {
         for (id, turn) in turns.collect::<Vec<_>>() {
             match turn.cause {
                 Cause::FailedConnects | Cause::Overtaken => self.ask_all(id.dc, now),
-                Cause::Mute | Cause::ProbeAnswered | Cause::ProbeFailed(_) | Cause::Isolated => {}
+                Cause::Mute
+                | Cause::ProbeAnswered
+                | Cause::ProbeFailed(_)
+                | Cause::Isolated
+                | Cause::TcpOfDc
+                | Cause::HoldDownOver
+                | Cause::NoComplaints => {}
             }
             self.hasten(id, now);
             self.change(id, Some(turn), now, effects);
         }
         if !isolated {
             self.look_at_outages(now, effects);
+            self.follow(now, effects);
         }
     }
 
     /// Where one access point is gone the whole DC may be: the others are probed at once, too, and not
-    /// each when sessions have found out.
+    /// each when sessions have found out. So it is for one of UDP: a host that is not there is an error of
+    /// its flows as much as a port that refuses, and who is not probed learns the rest from the others.
     fn ask_all(&mut self, dc: DcId, now: Instant) {
         if self.dcs.get_mut(&dc).is_some_and(|cell| cell.asks_all(now))
             && let Some(index) = self.effective.find_dc(dc)
@@ -189,6 +197,7 @@ impl ControlState {
             self.hasten(id, now);
             self.change(id, turn, now, effects);
         }
+        self.follow(now, effects);
         self.publish_soon(now);
     }
 
@@ -226,7 +235,7 @@ impl ControlState {
         }
     }
 
-    fn change(
+    pub(super) fn change(
         &mut self,
         access_point: AccessPointId,
         turn: Option<Turn>,

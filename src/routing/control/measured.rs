@@ -39,7 +39,7 @@ impl Measured {
         tie_margin: Millis,
         now: Instant,
     ) {
-        let round_trip = take(&mut self.round_trip, times.connect, is_first);
+        let round_trip = take(&mut self.round_trip, times.round_trip(), is_first);
         let pause = LONGEST_PAUSE.max(3 * settings.interval);
         self.settled.on_round_trip(round_trip, tie_margin, pause, now);
         if !is_whole {
@@ -48,7 +48,7 @@ impl Measured {
             }
             return;
         }
-        let answer_time = times.answer.map(|it| take(&mut self.answer_time, it, is_first));
+        let answer_time = times.answer().map(|it| take(&mut self.answer_time, it, is_first));
         // A slow service is as far away as a slow way.
         self.excess.on_round_trip(answer_time.unwrap_or(round_trip), tie_margin, pause, now);
     }
@@ -60,8 +60,8 @@ impl Measured {
     }
 
     /// How long a probe of an access point that answers may take to connect, and in all. Who is asked
-    /// something has all the time for it until it is known what is usual: a connection, or an answer that
-    /// only turns the question away, does not tell.
+    /// something over a connection has all the time for it until it is known what is usual: the connection,
+    /// or an answer that only turns the question away, does not tell.
     pub(super) fn probe_timeouts(
         &self,
         settings: &HealthSettings,

@@ -17,11 +17,11 @@ use super::cell::AccessPointCell;
 use super::dc::DcCell;
 use super::{Change, ControlState, Effect};
 use crate::routing::health::AdminState;
-use crate::routing::ids::{AccessPointId, AccessPointIndex, DcId, Protocol};
+use crate::routing::ids::{AccessPointId, AccessPointIndex, DcId};
 use crate::routing::snapshot::Closing;
 use crate::routing::topology::{Class, OnDown, Traffic};
 
-/// The time in which an access point is Down.
+/// The time in which an access point that has sessions is Down. Flows choose again by themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Outage {
     /// When the first failure was seen that led to it.
@@ -110,12 +110,8 @@ impl ControlState {
         let mut closing: Vec<Closing> = confirmed.collect();
         if !closing.is_empty() {
             let refuges = Class::ALL.map(|class| self.has_refuge(Traffic::tcp(class)));
-            let made_for = |it: &Closing| self.effective.access_point(it.access_point).traffic();
-            closing.retain(|it| match made_for(it) {
-                Traffic { protocol: Protocol::Tcp, class } => refuges[class as usize],
-                // Flows choose again by themselves.
-                Traffic { protocol: Protocol::Udp, class: _ } => false,
-            });
+            let class = |it: &Closing| self.effective.access_point(it.access_point).flags.class();
+            closing.retain(|it| refuges[class(it) as usize]);
         }
         closing.into()
     }

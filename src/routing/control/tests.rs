@@ -7,6 +7,7 @@ mod isolation;
 mod outage;
 mod retiring;
 mod round_trips;
+mod unasked;
 mod unreachable;
 
 use super::*;
@@ -127,12 +128,18 @@ impl Lab {
         match self.faults.get(&request.access_point) {
             None if self.round_trip_to(request) < request.timeout => {
                 let connect = self.round_trip_to(request);
-                let answer = (request.conversation != Conversation::Connect).then_some(connect);
-                Ok(ProbeTimes { connect, answer }.into())
+                let times = match request.conversation {
+                    Conversation::Connect => ProbeTimes::Connected { connect },
+                    Conversation::Datagram(_) => ProbeTimes::Echoed { answer: connect },
+                    Conversation::Http(_) | Conversation::Mtproto(..) => {
+                        ProbeTimes::Asked { connect, answer: connect }
+                    }
+                };
+                Ok(times.into())
             }
             None | Some(Fault::Blackhole) => Err(ConnectFailure::Timeout.into()),
             Some(Fault::Mute) if request.conversation == Conversation::Connect => {
-                Ok(ProbeTimes::connected(self.round_trip_to(request)).into())
+                Ok(ProbeTimes::Connected { connect: self.round_trip_to(request) }.into())
             }
             Some(Fault::Mute) => Err(ProbeFailure::Silent),
             Some(Fault::WrongPage) => Err(ProbeFailure::WrongAnswer),

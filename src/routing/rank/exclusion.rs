@@ -2,6 +2,7 @@
 
 use super::Question;
 use super::{AdminState, DcIndex, Destination, Health};
+use crate::routing::ids::Protocol;
 use crate::routing::topology::Dc;
 
 /// Why a DC is left out.
@@ -106,8 +107,11 @@ impl Question<'_> {
         }
     }
 
-    /// Whether the DC has no room, which is left to say when its health is ignored.
+    /// Whether the DC has no room, which is left to say when its health is ignored. Flows connect at once.
     pub(super) fn full(&self, index: DcIndex) -> Option<Exclusion> {
+        if self.listener.protocol == Protocol::Udp {
+            return None;
+        }
         let most = self.snapshot.topology.dc(index).max_connecting;
         let full = self.snapshot.dc(index).slot.connecting() >= most;
         full.then_some(Exclusion::Capacity)

@@ -3,6 +3,7 @@ mod memory;
 mod offers;
 mod policy;
 mod properties;
+mod protocols;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

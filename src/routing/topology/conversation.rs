@@ -40,6 +40,17 @@ pub enum MtprotoStyle {
     },
 }
 
+impl Conversation {
+    /// Whether a connection comes first and a question then, each in its own time.
+    #[must_use]
+    pub fn asks_over_connection(&self) -> bool {
+        match self {
+            Self::Http(_) | Self::Mtproto(..) => true,
+            Self::Connect | Self::Datagram(_) => false,
+        }
+    }
+}
+
 impl Topology {
     /// What a probe does at this access point, one of this topology's; `None` where nothing is asked: of
     /// a service of UDP nobody knows what it would answer but who configures it.
@@ -49,6 +60,15 @@ impl Topology {
         match access_point.id.address.protocol {
             Protocol::Tcp => Some(self.conversation_by_tcp(&health.probe, access_point)),
             Protocol::Udp => health.udp_probe.clone().map(Conversation::Datagram),
+        }
+    }
+
+    /// Whether this access point, one of this topology's, is probed at all.
+    #[must_use]
+    pub fn is_probed(&self, access_point: &AccessPoint) -> bool {
+        match access_point.id.address.protocol {
+            Protocol::Tcp => true,
+            Protocol::Udp => self.dc(access_point.dc).health.udp_probe.is_some(),
         }
     }
 

@@ -90,6 +90,15 @@ impl Dc {
         self.offers_vary
     }
 
+    /// The addresses to dial this `peer` from: those of its family, each once, from another one first with
+    /// every `turn`. None where the kernel is to choose. Who finds no port left at one tries the next.
+    pub fn sources(&self, peer: IpAddr, turn: u64) -> impl Iterator<Item = IpAddr> {
+        let suits = move |ip: &&IpAddr| ip.is_ipv4() == peer.is_ipv4();
+        let count = self.source.iter().filter(suits).count();
+        let first = (turn % count.max(1) as u64) as usize;
+        self.source.iter().filter(suits).cycle().skip(first).take(count).copied()
+    }
+
     /// See [`rendezvous::score`].
     #[must_use]
     pub fn score(&self, client: ClientAddr) -> f64 {
@@ -111,5 +120,32 @@ fn site_of(dc: DcId, location: Option<Coordinates>) -> Arc<str> {
     match location {
         Some(place) => place.to_string().into(),
         None => format!("dc{dc}").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::fixture::{dc, topology};
+    use crate::routing::ids::DcIndex;
+    use crate::routing::topology::Topology;
+
+    #[test]
+    fn sources_of_the_family_of_the_peer_take_turns() {
+        let ip = |text: &str| text.parse::<IpAddr>().expect("an address of the test");
+        let mut spec = dc(2, None, 1);
+        let sources = ["192.0.2.1", "2001:db8::1", "192.0.2.2", "192.0.2.3"].map(ip);
+        spec.source = sources.into();
+        let topology = Topology::new(topology(vec![spec, dc(3, None, 1)]));
+        let from = |at, peer: &str, turn| -> Vec<String> {
+            let sources = topology.dc(DcIndex(at)).sources(ip(peer), turn);
+            sources.map(|it| it.to_string()).collect()
+        };
+        let four = "198.51.100.1";
+        assert_eq!(from(0, four, 0), ["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
+        assert_eq!(from(0, four, 4), ["192.0.2.2", "192.0.2.3", "192.0.2.1"]);
+        assert_eq!(from(0, four, u64::MAX).len(), 3, "each once");
+        assert_eq!(from(0, "2001:db8::9", 7), ["2001:db8::1"]);
+        assert!(from(1, four, 1).is_empty(), "the kernel chooses");
     }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::explain::ExplainError;
+use super::entries::sessions_of;
 use crate::memory::{EpochSeconds, StickyMemory};
 use crate::routing::topology::{Destination, ListenerRoute, Route};
 use crate::routing::{
@@ -17,7 +18,7 @@ pub(super) struct Choice {
     pub(super) nearest: DcId,
     /// The DC of a session of the listener.
     pub(super) this: DcId,
-    /// All that have an access point, the nearest first.
+    /// All that have an access point for sessions, the nearest first.
     pub(super) order: Vec<DcIndex>,
     /// The order is another one than that of the days on which everything is well.
     pub(super) is_passing: bool,
@@ -48,7 +49,7 @@ impl Choice {
         let goes_to = Destination::Nearest(nearest_route.class);
         let ranking = rank(snapshot, nearest_route, goes_to, &client);
         let given = given(snapshot, &ranking, &client);
-        let is_known = |it: &&RankedDc| topology.access_points_of(it.dc).next().is_some();
+        let is_known = |it: &&RankedDc| sessions_of(snapshot, it.dc).next().is_some();
         let mut order: Vec<&RankedDc> = ranking.dcs.iter().filter(is_known).collect();
         // What is equal stays in the order of the ranking.
         order.sort_by_key(|it| (given != Some(it.dc), tier(it)));

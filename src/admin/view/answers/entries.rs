@@ -108,15 +108,21 @@ fn usable(
     usable
 }
 
-/// The access points that the list has for sessions: what clients are told has no word for UDP.
+/// The access points that the list has.
 fn listed(
     snapshot: &Snapshot,
     dc: DcIndex,
 ) -> impl Iterator<Item = (AccessPointIndex, &AccessPoint)> {
-    snapshot
-        .topology
-        .access_points_of(dc)
-        .filter(|(_, it)| !it.retiring && it.id.address.protocol == Protocol::Tcp)
+    sessions_of(snapshot, dc).filter(|(_, it)| !it.retiring)
+}
+
+/// The access points for sessions: what clients are told has no word for UDP.
+pub(super) fn sessions_of(
+    snapshot: &Snapshot,
+    dc: DcIndex,
+) -> impl Iterator<Item = (AccessPointIndex, &AccessPoint)> {
+    let members = snapshot.topology.access_points_of(dc);
+    members.filter(|(_, it)| it.id.address.protocol == Protocol::Tcp)
 }
 
 /// The best access point of those that would be left out: one that the client may have before others,
@@ -127,7 +133,7 @@ fn last_resort(
     client: &Client,
     is_meant: impl Fn(&AccessPoint) -> bool,
 ) -> Option<AccessPointIndex> {
-    let all = snapshot.topology.access_points_of(dc).filter(|(_, it)| is_meant(it));
+    let all = sessions_of(snapshot, dc).filter(|(_, it)| is_meant(it));
     let best = all.min_by(|(a, this), (b, other)| {
         let rank = |index, it| Rank::new(snapshot, index, it, client);
         let ranked = rank(*a, this).cmp(&rank(*b, other));

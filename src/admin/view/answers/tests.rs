@@ -15,7 +15,8 @@ use crate::routing::topology::{
     TrustPlainDc, UnknownClient,
 };
 use crate::routing::{
-    AdminState, ClientAddr, ClientMatch, CountryCode, DcId, Health, Network, Sticky, Topology,
+    AdminState, ClientAddr, ClientMatch, CountryCode, DcId, Health, Network, Protocol, Sticky,
+    Topology,
 };
 
 const NOW: EpochSeconds = EpochSeconds(1_763_683_200);
@@ -489,4 +490,46 @@ fn a_secret_is_told_and_not_shown() {
     let json = serde_json::to_string(&view).expect("JSON");
     assert!(json.contains(r#""secret":"BwcHBwcHBwcHBwcHBwcHBw==""#), "{json}");
     assert!(!format!("{view:?}").contains("BwcH"));
+}
+
+/// A listener for UDP called `calls`.
+fn calls(spec: &mut TopologySpec, route: Route) {
+    let of_udp = ListenerRoute { protocol: Protocol::Udp, ..ListenerRoute::new(route) };
+    spec.routes.insert("calls".into(), of_udp);
+}
+
+#[test]
+fn what_serves_udp_is_told_to_nobody() {
+    let mut spec = three_dcs();
+    calls(&mut spec, Route::Nearest);
+    add(&mut spec, "10.0.2.3:443", |it| it.address.protocol = Protocol::Udp);
+    add(&mut spec, "10.0.2.1:443", |it| it.address.protocol = Protocol::Udp);
+    let miami = spec.dcs.iter_mut().filter(|dc| dc.id == DcId(1));
+    miami.flat_map(|dc| &mut dc.access_points).for_each(|it| it.address.protocol = Protocol::Udp);
+    let mut snapshot = all_up(spec.clone());
+    let memory = (&forgetful(), NOW);
+    // The only listener for sessions need not be named.
+    let view = config(&snapshot, None, ip(GERMAN), memory).expect("an answer");
+    assert_eq!((dcs(&view), view.dc_options.len()), (vec![2, 5], 4));
+    assert!(!of_dc(&view, 2).contains(&"2/3".to_owned()));
+    assert_eq!((valid_for(&view), view.nearest_dc), (3600, 2));
+    set_access_point(&mut snapshot, "10.0.2.3:443/udp", Health::Down, AdminState::Ready);
+    assert_eq!(answer(&snapshot, GERMAN), view, "nor how it is");
+    // A last resort is for sessions too.
+    set_health(&mut snapshot, 2, Health::Down);
+    set_access_point(&mut snapshot, "10.0.2.1:443/udp", Health::Up, AdminState::Ready);
+    assert_eq!(of_dc(&answer(&snapshot, GERMAN), 2).len(), 1);
+    let near = nearest(&snapshot, None).expect("the only nearest listener for sessions");
+    assert_eq!(near.nearest_dc, 5);
+
+    let refused = |listener| config(&snapshot, listener, ip(GERMAN), memory).map(drop);
+    let of_calls = ExplainError::NoSessions(Some("calls".to_owned()));
+    assert_eq!(refused(Some("calls")), Err(of_calls.clone()));
+    assert_eq!(nearest(&snapshot, Some("calls")).map(drop), Err(of_calls.clone()));
+    assert_eq!(of_calls.to_string(), "listener calls serves UDP, and clients are told of TCP only");
+    spec.routes.remove("clients");
+    let only_udp = all_up(spec);
+    let refused = config(&only_udp, None, ip(GERMAN), memory).map(drop);
+    assert_eq!(refused, Err(ExplainError::NoSessions(None)));
+    assert_eq!(nearest(&only_udp, None).map(drop), Err(ExplainError::NoSessions(None)));
 }

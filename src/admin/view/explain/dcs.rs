@@ -46,7 +46,7 @@ pub struct RankedView {
     pub health: String,
     /// `ready`, `drain` or `maint`.
     pub admin: String,
-    /// Sessions connected to it now.
+    /// Sessions connected to it now, and flows.
     pub sessions_active: u32,
     /// Connects in flight to it now.
     pub connecting: u32,
@@ -63,8 +63,8 @@ pub struct OfferView {
     pub address: String,
     /// Which of the dials that would be made is to it.
     pub dial: Option<u32>,
-    /// Why this client would not dial it, in a word of the exclusions of DCs: `class`, `not_offered`,
-    /// `maint`, `drain` or `down`.
+    /// Why this client would not dial it, in a word: `protocol`, or one of the exclusions of DCs: `class`,
+    /// `not_offered`, `maint`, `drain` or `down`.
     pub exclusion: Option<String>,
     /// The set flags of its `dcOption`, in its words.
     pub flags: Vec<String>,
@@ -160,9 +160,13 @@ fn offers(
     order.sort_unstable();
     for (index, access_point) in topology.access_points_of(dc) {
         if order.binary_search(&index).is_err() {
-            let exclusion = left_out(snapshot, eligible, index, access_point);
+            let is_other = access_point.id.address.protocol != eligible.traffic.protocol;
+            let exclusion = match is_other {
+                true => "protocol",
+                false => left_out(snapshot, eligible, index, access_point).as_str(),
+            };
             views.push(OfferView {
-                exclusion: Some(exclusion.as_str().to_owned()),
+                exclusion: Some(exclusion.to_owned()),
                 ..OfferView::new(snapshot, index, access_point)
             });
         }

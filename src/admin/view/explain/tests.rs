@@ -7,7 +7,7 @@ use crate::routing::policy::Objective;
 use crate::routing::topology::{ByHeader, TopologySpec, TrustPlainDc, UnknownClient};
 use crate::routing::{
     AdminState, Asn, ClientMatch, CountryCode, DcId, Health, Location, Millis, Origin, Place,
-    Sticky,
+    Protocol, Sticky,
 };
 
 fn explained(snapshot: &Snapshot, ip: &str) -> ExplainView {
@@ -370,4 +370,38 @@ fn a_replica_and_a_last_resort_say_why() {
     let view = ends(&all_up(spec), says);
     let amsterdam = view.dcs.iter().find(|dc| dc.id == 2).and_then(|dc| dc.exclusion_says.clone());
     assert_eq!(amsterdam.as_deref(), Some("no access point for class main"));
+}
+
+#[test]
+fn flows_are_explained_by_what_serves_udp() {
+    let mut spec = three_dcs();
+    let of_udp = |route| ListenerRoute { protocol: Protocol::Udp, ..ListenerRoute::new(route) };
+    spec.routes.insert("calls".into(), of_udp(Route::Nearest));
+    spec.routes.insert("dc2".into(), of_udp(Route::Dc(DcId(2))));
+    for dc in &mut spec.dcs {
+        dc.access_points[1].address.protocol = Protocol::Udp;
+    }
+    spec.dcs[1].access_points.pop();
+    let snapshot = all_up(spec);
+    let explained = |listener| {
+        let ip = "203.0.113.7".parse().expect("an address of the test");
+        explain(&snapshot, listener, (ip, None), Basis::Presumed).expect("a listener")
+    };
+    let view = explained("calls");
+    assert_eq!((view.protocol.as_str(), view.class.as_str()), ("udp", "main"));
+    assert!(view.sentence.contains("goes to DC 2 ams"), "{}", view.sentence);
+    let dials = view.attempts.iter().map(|dial| dial.access_point.as_str());
+    assert_eq!(dials.collect::<Vec<_>>(), ["10.0.2.2:443/udp", "10.0.5.2:443/udp"]);
+    let ams = view.dcs.iter().find(|dc| dc.id == 2).expect("Amsterdam");
+    let offers = ams.access_points.iter().map(|it| (it.address.as_str(), it.exclusion.as_deref()));
+    assert_eq!(
+        offers.collect::<Vec<_>>(),
+        [("10.0.2.2:443/udp", None), ("10.0.2.1:443", Some("protocol"))]
+    );
+    let mia = view.dcs.iter().find(|dc| dc.id == 1).expect("Miami");
+    let left_out = (mia.exclusion.as_deref(), mia.exclusion_says.as_deref());
+    assert_eq!(left_out, (Some("class"), Some("no access point for UDP of class main")));
+    let bound = explained("dc2").sentence;
+    assert!(bound.ends_with("listener dc2 binds the flow to it."), "{bound}");
+    assert_eq!(explained("clients").protocol, "tcp");
 }

@@ -5,7 +5,9 @@ use super::super::standing::DcStatusView;
 use super::*;
 use crate::admin::fixture::{all_up, bound_to, set_admin, set_health, three_dcs};
 use crate::routing::Health;
-use crate::routing::topology::{ListenerRoute, Route, TopologySpec};
+use crate::routing::topology::{
+    ByHeader, ListenerRoute, Route, TopologySpec, TrustPlainDc, UnknownClient,
+};
 
 /// Where Amsterdam stands.
 fn amsterdam(snapshot: &Snapshot) -> (Standing, String) {
@@ -120,4 +122,99 @@ fn a_dc_that_only_stands_in_is_not_unused() {
     set_admin(&mut snapshot, 2, AdminState::Drain);
     let says = "draining, its replica DC 5 cannot stand in: refusing (listener dc2)".to_owned();
     assert_eq!(amsterdam(&snapshot), (Standing::Refusing, says));
+}
+
+/// Amsterdam has a third and a fourth access point, for UDP, of this health; `calls` is a listener for
+/// UDP with this route.
+fn with_udp(route: Route, health: Health) -> Snapshot {
+    let mut spec = with_listeners(&[("dc2", Class::Main)]);
+    let calls = ListenerRoute { protocol: Protocol::Udp, ..ListenerRoute::new(route) };
+    spec.routes.insert("calls".into(), calls);
+    let dc = spec.dcs.iter_mut().find(|dc| dc.id == DcId(2)).expect("Amsterdam");
+    let of_udp = dc.access_points.clone().into_iter().map(|mut it| {
+        it.address.protocol = Protocol::Udp;
+        it
+    });
+    dc.access_points.extend(of_udp.collect::<Vec<_>>());
+    let mut snapshot = all_up(spec);
+    for at in UDP {
+        snapshot.access_points[at].health = health;
+    }
+    snapshot
+}
+
+/// The access points of Amsterdam for UDP: each comes after the one for TCP at the same address.
+const UDP: [usize; 2] = [3, 5];
+
+#[test]
+fn who_has_lost_udp_says_what_becomes_of_it_though_sessions_are_served() {
+    assert_eq!(amsterdam(&with_udp(Route::Nearest, Health::Up)).0, Standing::Serving);
+    let mut snapshot = with_udp(Route::Nearest, Health::Down);
+    let says = "no access point for UDP up; listener calls tries it all the same, because nothing is \
+                up; the others are up";
+    assert_eq!(amsterdam(&snapshot), (Standing::Degraded, says.to_owned()));
+    snapshot.access_points[UDP[1]].health = Health::Up;
+    let says = "1 of 2 access points for UDP not up; the others are up";
+    assert_eq!(amsterdam(&snapshot), (Standing::Degraded, says.to_owned()));
+    let snapshot = with_udp(Route::Dc(DcId(2)), Health::Down);
+    let says =
+        "no access point for UDP up, no replica: refusing (listener calls); the others are up";
+    assert_eq!(amsterdam(&snapshot), (Standing::Degraded, says.to_owned()));
+    let snapshot = with_udp(Route::Dc(DcId(5)), Health::Up);
+    assert_eq!(amsterdam(&snapshot).0, Standing::Serving);
+    let says = "no access point for UDP, no replica: refusing (listener calls); the others are up";
+    assert_eq!(of(&snapshot, 5), (Standing::Degraded, says.to_owned()));
+}
+
+#[test]
+fn flows_of_a_dc_that_lost_udp_go_where_others_have_it() {
+    let mut spec = three_dcs();
+    let calls = ListenerRoute { protocol: Protocol::Udp, ..ListenerRoute::new(Route::Nearest) };
+    spec.routes.insert("calls".into(), calls);
+    for dc in &mut spec.dcs {
+        dc.access_points[1].address.protocol = Protocol::Udp;
+    }
+    let mut snapshot = all_up(spec);
+    snapshot.access_points[3].health = Health::Down;
+    let says = "no access point for UDP up; listener calls goes to other DCs; the others are up";
+    assert_eq!(amsterdam(&snapshot), (Standing::Degraded, says.to_owned()));
+}
+
+#[test]
+fn who_has_lost_sessions_and_not_udp_says_both() {
+    let mut snapshot = with_udp(Route::Nearest, Health::Up);
+    for at in [2, 4] {
+        snapshot.access_points[at].health = Health::Down;
+    }
+    snapshot.dcs[1].health = Health::Down;
+    let says = "no access point for ordinary sessions up, no replica: refusing (listener dc2); \
+                listener calls is served; others go to other DCs";
+    assert_eq!(amsterdam(&snapshot), (Standing::Refusing, says.to_owned()));
+}
+
+#[test]
+fn a_dc_of_udp_alone_is_as_its_access_points_for_udp() {
+    let mut spec = three_dcs();
+    let calls = ListenerRoute { protocol: Protocol::Udp, ..ListenerRoute::new(Route::Nearest) };
+    let sniffed = Route::Mtproto(ByHeader {
+        trust_plain_dc: TrustPlainDc::Known,
+        unknown: UnknownClient::Close,
+    });
+    spec.routes = BTreeMap::from([
+        ("calls".into(), calls),
+        ("clients".into(), ListenerRoute::new(Route::Nearest)),
+        ("sniffed".into(), ListenerRoute::new(sniffed)),
+    ]);
+    let singapore = spec.dcs.iter_mut().filter(|dc| dc.id == DcId(5));
+    for it in singapore.flat_map(|dc| &mut dc.access_points) {
+        it.address.protocol = Protocol::Udp;
+    }
+    let mut snapshot = all_up(spec);
+    assert_eq!(of(&snapshot, 5), (Standing::Serving, "all access points up".to_owned()));
+    assert_eq!(amsterdam(&snapshot).0, Standing::Serving, "nobody wants UDP of it");
+    snapshot.access_points[4].health = Health::Down;
+    assert_eq!(of(&snapshot, 5).1, "1 of 2 access points not up");
+    set_health(&mut snapshot, 5, Health::Down);
+    let says = "no access point up; listener calls tries it all the same, because nothing is up";
+    assert_eq!(of(&snapshot, 5), (Standing::FailOpen, says.to_owned()));
 }

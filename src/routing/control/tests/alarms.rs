@@ -19,7 +19,7 @@ fn spec() -> TopologySpec {
 }
 
 fn answer(remark: Option<Remark>) -> ProbeOutcome {
-    let times = ProbeTimes { connect: 20 * MS, answer: Some(20 * MS) };
+    let times = ProbeTimes::Asked { connect: 20 * MS, answer: 20 * MS };
     Ok(ProbeAnswer { times, remark })
 }
 
@@ -236,7 +236,7 @@ fn where_intervals_are_long_already_nothing_is_backed_off_beyond_a_minute() {
 fn an_answer_that_turns_probes_away_has_no_time_that_counts() {
     let mut lab = Lab::new(spec());
     lab.run(60 * SECOND);
-    let times = |connect, answer| ProbeTimes { connect, answer: Some(answer) };
+    let times = |connect, answer| ProbeTimes::Asked { connect, answer };
     let answer = |lab: &Lab| {
         let index = lab.snapshot.topology.find_access_point(lab.amsterdam()).expect("is there");
         lab.snapshot.access_point(index).answer_time

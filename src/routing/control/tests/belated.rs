@@ -44,7 +44,7 @@ fn probes_that_began_in_isolation_say_nothing_after_it() {
     lab.run_until(|lab| lab.probes.len() == 6);
     lab.changes.clear();
     let ids: Vec<_> = lab.probes.iter().map(|(_, request)| request.access_point).collect();
-    lab.end_probe(ids[0], Ok(ProbeTimes::connected(20 * MS).into()));
+    lab.end_probe(ids[0], Ok(ProbeTimes::Connected { connect: 20 * MS }.into()));
     lab.run(COALESCE);
     assert!(!lab.snapshot.isolated);
     for id in &ids[1..] {
@@ -106,7 +106,7 @@ fn a_probe_under_way_through_a_change_of_settings_proves_nothing() {
     spec.dcs[0].health.probe = Probe::Http(Arc::new(probe));
     spec.dcs[0].health.rise = 1;
     lab.reload(spec);
-    lab.end_probe(id, Ok(ProbeTimes::connected(20 * MS).into()));
+    lab.end_probe(id, Ok(ProbeTimes::Connected { connect: 20 * MS }.into()));
     lab.run(10 * SECOND);
     assert_eq!(lab.health(id), Some(Health::Down), "a connect is not what is asked for now");
     assert_eq!(lab.downs(), 1);
@@ -123,7 +123,7 @@ fn a_probe_under_way_proves_nothing_of_one_that_left_and_came_back() {
     lab.reload(topology(vec![miami.clone()]));
     lab.reload(topology(vec![miami, amsterdam]));
     assert_eq!(lab.health(id), Some(Health::Unknown));
-    lab.end_probe(id, Ok(ProbeTimes::connected(20 * MS).into()));
+    lab.end_probe(id, Ok(ProbeTimes::Connected { connect: 20 * MS }.into()));
     lab.run(COALESCE);
     assert_eq!(lab.health(id), Some(Health::Unknown), "that was another one");
     lab.run(30 * MS);
