@@ -27,7 +27,7 @@ pub(super) struct Batches {
     /// Messages of the inbox by the flow that they are of.
     sorted: ArrayVec<(FlowId, usize), { Inbox::MESSAGES }>,
     fates: Fates,
-    turn: usize,
+    turn: u64,
 }
 
 /// One batch.
