@@ -62,12 +62,17 @@ pub(super) struct DescriptorBudget {
     pipes: usize,
 }
 
-/// The descriptors of one session or flow; given back when dropped.
+/// So many descriptors; given back when dropped.
 #[derive(Debug)]
-pub(super) struct DescriptorPlace {
+pub(super) struct Place<const DESCRIPTORS: usize> {
     of: Arc<DescriptorBudget>,
-    descriptors: usize,
 }
+
+/// The descriptors of one session.
+pub(super) type DescriptorPlace = Place<PER_SESSION>;
+
+/// The descriptor of one flow.
+pub(super) type FlowPlace = Place<PER_FLOW>;
 
 impl DescriptorBudget {
     /// What descriptors allow beside `pipes` pipes.
@@ -89,24 +94,24 @@ impl DescriptorBudget {
 
     /// A place for a session, if there is one.
     pub(super) fn reserve(self: &Arc<Self>) -> Option<DescriptorPlace> {
-        self.take(PER_SESSION)
+        self.take()
     }
 
     /// A place for a flow, if there is one.
-    pub(super) fn reserve_flow(self: &Arc<Self>) -> Option<DescriptorPlace> {
-        self.take(PER_FLOW)
+    pub(super) fn reserve_flow(self: &Arc<Self>) -> Option<FlowPlace> {
+        self.take()
     }
 
-    fn take(self: &Arc<Self>, descriptors: usize) -> Option<DescriptorPlace> {
-        let before = self.taken.fetch_add(descriptors, Ordering::Relaxed);
-        let place = DescriptorPlace { of: Arc::clone(self), descriptors };
-        (before + descriptors <= self.most() * PER_SESSION).then_some(place)
+    fn take<const DESCRIPTORS: usize>(self: &Arc<Self>) -> Option<Place<DESCRIPTORS>> {
+        let before = self.taken.fetch_add(DESCRIPTORS, Ordering::Relaxed);
+        let place = Place { of: Arc::clone(self) };
+        (before + DESCRIPTORS <= self.most() * PER_SESSION).then_some(place)
     }
 }
 
-impl Drop for DescriptorPlace {
+impl<const DESCRIPTORS: usize> Drop for Place<DESCRIPTORS> {
     fn drop(&mut self) {
-        self.of.taken.fetch_sub(self.descriptors, Ordering::Relaxed);
+        self.of.taken.fetch_sub(DESCRIPTORS, Ordering::Relaxed);
     }
 }
 
@@ -124,6 +129,18 @@ mod tests {
         assert!(budget.reserve().is_none());
         drop(first);
         assert!(budget.reserve().is_some());
+    }
+
+    #[test]
+    fn two_flows_take_as_much_as_one_session() {
+        let descriptors = Descriptors { limit: 128 + 64 + 4, probes: 1 };
+        let budget = Arc::new(DescriptorBudget::new(descriptors, 0));
+        let session = budget.reserve().expect("room");
+        let flows = [(); 2].map(|()| budget.reserve_flow().expect("room"));
+        assert!(budget.reserve_flow().is_none() && budget.reserve().is_none());
+        drop(flows);
+        assert!(budget.reserve().is_some());
+        drop(session);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::forward::descriptors::DescriptorPlace;
+use crate::forward::descriptors::FlowPlace;
 use crate::forward::worker::LiveSession;
 use crate::metrics::udp::{FlowDcMetrics, FlowMetrics};
 use crate::net::{LocalAddr, Segmenting};
@@ -53,7 +53,7 @@ pub(super) struct Places {
     /// Counts it towards its client's limit, if there is one.
     pub(super) _client: Option<ClientPermit>,
     /// Counts it towards the process's descriptors.
-    pub(super) _place: DescriptorPlace,
+    pub(super) _place: FlowPlace,
 }
 
 impl Flow {
