@@ -66,3 +66,57 @@ impl AsRawFd for Readiness {
         self.0.as_raw_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    use super::*;
+
+    const PATIENCE: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
+
+    /// Tokens of sockets, once there are any.
+    fn told(readiness: &Readiness) -> Vec<u64> {
+        let mut itself = [PollFd::new(readiness, PollFlags::IN)];
+        assert_eq!(poll(&mut itself, Some(&PATIENCE)).expect("polled"), 1, "nothing comes");
+        let mut tokens = vec![99];
+        assert_eq!(readiness.wait(&mut tokens).expect("told"), tokens.len());
+        tokens
+    }
+
+    #[test]
+    fn a_socket_is_told_of_once_for_what_has_come() -> io::Result<()> {
+        let readiness = Readiness::new()?;
+        let sockets = [UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?];
+        for (token, socket) in (7..).zip(&sockets) {
+            readiness.add(socket, token)?;
+        }
+        let mut tokens = Vec::new();
+        assert_eq!(readiness.wait(&mut tokens)?, 0, "nothing has come");
+        for _ in 0..2 {
+            sockets[0].send_to(b"hello", sockets[1].local_addr()?)?;
+            assert_eq!(told(&readiness), [8]);
+            assert_eq!(readiness.wait(&mut tokens)?, 0, "it is not read, and told");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_refusal_is_told_and_a_closed_socket_is_not() -> io::Result<()> {
+        let readiness = Readiness::new()?;
+        let gone = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
+        let sockets = [UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?];
+        for (token, socket) in (7..).zip(&sockets) {
+            readiness.add(socket, token)?;
+            socket.connect(gone)?;
+            socket.send(b"anybody?")?;
+        }
+        let [open, closed] = sockets;
+        drop(closed);
+        assert_eq!(told(&readiness), [7]);
+        assert!(open.recv(&mut []).is_err());
+        Ok(())
+    }
+}

@@ -31,7 +31,7 @@ impl Control {
         place.fill(0);
         // SAFETY: integers only, of which all zeros are a value.
         let mut header = unsafe { MaybeUninit::<libc::cmsghdr>::zeroed().assume_init() };
-        header.cmsg_len = (HEADER + data.len()) as _;
+        header.cmsg_len = HEADER + data.len();
         header.cmsg_level = level;
         header.cmsg_type = kind;
         // SAFETY: the place has more bytes than a header, and may be at any address.
@@ -48,7 +48,7 @@ impl Control {
             // SAFETY: there are as many bytes as a header has, and they may be at any address; any
             // bytes are a value of its integers.
             let header = unsafe { at.as_ptr().cast::<libc::cmsghdr>().read_unaligned() };
-            let end = usize::try_from(header.cmsg_len).ok()?;
+            let end = header.cmsg_len;
             let data = rest.get(HEADER..end)?;
             rest = rest.get(aligned(end)..).unwrap_or_default();
             Some((header.cmsg_level, header.cmsg_type, data))

@@ -71,7 +71,7 @@ impl Inbox {
             header.msg_iov = vector;
             header.msg_iovlen = 1;
             header.msg_namelen = Name::ROOM;
-            header.msg_controllen = Control::ROOM as _;
+            header.msg_controllen = Control::ROOM;
         }
         Self { batch, payloads, arrivals: Vec::with_capacity(MESSAGES) }
     }
@@ -98,7 +98,7 @@ impl Inbox {
             self.arrivals.push(arrival);
             let header = &mut self.batch.headers[at].msg_hdr;
             header.msg_namelen = Name::ROOM;
-            header.msg_controllen = Control::ROOM as _;
+            header.msg_controllen = Control::ROOM;
         }
         Ok(Received { drained: messages.end < MESSAGES, messages })
     }
@@ -153,7 +153,7 @@ impl Inbox {
             is_truncated: lacks || peer.is_none(),
             is_unicast: true,
         };
-        let said = header.msg_hdr.msg_controllen as usize;
+        let said = header.msg_hdr.msg_controllen;
         for (level, kind, data) in self.batch.controls[at].messages(said) {
             arrival.learn(level, kind, data);
         }
@@ -231,5 +231,29 @@ fn receive(socket: &impl AsFd, headers: &mut [libc::mmsghdr]) -> io::Result<usiz
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    #[test]
+    fn a_message_that_does_not_fit_is_marked() -> io::Result<()> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        let mut inbox = Inbox::new();
+        inbox.batch.vectors[0].iov_len = 3;
+        for _ in 0..2 {
+            socket.send_to(b"hello", socket.local_addr()?)?;
+        }
+        while inbox.len() < 2 {
+            inbox.receive(&socket)?;
+        }
+        let (cut, whole) = (inbox.message(0), inbox.message(1));
+        assert_eq!((cut.payload, cut.is_truncated), (b"hel".as_slice(), true));
+        assert_eq!((whole.payload, whole.is_truncated), (b"hello".as_slice(), false));
+        Ok(())
     }
 }

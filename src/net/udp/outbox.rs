@@ -115,7 +115,7 @@ impl Outbox {
             let vectors = self.batch.vectors.as_mut_ptr().wrapping_add(first);
             let header = &mut self.batch.headers[self.trains.len()].msg_hdr;
             header.msg_iov = vectors;
-            header.msg_iovlen = train.pieces as _;
+            header.msg_iovlen = train.pieces;
             place = train.ends;
             self.trains.push(train);
         }
@@ -161,7 +161,7 @@ impl Outbox {
                 }
             }
         }
-        header.msg_controllen = len as _;
+        header.msg_controllen = len;
     }
 }
 
