@@ -76,7 +76,7 @@ pub struct AccessPointState {
     /// The round trip without its noise: see [`SettledRoundTrip`](super::settled::SettledRoundTrip).
     pub settled_round_trip: Option<Duration>,
     /// How long a probe waits for the answer once it is connected, usually; `None` for probes that
-    /// only connect.
+    /// only connect, and of UDP, whose answer is the round trip.
     pub answer_time: Option<Duration>,
     /// Until when it stays Down, whatever its probes say, because it keeps changing.
     pub held_until: Option<Instant>,
