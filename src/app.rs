@@ -27,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::net;
 use crate::probe;
 use crate::reload::{self, ContentError, DatabaseErrors, First, Outcome, Reloader, Source};
+use crate::routing::Protocol;
 use crate::sessions::Sessions;
 
 /// Reloads that wait; who asks beyond waits too.
@@ -249,12 +250,18 @@ impl Parts {
         };
         let plane = DataPlane::start(self.workers, config.memory, descriptors, context)
             .map_err(StartError::Thread)?;
-        let wanted: u64 = config.listeners.iter().map(|it| u64::from(it.limits.sessions)).sum();
-        let possible = plane.most_sessions();
-        if wanted > u64::try_from(possible).unwrap_or(u64::MAX) {
+        // A session has two descriptors, a flow one.
+        let needed = config.listeners.iter().map(|it| match it.protocol {
+            Protocol::Tcp => 2 * u64::from(it.limits.sessions),
+            Protocol::Udp => u64::from(it.udp.flows),
+        });
+        let (needed, left) = (needed.sum::<u64>(), 2 * plane.most_sessions() as u64);
+        if needed > left {
             warn!(
                 descriptors = limit,
-                possible, wanted, "the descriptor limit allows fewer sessions than limits.sessions"
+                left,
+                needed,
+                "the descriptor limit allows fewer sessions and flows than limits.sessions and udp.flows"
             );
         }
         let (possible, wanted) = (descriptors.kept_for_probes(), descriptors.probes);

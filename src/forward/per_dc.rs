@@ -20,6 +20,13 @@ impl<T> Default for PerDc<T> {
 }
 
 impl<T> PerDc<T> {
+    /// Does this with what there is of each DC.
+    pub(super) fn each(&self, act: impl Fn(&T)) {
+        if let Some((_, dcs)) = &*self.0.borrow() {
+            dcs.values().for_each(|it| act(it));
+        }
+    }
+
     /// What is there of this DC, or is made at its first client.
     pub(super) fn resolve(
         &self,

@@ -1,5 +1,6 @@
 //! The metrics of flows and datagrams, and their children resolved once.
 
+use prometheus::local::{LocalHistogram, LocalIntCounter};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::handles::Direction;
@@ -69,11 +70,11 @@ impl UdpVectors {
     }
 }
 
-/// What every datagram is counted by.
+/// What every datagram is counted by, as one worker has it: what it counts all the time it counts by
+/// itself, and adds it to what others have when it is [flushed](DatagramMetrics::flush).
 pub struct DatagramMetrics {
-    passed: [IntCounter; 2],
-    /// Datagrams that one system call received.
-    pub per_call: Histogram,
+    passed: [LocalIntCounter; 2],
+    per_call: LocalHistogram,
     drops: [IntCounter; DatagramDrop::ALL.len()],
     moved: [IntCounter; FlowMove::ALL.len()],
 }
@@ -84,16 +85,27 @@ impl DatagramMetrics {
     pub fn resolve(metrics: &Metrics) -> Self {
         let udp = &metrics.udp;
         Self {
-            passed: ["up", "down"].map(|it| udp.datagrams_total.with_label_values(&[it])),
-            per_call: udp.datagrams_per_call.clone(),
+            passed: ["up", "down"].map(|it| udp.datagrams_total.with_label_values(&[it]).local()),
+            per_call: udp.datagrams_per_call.local(),
             drops: DatagramDrop::ALL.map(|it| udp.drops_total.with_label_values(&[it.as_str()])),
             moved: FlowMove::ALL.map(|it| udp.flows_moved_total.with_label_values(&[it.as_str()])),
         }
     }
 
+    /// Shows everybody what has been counted since the last time.
+    pub fn flush(&self) {
+        self.passed.iter().for_each(LocalIntCounter::flush);
+        self.per_call.flush();
+    }
+
+    /// One system call has received so many datagrams.
+    pub fn received(&self, datagrams: usize) {
+        self.per_call.observe(datagrams as f64);
+    }
+
     /// Datagrams passed on this way.
     #[must_use]
-    pub fn passed(&self, direction: Direction) -> &IntCounter {
+    pub fn passed(&self, direction: Direction) -> &LocalIntCounter {
         &self.passed[direction as usize]
     }
 
@@ -151,11 +163,12 @@ impl FlowMetrics {
     }
 }
 
-/// The metrics of a DC as one listener's flows use it.
+/// The metrics of a DC as one listener's flows use it, on one worker: bytes are shown when they are
+/// [flushed](FlowDcMetrics::flush).
 pub struct FlowDcMetrics {
     /// Flows of the listener to the DC.
     pub active: IntGauge,
-    bytes: [IntCounter; 2],
+    bytes: [LocalIntCounter; 2],
     routed: [IntCounter; Why::ALL.len()],
 }
 
@@ -165,7 +178,7 @@ impl FlowDcMetrics {
     pub fn resolve(metrics: &Metrics, listener: &str, dc: DcId) -> Self {
         let dc = dc.to_string();
         let bytes = |direction| {
-            metrics.bytes_total.with_label_values(&[dc.as_str(), direction, "datagram"])
+            metrics.bytes_total.with_label_values(&[dc.as_str(), direction, "datagram"]).local()
         };
         Self {
             active: metrics.udp.flows_active.with_label_values(&[listener, &dc]),
@@ -175,9 +188,14 @@ impl FlowDcMetrics {
         }
     }
 
+    /// Shows everybody what has been counted since the last time.
+    pub fn flush(&self) {
+        self.bytes.iter().for_each(LocalIntCounter::flush);
+    }
+
     /// Bytes forwarded this way.
     #[must_use]
-    pub fn bytes(&self, direction: Direction) -> &IntCounter {
+    pub fn bytes(&self, direction: Direction) -> &LocalIntCounter {
         &self.bytes[direction as usize]
     }
 
@@ -213,8 +231,10 @@ mod tests {
         }
         let dc = FlowDcMetrics::resolve(&metrics, "dns", DcId(2));
         dc.bytes(Direction::Down).inc_by(7);
+        dc.flush();
         assert_eq!(metrics.bytes_total.with_label_values(&["2", "down", "datagram"]).get(), 7);
         datagrams.passed(Direction::Up).inc_by(3);
+        datagrams.flush();
         assert_eq!(metrics.udp.datagrams_total.with_label_values(&["up"]).get(), 3);
     }
 }

@@ -132,9 +132,10 @@ impl Drop for Dial {
     }
 }
 
-/// Connects to `address`, from `source` if one is given; without options a plain socket, as a probe needs it. Dropping the future
-/// gives the dial up, with a reset. Whenever it is polled it asks the socket itself, so that who ran out
-/// of patience on a busy thread, and polls once more, learns whether it was the peer.
+/// Connects to `address`, from `source` if one is given; without options a plain socket, as a probe needs
+/// it. Dropping the future gives the dial up, with a reset. Whenever it is polled it asks the socket
+/// itself, so that who ran out of patience on a busy thread, and polls once more, learns whether it was the
+/// peer.
 ///
 /// # Errors
 /// Whatever socket(2), setsockopt(2) or connect(2) say; none of them waits for a timeout of ours.
@@ -256,5 +257,33 @@ mod tests {
         let nowhere = "255.255.255.255:1".parse().expect("an address of the test");
         let error = dial(nowhere, None, None).await.expect_err("nobody is everybody");
         assert!(!error.sent, "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_dial_leaves_from_the_first_source_that_has_a_port() {
+        // No address of this host (RFC 5737).
+        let foreign = "192.0.2.1";
+        for (bound, sources, expected) in [
+            ("127.0.0.1:0", &["127.0.0.2"] as &[&str], "127.0.0.2"),
+            ("127.0.0.1:0", &["127.0.0.3", "127.0.0.2"], "127.0.0.3"),
+            ("127.0.0.1:0", &[foreign, "127.0.0.2"], "127.0.0.2"),
+            ("[::1]:0", &["::1"], "::1"),
+        ] {
+            let listener = TcpListener::bind(bound).await.expect("a listener");
+            let address = listener.local_addr().expect("bound");
+            let sources = sources.iter().map(|it| it.parse().expect("an address of the test"));
+            let _dial = Dial::begin(address, sources, None).expect("begun");
+            let (_, peer) = listener.accept().await.expect("accepted");
+            assert_eq!(peer.ip().to_string(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_port_at_any_source_the_dial_is_a_failure_of_this_host() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let address = listener.local_addr().expect("bound");
+        let foreign = [[192, 0, 2, 1], [192, 0, 2, 2]].map(IpAddr::from);
+        let error = Dial::begin(address, foreign, None).expect_err("none is ours");
+        assert_eq!((error.source.kind(), error.sent), (io::ErrorKind::AddrNotAvailable, false));
     }
 }

@@ -148,11 +148,14 @@ impl ControlState {
             self.retire_finished(now, &mut effects);
         }
         self.warm_up(now);
-        if self.publish_at.is_some_and(|due| due <= now) && !self.isolation.is_isolated() {
+        let publishes = self.publish_at.is_some_and(|due| due <= now);
+        let is_isolated = self.isolation.is_isolated();
+        if publishes && !is_isolated {
             self.follow(now, &mut effects);
         }
         self.start_probes(now, &mut effects);
-        if self.publish_at.is_some_and(|due| due <= now) {
+        // If sessions have just shown that the edge is not cut off, those that others lead follow first.
+        if publishes && self.isolation.is_isolated() == is_isolated {
             let snapshot = self.publish(now, &mut effects);
             effects.push(Effect::Publish(snapshot));
         }

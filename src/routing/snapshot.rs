@@ -202,4 +202,15 @@ mod tests {
         newer.access_points[0].health = Health::Down;
         assert!(!known().has_gone_down(AccessPointIndex(5), &newer), "it left");
     }
+
+    #[test]
+    fn dials_of_a_dc_leave_from_its_sources_in_turn() {
+        let ip = |text: &str| text.parse::<IpAddr>().expect("an address of the test");
+        let mut spec = dc(2, None, 1);
+        spec.source = ["192.0.2.1", "192.0.2.2"].map(ip).into();
+        let snapshot = all_up(topology(vec![spec]));
+        let first = || snapshot.sources(DcIndex(0), ip("198.51.100.1")).next();
+        let (a, b) = (Some(ip("192.0.2.1")), Some(ip("192.0.2.2")));
+        assert_eq!([first(), first(), first()], [a, b, a]);
+    }
 }

@@ -26,3 +26,4 @@ mod shutdown;
 mod sniff;
 mod sticky;
 mod stub_mtproto;
+mod udp;

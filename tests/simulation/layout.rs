@@ -9,15 +9,19 @@ use std::time::Duration;
 use nearpoint::routing::policy::{Action, Objective, Rule};
 use nearpoint::routing::topology::{
     AccessPointSpec, ConnectLimits, DcSpec, Framing, HealthSettings, HttpProbe, ListenerRoute,
-    MtprotoProbe, OnDown, Probe, Revision, Route, TopologySpec,
+    MtprotoProbe, OnDown, Probe, Revision, Route, TopologySpec, UdpProbe,
 };
 use nearpoint::routing::{
-    AccessPointId, ClientMatch, Coordinates, DcId, Network as Prefix, Policy, Topology,
+    AccessPointId, ClientMatch, Coordinates, DcId, DialAddress, Network as Prefix, Policy,
+    Protocol, Topology,
 };
 
 use crate::clients::{CITIES, city_network};
 use crate::network::{Network, Place};
 use crate::random::Random;
+
+/// The listener of flows.
+pub(crate) const FLOWS: &str = "flows";
 
 /// DCs at most.
 const MOST_DCS: usize = 8;
@@ -92,7 +96,8 @@ impl Layout {
 
     fn use_usual_health(&mut self, probe: &Probe) {
         for dc in &mut self.spec.dcs {
-            dc.health = HealthSettings { probe: probe.clone(), ..HealthSettings::default() };
+            let (probe, udp_probe) = (probe.clone(), dc.health.udp_probe.take());
+            dc.health = HealthSettings { probe, udp_probe, ..HealthSettings::default() };
         }
     }
 
@@ -144,23 +149,25 @@ impl Layout {
         match random.number(0..=7) {
             0 => {
                 for n in 0..self.spec.dcs[at].access_points.len() {
-                    self.spec.dcs[at].access_points[n] = self.new_access_point(id);
+                    self.replace_access_point(at, n);
                 }
                 format!("all addresses of DC {id} replaced")
             }
             1 => {
                 let most = self.spec.dcs[at].access_points.len() as u64 - 1;
                 let n = random.number(0..=most) as usize;
-                self.spec.dcs[at].access_points[n] = self.new_access_point(id);
+                self.replace_access_point(at, n);
                 format!("an address of DC {id} replaced")
             }
             2 if self.spec.dcs[at].access_points.len() < MOST_ACCESS_POINTS => {
-                let added = self.new_access_point(id);
+                let protocol = any_protocol(random);
+                let added = self.new_access_point(id, protocol);
                 self.spec.dcs[at].access_points.push(added);
                 format!("an address of DC {id} added")
             }
             3 if self.spec.dcs[at].access_points.len() > 1 => {
-                self.spec.dcs[at].access_points.remove(0);
+                let most = self.spec.dcs[at].access_points.len() as u64 - 1;
+                self.spec.dcs[at].access_points.remove(random.number(0..=most) as usize);
                 format!("an address of DC {id} removed")
             }
             4 if self.spec.dcs.len() < MOST_DCS => {
@@ -193,7 +200,10 @@ impl Layout {
         self.last_dc += 1;
         let id = DcId(self.last_dc);
         network.build(id, Place { site, round_trip: random.time(self.round_trips.clone()) });
-        let access_points = random.number(1..=MOST_ACCESS_POINTS as u64);
+        let by_tcp = random.number(1..=MOST_ACCESS_POINTS as u64 - 1);
+        let by_udp = *random.one(&[0, 1, 1]);
+        let protocols = [(Protocol::Tcp, by_tcp), (Protocol::Udp, by_udp)];
+        let protocols = protocols.into_iter().flat_map(|(it, count)| (0..count).map(move |_| it));
         let (lat, lon) = CITIES[site];
         let spec = DcSpec {
             id,
@@ -205,17 +215,26 @@ impl Layout {
             source: Arc::default(),
             replicas: Arc::default(),
             health: any_health(id, random),
-            access_points: (0..access_points).map(|_| self.new_access_point(id)).collect(),
+            access_points: protocols.map(|it| self.new_access_point(id, it)).collect(),
         };
         self.spec.dcs.push(spec);
         id
     }
 
-    /// No address is ever used twice.
-    fn new_access_point(&mut self, dc: DcId) -> AccessPointSpec {
+    fn replace_access_point(&mut self, dc: usize, at: usize) {
+        let id = self.spec.dcs[dc].id;
+        let protocol = self.spec.dcs[dc].access_points[at].address.protocol;
+        self.spec.dcs[dc].access_points[at] = self.new_access_point(id, protocol);
+    }
+
+    /// No address is ever used twice. A DC has two hosts.
+    fn new_access_point(&mut self, dc: DcId, protocol: Protocol) -> AccessPointSpec {
         self.last_port += 1;
         let [high, low] = dc.0.to_be_bytes();
-        AccessPointSpec::new(SocketAddr::from(([10, high, low, 1], self.last_port)))
+        let host = 1 + (self.last_port % 2) as u8;
+        let socket = SocketAddr::from(([10, high, low, host], self.last_port));
+        let address = DialAddress { socket, protocol };
+        AccessPointSpec { address, ..AccessPointSpec::new(socket) }
     }
 }
 
@@ -229,10 +248,20 @@ fn mtproto() -> Probe {
     Probe::Mtproto(Arc::new(MtprotoProbe::new(Framing::Abridged, false, vec![7])))
 }
 
+/// More often the one of sessions.
+fn any_protocol(random: &mut Random) -> Protocol {
+    *random.one(&[Protocol::Tcp, Protocol::Tcp, Protocol::Udp])
+}
+
+fn question() -> Arc<UdpProbe> {
+    Arc::new(UdpProbe { send: b"?".as_slice().into(), expect: b"!".as_slice().into() })
+}
+
 fn any_health(dc: DcId, random: &mut Random) -> HealthSettings {
     let asking = if dc.0.is_multiple_of(2) { http() } else { mtproto() };
     let usual = HealthSettings {
         probe: if random.percent(50) { asking } else { Probe::Tcp },
+        udp_probe: random.percent(50).then(question),
         ..HealthSettings::default()
     };
     match random.percent(70) {
@@ -270,6 +299,10 @@ fn routes(bound: DcId) -> BTreeMap<Arc<str>, ListenerRoute> {
     BTreeMap::from([
         ("nearest".into(), listener(Route::Nearest, None)),
         ("bound".into(), listener(Route::Dc(bound), None)),
+        (
+            FLOWS.into(),
+            ListenerRoute { protocol: Protocol::Udp, ..ListenerRoute::new(Route::Nearest) },
+        ),
     ])
 }
 

@@ -114,7 +114,8 @@ impl Record {
             (_, Cause::Isolated) => self.down = None,
             (Health::Down, _) => self.down = Some((now, *held_for)),
             (Health::Up, _) => {
-                let recovered = transition.from == Health::Down;
+                // What others have come to is no turn of its own.
+                let recovered = transition.from == Health::Down && *cause != Cause::TcpOfDc;
                 if recovered {
                     self.recoveries.push(now);
                     self.up = Some((now, true));
@@ -175,7 +176,11 @@ impl Ledger {
         }
         for access_point in after.access_points() {
             let record = self.access_points.entry(access_point.id);
-            record.or_insert_with(|| Record::new(now));
+            let record = record.or_insert_with(|| Record::new(now));
+            let was_probed = before.find_access_point(access_point.id);
+            if was_probed.is_some_and(|at| !before.is_probed(before.access_point(at))) {
+                record.probed = now;
+            }
         }
         for dc in after.dcs() {
             self.dcs.entry(dc.id).or_insert_with(DcRecord::new);

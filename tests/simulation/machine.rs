@@ -13,7 +13,7 @@ use nearpoint::routing::{AccessPointId, AccessPointSlot, DcId, Snapshot, Topolog
 
 use crate::clients::Cities;
 use crate::ledger::{Ledger, came_back};
-use crate::rules::{alarms, closing, health, isolation, probing, publishing};
+use crate::rules::{alarms, closing, health, isolation, probing, publishing, unasked};
 
 /// The machine, what it published last, and what is known of it.
 pub(crate) struct Machine {
@@ -86,6 +86,7 @@ impl Machine {
                 Effect::Probe(request) => {
                     let under_way = self.ledger.on_request(&request, now);
                     probing::one_probe_at_a_time(&request, under_way);
+                    unasked::nobody_asks_them(&self.configured, &request);
                     told.probes.push(request);
                 }
                 Effect::Publish(snapshot) => self.on_published(snapshot, now),
@@ -137,7 +138,7 @@ impl Machine {
 
     /// The rules that hold at any time, asked now and then.
     pub(crate) fn look_over(&self, now: Instant) {
-        probing::nobody_is_forgotten(&self.ledger, self.configured.max_probes(), now);
+        probing::nobody_is_forgotten(&self.ledger, &self.configured, now);
     }
 
     /// Writes down what the machine is about to be told, and says whether it is an answer of anybody.
@@ -196,6 +197,7 @@ impl Machine {
         health::intents_agree(&snapshot, &self.ledger);
         health::dcs_agree(&snapshot, &self.ledger);
         alarms::alarms_agree(&snapshot, &self.ledger);
+        unasked::they_follow_their_dc(&snapshot);
         assert_eq!(snapshot.isolated, self.isolated, "isolation as told and published");
         closing::sessions_of_the_dead_are_given_up(&snapshot, &self.answers, now);
         self.snapshot = snapshot;
@@ -237,6 +239,7 @@ impl Machine {
         let before = self.ledger.on_change(change, now);
         let settings = self.settings(change.access_point);
         health::changes_form_a_chain(change, &before, unsure);
+        unasked::they_alone_follow(&self.configured, change);
         health::down_is_earned(change, &before, settings, now);
         health::recovery_is_earned(change, &before, settings, now);
         health::hold_downs_double_at_most(change, &before, settings);

@@ -15,6 +15,7 @@
 mod agenda;
 mod clients;
 mod fault;
+mod flows;
 mod journal;
 mod kind;
 mod layout;

@@ -174,6 +174,21 @@ impl Network {
         }
     }
 
+    /// What becomes of a datagram that is sent now, which is both at once; nobody sends a lost one again.
+    pub(crate) fn send_datagram(
+        &self,
+        to: AccessPointId,
+        dialler: Dialler,
+        now: Instant,
+        random: &mut Random,
+    ) -> Result<Reply, (ConnectFailure, Duration)> {
+        match self.send_syn(to, dialler, now, random) {
+            Syn::Lost => Ok(Reply::None),
+            Syn::Failed(failure, after) => Err((failure, after)),
+            Syn::Accepted(_) => Ok(self.ask(to, now, random)),
+        }
+    }
+
     fn condition(&self, id: AccessPointId, now: Instant) -> Condition {
         let mut condition = Condition::default();
         for active in self.faults.iter().filter(|it| self.concerns(it.fault.scope, id)) {

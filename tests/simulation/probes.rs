@@ -55,8 +55,12 @@ impl Storm {
         self.journal.detail(self.now, || format!("probe {} of {id}", request.number));
         let deadline = self.now + request.connect_timeout;
         let connect = Duration::ZERO;
+        let asks_at_once = matches!(request.conversation, Conversation::Datagram(_));
         self.probes.insert(id, PendingProbe { request, began: self.now, deadline, connect });
-        self.send_probe(id, SYN_TIMEOUT);
+        match asks_at_once {
+            true => self.send_question(id),
+            false => self.send_probe(id, SYN_TIMEOUT),
+        }
     }
 
     /// Something happens to a probe.
@@ -85,6 +89,34 @@ impl Storm {
         }
     }
 
+    fn send_question(&mut self, id: AccessPointId) {
+        let silent = || Err(ConnectFailure::Timeout.into());
+        let sent = self.network.send_datagram(id, Dialler::Probe, self.now, &mut self.random);
+        match sent {
+            Ok(Reply::Right(answer)) => {
+                let outcome = Ok(ProbeTimes::Echoed { answer }.into());
+                self.after(id, answer, ProbeStep::Ended(outcome), silent());
+            }
+            // A right one may follow: it is wrong when the time is over.
+            Ok(Reply::Wrong(after)) => {
+                let is_late = self.probes.get(&id).is_some_and(|it| self.now + after > it.deadline);
+                let wrong = Err(ProbeFailure::WrongAnswer);
+                let outcome = if is_late { silent() } else { wrong };
+                self.after(id, Duration::MAX, ProbeStep::Ended(silent()), outcome);
+            }
+            Ok(Reply::Broken(after)) => {
+                let outcome = Err(ConnectFailure::Refused.into());
+                self.after(id, after, ProbeStep::Ended(outcome), silent());
+            }
+            Ok(Reply::None) => {
+                self.after(id, Duration::MAX, ProbeStep::Ended(silent()), silent());
+            }
+            Err((failure, after)) => {
+                self.after(id, after, ProbeStep::Ended(Err(failure.into())), silent());
+            }
+        }
+    }
+
     fn on_probe_connected(&mut self, id: AccessPointId) {
         let Some(pending) = self.probes.get_mut(&id) else { return };
         pending.connect = self.now - pending.began;
@@ -95,9 +127,8 @@ impl Storm {
                 let outcome = Ok(ProbeTimes::Connected { connect }.into());
                 self.on_probe_step(id, ProbeStep::Ended(outcome));
             }
-            ref asking @ (Conversation::Http(_)
-            | Conversation::Mtproto(..)
-            | Conversation::Datagram(_)) => {
+            Conversation::Datagram(_) => unreachable!("a datagram needs no connection"),
+            ref asking @ (Conversation::Http(_) | Conversation::Mtproto(..)) => {
                 let asking = asking.clone();
                 let silent = || Err(ProbeFailure::Silent);
                 let (after, outcome) = match self.network.ask(id, self.now, &mut self.random) {

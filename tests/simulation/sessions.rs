@@ -8,7 +8,7 @@ use nearpoint::routing::control::OVERTAKEN;
 use nearpoint::routing::topology::ListenerRoute;
 use nearpoint::routing::{
     AccessPointId, AccessPointSlot, Attempt, AttemptPlan, Client, ClientPrefix, ConnectFailure,
-    DcId, DcIndex, DcSlot, GiveUp, Ranking, Snapshot, Step, rank,
+    DcId, DcIndex, DcSlot, GiveUp, Ranking, Snapshot, Step, Traffic, rank,
 };
 
 use crate::clients::Manner;
@@ -386,7 +386,8 @@ fn choice(session: &Session, chosen: DcIndex) -> Choice {
     let topology = &session.snapshot.topology;
     let nobody_is_ready = |dc: DcIndex| {
         use nearpoint::routing::AdminState;
-        let mut members = topology.access_points_of(dc);
+        let mut members =
+            topology.access_points_of(dc).filter(|(_, it)| it.takes(Traffic::default()));
         members.all(|(it, _)| session.snapshot.access_point(it).admin != AdminState::Ready)
     };
     let wanted = before.all(|(dc, exclusion)| match exclusion {

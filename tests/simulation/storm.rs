@@ -10,8 +10,9 @@ use nearpoint::routing::{AccessPointId, AdminState, DcId, Health};
 use crate::agenda::Agenda;
 use crate::clients::{Cities, Stream};
 use crate::fault::Fault;
+use crate::flows::FlowStep;
 use crate::journal::Journal;
-use crate::layout::Layout;
+use crate::layout::{FLOWS, Layout};
 use crate::machine::Machine;
 use crate::network::{FaultId, Network};
 use crate::probes::{PendingProbe, ProbeStep};
@@ -50,6 +51,7 @@ pub(crate) struct Storm {
 pub(crate) enum Happening {
     Probe(AccessPointId, ProbeStep),
     Session(SessionStep),
+    Flow(FlowStep),
     /// A client of this stream comes.
     Arrival(StreamId),
     /// The machine looks at what sessions have left.
@@ -264,12 +266,16 @@ impl Storm {
         match happening {
             Happening::Probe(id, step) => self.on_probe_step(id, step),
             Happening::Session(step) => self.on_session_step(step),
+            Happening::Flow(step) => self.on_flow_step(step),
             Happening::Arrival(id) => {
                 let Some(stream) = self.streams.get(&id) else { return };
                 let (client, pause) = stream.next(&mut self.random);
                 let (listener, manner) = (stream.listener, stream.manner);
                 self.agenda.enter(self.now + pause, Happening::Arrival(id));
-                self.begin_session(client, listener, manner);
+                match listener {
+                    FLOWS => self.begin_flow(client),
+                    _ => self.begin_session(client, listener, manner),
+                }
             }
             Happening::Fold => {
                 self.folding = false;

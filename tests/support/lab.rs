@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nearpoint::app::{App, StartError};
 use nearpoint::routing::{DcId, Health, Snapshot};
-use nearpoint::stub::{Service, StubDc};
+use nearpoint::stub::{Service, StubDc, UdpService};
 use tempfile::TempDir;
 
 use super::doors::Doors;
@@ -25,6 +25,8 @@ pub(crate) const DCS: [u16; 3] = [MIAMI, AMSTERDAM, SINGAPORE];
 pub(crate) struct Lab {
     directory: TempDir,
     dcs: Vec<StubDc>,
+    /// What the DCs serve of UDP, at the same addresses; empty in a laboratory of TCP.
+    udp: Vec<StubDc>,
 }
 
 impl Lab {
@@ -38,16 +40,36 @@ impl Lab {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let at = vec![(any, service); access_points];
         let dcs = DCS.map(|dc| StubDc::bind(dc, &at).expect("a stub DC"));
-        let directory = tempfile::tempdir().expect("a directory");
-        let lab = Self { directory, dcs: dcs.into() };
-        lab.write("dc_options.yaml", lab.dc_options());
+        let lab = Self::of(dcs.into(), Vec::new());
         lab.configure(&[]);
+        lab
+    }
+
+    /// DCs of so many access points each, of TCP and of UDP, that say who they are: at 127.0.0.1, or
+    /// at ::1. Each protocol can fail by itself.
+    pub(crate) fn with_udp(host: IpAddr, service: UdpService, access_points: usize) -> Self {
+        let pairs = DCS.map(|dc| stubs_of_both(dc, host, service, access_points));
+        let (dcs, udp) = pairs.into_iter().unzip();
+        let lab = Self::of(dcs, udp);
+        lab.configure_udp(&[]);
+        lab
+    }
+
+    fn of(dcs: Vec<StubDc>, udp: Vec<StubDc>) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let lab = Self { directory, dcs, udp };
+        lab.write("dc_options.yaml", lab.dc_options());
         lab
     }
 
     /// One of the DCs.
     pub(crate) fn dc(&self, id: u16) -> &StubDc {
         self.dcs.iter().find(|dc| dc.dc() == id).expect("a DC of the laboratory")
+    }
+
+    /// What one of the DCs serves of UDP.
+    pub(crate) fn udp(&self, id: u16) -> &StubDc {
+        self.udp.iter().find(|dc| dc.dc() == id).expect("a DC that serves UDP")
     }
 
     /// A list of all access points.
@@ -58,11 +80,13 @@ impl Lab {
     /// A list of the access points that are to be in it, asked by DC and number within the DC.
     pub(crate) fn dc_options_of(&self, listed: impl Fn(u16, usize) -> bool) -> String {
         let mut list = String::new();
+        let protocols = if self.udp.is_empty() { "[tcp]" } else { "[tcp, udp]" };
         for dc in &self.dcs {
             for (number, at) in dc.local_addrs().iter().enumerate() {
                 if listed(dc.dc(), number) {
                     let (id, ip, port) = (dc.dc(), at.ip(), at.port());
-                    list.push_str(&format!("- {{id: {id}, ip: {ip}, port: {port}}}\n"));
+                    let of_dc = format!("id: {id}, ip: '{ip}', port: {port}");
+                    list.push_str(&format!("- {{{of_dc}, protocols: {protocols}}}\n"));
                 }
             }
         }
@@ -73,6 +97,13 @@ impl Lab {
     /// of YAML.
     pub(crate) fn configure(&self, sections: &[(&str, &str)]) {
         self.write("nearpoint.yaml", main_file(sections));
+    }
+
+    /// The same for a laboratory with UDP, in which clients are where [`CLIENTS_OF_DCS`] says.
+    pub(crate) fn configure_udp(&self, sections: &[(&str, &str)]) {
+        let usual = [("listeners", UDP_LISTENER), ("geoip", CLIENTS_OF_DCS), ("health", QUICK_UDP)];
+        let sections: Vec<_> = usual.into_iter().chain(sections.iter().copied()).collect();
+        self.configure(&sections);
     }
 
     /// Writes a file beside the main one, in place.
@@ -101,6 +132,23 @@ impl Lab {
     }
 }
 
+/// Both at the same addresses.
+fn stubs_of_both(
+    dc: u16,
+    host: IpAddr,
+    service: UdpService,
+    access_points: usize,
+) -> (StubDc, StubDc) {
+    let any = vec![(SocketAddr::new(host, 0), Service::Who); access_points];
+    // Ports of UDP that are free at this moment are anybody's who asks for one.
+    let both = (0..20).find_map(|_| {
+        let tcp = StubDc::bind(dc, &any).expect("a stub DC");
+        let at: Vec<_> = tcp.local_addrs().iter().map(|at| (*at, Service::Udp(service))).collect();
+        StubDc::bind(dc, &at).ok().map(|udp| (tcp, udp))
+    });
+    both.expect("ports that are free for TCP and for UDP")
+}
+
 fn main_file(sections: &[(&str, &str)]) -> String {
     let usual = [
         ("edge", "{name: lab, workers: 2}"),
@@ -125,6 +173,20 @@ fn main_file(sections: &[(&str, &str)]) -> String {
 const LOCATED: &str = "[{id: 1, name: mia, location: {lat: 25.77, lon: -80.19}}, \
      {id: 2, name: ams, location: {lat: 52.37, lon: 4.90}}, \
      {id: 5, name: sin, location: {lat: 1.35, lon: 103.82}}]";
+
+/// The listener of most tests of UDP.
+pub(crate) const UDP_LISTENER: &str =
+    "[{name: clients, protocol: udp, bind: ['127.0.0.1:0'], sticky: none}]";
+
+/// Whose home the networks of clients are: 127.0.1.0/24 is at home in Miami (DC 1), 127.0.2.0/24 and
+/// ::1 in Amsterdam (DC 2), 127.0.5.0/24 in Singapore (DC 5), and the rest of them in Amsterdam too.
+pub(crate) const CLIENTS_OF_DCS: &str = "{overrides: {\
+     '127.0.0.0/8': {country: NL}, '::1/128': {country: NL}, \
+     '127.0.1.0/24': {lat: 25.77, lon: -80.19}, '127.0.5.0/24': {country: SG}}}";
+
+/// As [`QUICK`], and asks services of UDP as well.
+const QUICK_UDP: &str = "{interval: 200ms, fast_interval: 100ms, down_interval: 200ms, fall: 3, \
+     rise: 2, udp_probe: {send: 'who is there?', expect: any}}";
 
 /// Notices within half a second what has happened to a DC.
 const QUICK: &str =

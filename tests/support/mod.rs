@@ -6,6 +6,8 @@
 
 pub(crate) mod arrivals;
 pub(crate) mod client;
+pub(crate) mod crowd;
+pub(crate) mod datagram;
 pub(crate) mod doors;
 pub(crate) mod lab;
 pub(crate) mod load;
@@ -13,6 +15,7 @@ pub(crate) mod mmdb;
 pub(crate) mod mtproto;
 pub(crate) mod process;
 pub(crate) mod scrape;
+pub(crate) mod upstream;
 
 use std::time::Duration;
 

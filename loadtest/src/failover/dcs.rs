@@ -6,7 +6,7 @@ use crate::event::Event;
 use crate::lab::layout::{AccessPoint, DC_PORT, Dc, Door};
 use crate::lab::topology::Lab;
 use crate::process::{Child, ProcessError};
-use nearpoint::stub::Service;
+use nearpoint::stub::{Service, UdpService};
 use rustix::process::Signal;
 use std::error::Error;
 use std::fmt;
@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What DCs do when all is well: answer whoever speaks, and probes of HTTP.
 const RIGHT: Service = Service::Http;
+
+/// The same for datagrams.
+const RIGHT_UDP: Service = Service::Udp(UdpService::Who);
 
 /// What is at their addresses when it is not theirs any more: somebody who talks without end.
 const WRONG: Service = Service::Source { bytes: None };
@@ -41,13 +44,15 @@ pub(super) enum Order {
 #[derive(Debug)]
 pub(super) struct Dcs<'a> {
     lab: &'a Lab,
+    /// Whether they serve UDP as well.
+    udp: bool,
     stubs: [Option<Child>; 3],
 }
 
 impl<'a> Dcs<'a> {
     /// Returns when all of them listen.
-    pub(super) async fn start(lab: &'a Lab) -> Result<Dcs<'a>, DcError> {
-        let mut dcs = Dcs { lab, stubs: [None, None, None] };
+    pub(super) async fn start(lab: &'a Lab, udp: bool) -> Result<Dcs<'a>, DcError> {
+        let mut dcs = Dcs { lab, udp, stubs: [None, None, None] };
         for dc in Dc::ALL {
             dcs.carry_out(dc, Order::Start).await?;
         }
@@ -58,16 +63,18 @@ impl<'a> Dcs<'a> {
     pub(super) async fn carry_out(&mut self, dc: Dc, order: Order) -> Result<(), DcError> {
         let failed = |source| DcError { dc, source };
         let lab = self.lab;
+        let right_udp = self.udp.then_some(RIGHT_UDP);
         let stub = &mut self.stubs[dc.index()];
         match order {
             Order::Kill => stop(stub).await,
             Order::Start => {
                 stop(stub).await;
-                *stub = Some(serve(lab, dc, RIGHT).await.map_err(failed)?);
+                let services = [Some(RIGHT), right_udp];
+                *stub = Some(serve(lab, dc, services).await.map_err(failed)?);
             }
             Order::StartWrong => {
                 stop(stub).await;
-                *stub = Some(serve(lab, dc, WRONG).await.map_err(failed)?);
+                *stub = Some(serve(lab, dc, [Some(WRONG), None]).await.map_err(failed)?);
             }
             Order::Stop => signal(stub, Signal::STOP).map_err(failed)?,
             Order::Continue => signal(stub, Signal::CONT).map_err(failed)?,
@@ -86,15 +93,18 @@ impl<'a> Dcs<'a> {
     }
 }
 
-async fn serve(lab: &Lab, dc: Dc, service: Service) -> Result<Child, ProcessError> {
+async fn serve(lab: &Lab, dc: Dc, services: [Option<Service>; 2]) -> Result<Child, ProcessError> {
     let program = std::env::current_exe().map_err(ProcessError::Spawn)?;
     let mut command = Command::from(lab.dc(dc).command(program));
     command.arg("serve").args(["--dc", &dc.id().to_string()]);
-    command.args(["--service", &service.to_string(), "--listen"]);
-    let doors = [Door::A, Door::B, Door::V6];
-    command.args(doors.map(|door| AccessPoint { dc, door }.address().to_string()));
+    let addresses = [Door::A, Door::B, Door::V6].map(|door| AccessPoint { dc, door }.address());
+    let services = services.into_iter().flatten();
+    let listen: Vec<String> = services
+        .flat_map(|service| addresses.map(|address| format!("{address}/{service}")))
+        .collect();
+    command.arg("--listen").args(&listen);
     let mut child = Child::spawn(command)?;
-    for _ in doors {
+    for _ in listen {
         match child.event(PATIENCE).await? {
             Event::Listening { address, .. } if address.port() == DC_PORT => {}
             other => return Err(ProcessError::Unexpected(other)),

@@ -22,10 +22,24 @@ pub(crate) struct Recording {
     pub(crate) held: usize,
     /// What those met.
     pub(crate) interruptions: Vec<Interruption>,
+    /// What clients of UDP met; `None` where there were none.
+    pub(crate) flows: Option<Flows>,
     /// When the lab broke something.
     pub(crate) strikes: Vec<Strike>,
     /// What was done, and what nearpoint told, in order of time.
     pub(crate) marks: Vec<Mark>,
+}
+
+/// What clients of UDP met. A flow that goes on elsewhere, or after a pause, is interrupted, and nothing has ended
+/// it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Flows {
+    /// New flows: from the first question to an answer, or until the client gave up.
+    pub(crate) arrivals: Vec<Arrival>,
+    /// How many went on throughout.
+    pub(crate) held: usize,
+    /// What those met.
+    pub(crate) interruptions: Vec<Interruption>,
 }
 
 /// The lab breaks something. It is broken at some moment in between, and a busy machine takes long.

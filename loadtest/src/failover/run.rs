@@ -4,7 +4,7 @@ use super::dcs::{DcError, Dcs};
 use super::edge::Edge;
 use super::load::{Load, LoadError, Shape};
 use super::peers::{Installed, Peer, Setting};
-use super::record::{Mark, Recording, Strike};
+use super::record::{Flows, Mark, Recording, Strike};
 use super::scenario::{Phases, Scenario};
 use super::stage::{Stage, StageError};
 use super::ways;
@@ -25,13 +25,20 @@ pub(super) async fn run(
     peer: &Installed,
 ) -> Result<Recording, RunError> {
     let lab = Lab::build(&ways::wires()).map_err(RunError::Lab)?;
-    let dcs = Dcs::start(&lab).await.map_err(RunError::Dc)?;
+    let dcs = Dcs::start(&lab, scenario.udp.is_some()).await.map_err(RunError::Dc)?;
+    // A peer that knows no UDP has clients of TCP only.
+    let udp = scenario.udp.filter(|_| peer.peer.serves_udp());
     let setting = Setting {
         extra: scenario.nearpoint.clone(),
+        udp: udp.is_some(),
         ..Setting::new(scenario.access_points.clone(), scenario.probe)
     };
     let edge = Edge::start(&lab, peer, setting).await.map_err(RunError::Peer)?;
-    let shape = Shape { new_per_second: scenario.load.new, held: scenario.load.held };
+    let shape = Shape {
+        new_per_second: scenario.load.new,
+        held: scenario.load.held,
+        udp: udp.map(|udp| (udp.new, udp.held)),
+    };
     let load = Load::start(lab.clients().entrance(), layout::edge(), shape);
     let load = load.await.map_err(RunError::Load)?;
     let began = load.began;
@@ -71,6 +78,7 @@ pub(super) async fn run(
         arrivals: met.arrivals,
         held: scenario.load.held as usize,
         interruptions: met.interruptions,
+        flows: udp.map(|udp| Flows { held: udp.held as usize, ..met.flows }),
         strikes,
         marks,
     })

@@ -3,8 +3,9 @@
 //! Outcomes are asserted, everywhere and always. Bars are times: they are met or missed, a report says
 //! by how much, and no test fails for it.
 
-use super::outcome::{BackToNormal, Outcome};
-use super::scenario::expect::{Bars, Expect};
+use super::outcome::{BackToNormal, Held, Outcome, Sessions};
+use super::phase::ByPhase;
+use super::scenario::expect::{Bars, Expect, UdpExpect};
 use super::time::Time;
 use crate::lab::layout::Dc;
 use serde::Serialize;
@@ -41,25 +42,43 @@ pub(crate) fn outcomes(expect: &Expect, outcome: &Outcome) -> Vec<Verdict> {
         held_interrupted,
         held_interrupted_from,
         isolated,
+        udp,
     } = expect;
-    for (phase, bound) in failed.each() {
-        let Some(bound) = bound else { continue };
-        let sessions = &outcome.new[phase];
-        verdict(
-            format!("new sessions that fail in the phase {phase}: {bound}"),
-            // Nothing has failed where nothing was tried, and nothing was shown either.
-            sessions.tried > 0 && bound.allows(sessions.failed, sessions.tried - sessions.caught),
-            format!("{} of {}", sessions.failed, sessions.tried),
-        );
+    let UdpExpect { failed: flows_failed, served_by: flows_served_by, held_lost } = udp;
+    let none = ByPhase::default();
+    let flows = outcome.flows.as_ref().map_or(&none, |flows| &flows.new);
+    for (what, new, failed, served_by) in [
+        ("sessions", &outcome.new, failed, served_by),
+        ("flows", flows, flows_failed, flows_served_by),
+    ] {
+        for (phase, bound) in failed.each() {
+            let Some(bound) = bound else { continue };
+            let Sessions { tried, failed, caught, .. } = new[phase];
+            verdict(
+                format!("new {what} that fail in the phase {phase}: {bound}"),
+                // Nothing has failed where nothing was tried, and nothing was shown either.
+                tried > 0 && bound.allows(failed, tried - caught),
+                format!("{failed} of {tried}"),
+            );
+        }
+        for (phase, dcs) in served_by.each() {
+            let Some(dcs) = dcs else { continue };
+            let served: BTreeSet<u16> = new[phase].settled_by_dc.keys().copied().collect();
+            let asked = named(&ids(dcs));
+            verdict(
+                format!("{what} served by no other than {asked} in the phase {phase}"),
+                // Whoever may serve has shown nothing where nobody was served.
+                served.is_subset(&ids(dcs)) && (dcs.is_empty() || !served.is_empty()),
+                named(&served),
+            );
+        }
     }
-    for (phase, dcs) in served_by.each() {
-        let Some(dcs) = dcs else { continue };
-        let served: BTreeSet<u16> = outcome.new[phase].settled_by_dc.keys().copied().collect();
+    if let Some(bound) = held_lost {
+        let held = outcome.flows.as_ref().map(|flows| &flows.held);
         verdict(
-            format!("served by no other than {} in the phase {phase}", named(&ids(dcs))),
-            // Whoever may serve has shown nothing where nobody was served.
-            served.is_subset(&ids(dcs)) && (dcs.is_empty() || !served.is_empty()),
-            named(&served),
+            format!("held flows that are not answered any more: {bound}"),
+            held.is_some_and(|held| bound.allows(held.never_back, held.sessions)),
+            held.map_or("none".to_owned(), |it| format!("{} of {}", it.never_back, it.sessions)),
         );
     }
     let news = &outcome.news;
@@ -117,11 +136,15 @@ pub(crate) fn bars(bars: &Bars, outcome: &Outcome) -> Vec<Verdict> {
         out_of_use_within,
         used_again_within,
         held_outage,
+        udp,
     } = bars;
-    let longest = match outcome.held.never_back {
-        0 => outcome.held.longest_outage.or(Some(Time(Duration::ZERO))),
+    let longest = |held: &Held| match held.never_back {
+        0 => held.longest_outage.or(Some(Time(Duration::ZERO))),
         _ => None,
     };
+    let flows = outcome.flows.as_ref();
+    let flows_p99 = flows.and_then(|flows| flows.new.fault.p99);
+    let flows_outage = flows.and_then(|flows| longest(&flows.held));
     let back_to_normal = match outcome.back_to_normal {
         BackToNormal::Undisturbed => Some(Time(Duration::ZERO)),
         BackToNormal::After(time) => Some(time),
@@ -133,7 +156,9 @@ pub(crate) fn bars(bars: &Bars, outcome: &Outcome) -> Vec<Verdict> {
         ("back to normal", back_to_normal_within, back_to_normal, "not within the fault"),
         ("out of use", out_of_use_within, outcome.news.all_out_of_use(), "never"),
         ("used again", used_again_within, outcome.news.all_used_again(), "never"),
-        ("longest outage of a held session", held_outage, longest, "never back"),
+        ("longest outage of a held session", held_outage, longest(&outcome.held), "never back"),
+        ("p99 of new flows during the fault", &udp.p99_during, flows_p99, "failed"),
+        ("longest outage of a held flow", &udp.held_outage, flows_outage, "never back"),
     ];
     times
         .into_iter()

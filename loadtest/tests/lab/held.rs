@@ -29,8 +29,13 @@ pub(crate) struct Held {
 
 impl Held {
     pub(crate) fn start() -> Result<Held, Failed> {
+        Held::with(&[])
+    }
+
+    /// With more arguments.
+    pub(crate) fn with(arguments: &[&str]) -> Result<Held, Failed> {
         let mut command = loadtest();
-        command.args(["lab", "hold", "--json"]).stdout(Stdio::piped());
+        command.args(["lab", "hold", "--json"]).args(arguments).stdout(Stdio::piped());
         let mut process = command.spawn()?;
         let mut line = String::new();
         BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;

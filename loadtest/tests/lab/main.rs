@@ -1,11 +1,14 @@
 //! The lab, started the way people start it: it is what it says, and nothing is left of it; and
-//! nearpoint in it, under every scenario there is.
+//! nearpoint in it, under every scenario there is, and between real servers and clients of UDP.
 //!
 //! It needs root, so that these tests are reported as ignored where there is no lab, with the
 //! reason. `NEARPOINT_FAIL_ON_SKIP=1` makes that a failure.
 
+mod dns;
+mod edge;
 mod held;
 mod privilege;
+mod quic;
 mod scenarios;
 #[path = "../support/skip.rs"]
 mod skip;
@@ -23,15 +26,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 fn main() -> ExitCode {
-    let tests: [(&str, Test); 5] = [
+    let tests: [(&str, Test); 6] = [
         ("a_lab_is_what_it_says_and_nothing_is_left_of_it", a_lab_is_what_it_says),
         ("what_a_killed_lab_leaves_behind_is_swept", a_killed_lab_is_swept),
         ("labs_at_the_same_time_do_not_disturb_each_other", labs_at_the_same_time),
         ("a_lab_that_is_interrupted_takes_everything_with_it", an_interrupted_lab),
         ("a_program_inside_dies_with_whoever_started_it", a_program_dies_with_its_lab),
+        (
+            "quic_moves_100_mib_over_reloads_and_finds_another_dc_when_its_own_dies",
+            quic::hundred_mebibytes_survive_reloads_and_a_new_connection_a_dead_dc,
+        ),
     ];
     let lab = tests.map(|(name, test)| Trial::ignorable_test(name, privilege::needed_by(test)));
-    let trials = lab.into_iter().chain(scenarios::trials()).collect();
+    let dns = Trial::ignorable_test(
+        "dns_is_answered_in_fragments_too_and_its_questions_are_probes",
+        dns::large_answers_pass_and_a_question_probes,
+    );
+    let trials = lab.into_iter().chain([dns]).chain(scenarios::trials()).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -58,14 +58,14 @@ fn peers() -> Result<Completion, Failed> {
         let folder = tempfile::tempdir()?;
         let page = folder.path().join("peers.md");
         let peers = "nearpoint,haproxy,haproxy-keepalive,nginx";
-        let output = failover("refusing", peers).arg("--out").arg(&page).output()?;
+        let output = failover("udp-refusing", peers).arg("--out").arg(&page).output()?;
         assert!(output.status.success(), "{}", said(&output));
         let page = fs::read_to_string(page)?;
         for peer in peers.split(',') {
             assert!(page.contains(&format!("- {peer}: ")), "no version of {peer}: {page}");
         }
-        assert!(page.contains("![") && page.contains("](peers/refusing.svg)"), "{page}");
-        let picture = fs::read_to_string(folder.path().join("peers/refusing.svg"))?;
+        assert!(page.contains("![") && page.contains("](peers/udp-refusing.svg)"), "{page}");
+        let picture = fs::read_to_string(folder.path().join("peers/udp-refusing.svg"))?;
         for peer in peers.split(',') {
             assert!(picture.contains(peer), "{peer} is not in the picture");
         }

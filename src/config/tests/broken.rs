@@ -245,7 +245,7 @@ const BROKEN: &[(&str, &str)] = &[
     ),
     (
         "dcs: [{id: 2, health: {udp_probe: {send: hex:0}}}]",
-        "dcs[0].health.udp_probe.send: \"hex:0\" is not hex: 1 digits are no whole bytes",
+        "dcs[0].health.udp_probe.send: \"hex:0\" is not hex: it has an odd number of digits",
     ),
     ("health: {udp_probe: {send: a, expect: ''}}", "health.udp_probe.expect: is empty"),
     (

@@ -136,7 +136,7 @@ fn probes_of_udp_without_effect_and_access_points_without_probe_are_noted() {
             "health.udp_probe: is none, so that access points for UDP of DC 4 are always taken to be up: there are none for TCP",
         ]
     );
-    let several = format!("{list}").replace(
+    let several = list.replace(
         "id: 3, ip: 192.0.2.1, port: 1",
         "id: 3, ip: 192.0.2.1, port: 1, protocols: [udp, tcp]",
     );
@@ -207,4 +207,23 @@ fn a_probe_is_written_in_one_way_whichever_way_it_was_given() {
     assert_eq!(probe("{send: a}"), serde_json::json!({"send": "a", "expect": "any"}));
     assert_eq!(probe("{send: 'hex:61', expect: any}"), probe("{send: a}"));
     assert_eq!(probe("{send: 'hex:FF', expect: 'hex:616e79'}")["expect"], "hex:616e79");
+}
+
+#[test]
+fn the_example_probes_resolvers_and_relays_and_says_what_is_not_probed() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/examples/udp/nearpoint.yaml");
+    let Loaded { config, notes, .. } = load(&path).unwrap_or_else(|error| panic!("{error}"));
+    let notes: Vec<&str> = notes.iter().map(|note| &*note.text).collect();
+    let so = "is none, so that access points for UDP of DCs 1, 2 count as being as well as those for TCP";
+    assert_eq!(notes, [so]);
+    let asked = |id| {
+        let index = config.topology.find_dc(DcId(id)).expect("a DC of the example");
+        let probe = config.topology.dc(index).health.udp_probe.as_deref();
+        probe.map(|probe| (probe.send.len(), probe.expect.len()))
+    };
+    // A question of DNS, and a request of STUN: a header and nothing more.
+    assert_eq!([1, 11, 21].map(asked), [None, Some((17, 4)), Some((20, 2))]);
+    let shared = config.listeners.iter().filter(|it| it.bind[0].port() == 443);
+    let protocols: Vec<Protocol> = shared.map(|it| it.protocol).collect();
+    assert_eq!(protocols, [Protocol::Tcp, Protocol::Udp]);
 }

@@ -75,10 +75,7 @@ fn hex(given: &str, digits: &str) -> Parsed<Vec<u8>> {
         (pairs, []) => {
             Ok(pairs.iter().map(|[high, low]| value(*high) << 4 | value(*low)).collect())
         }
-        (_, [_, ..]) => {
-            let count = digits.len();
-            Err(format!("{} is not hex: {count} digits are no whole bytes", shown(given)))
-        }
+        (_, [_, ..]) => Err(format!("{} is not hex: it has an odd number of digits", shown(given))),
     }
 }
 
@@ -130,7 +127,7 @@ mod tests {
         let problem = |text: &str| read::<1>(text).expect_err(text);
         assert_eq!(problem("hex:00fg"), "\"hex:00fg\" is not hex: digit 4 is none");
         assert_eq!(problem("hex:é"), "\"hex:é\" is not hex: digit 1 is none");
-        assert_eq!(problem("hex:00f"), "\"hex:00f\" is not hex: 3 digits are no whole bytes");
+        assert_eq!(problem("hex:00f"), "\"hex:00f\" is not hex: it has an odd number of digits");
         assert_eq!(problem(""), "is empty");
         assert_eq!(problem("hex:"), "is empty");
         let long = problem(&"é".repeat(MOST));

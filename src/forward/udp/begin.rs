@@ -19,7 +19,7 @@ pub(super) struct Newcomer<'a> {
     pub(super) readiness: &'a Readiness,
     pub(super) snapshot: &'a Arc<Snapshot>,
     pub(super) key: FlowKey,
-    pub(super) turn: usize,
+    pub(super) turn: u64,
     pub(super) now: Instant,
 }
 

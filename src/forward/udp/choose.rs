@@ -30,7 +30,7 @@ pub(super) struct Chooser<'a> {
     pub(super) snapshot: &'a Arc<Snapshot>,
     pub(super) client: ClientAddr,
     /// Sources take turns by this number.
-    pub(super) turn: usize,
+    pub(super) turn: u64,
     pub(super) now: Instant,
 }
 
@@ -98,15 +98,15 @@ impl Chooser<'_> {
             if Some(id) == current {
                 return Ok(Choice::Same);
             }
-            let source = &snapshot.topology.dc(attempt.dc).source;
-            match connect(id.address.socket, source, turn) {
+            let peer = id.address.socket;
+            match connect(peer, snapshot.topology.dc(attempt.dc).sources(peer.ip(), turn)) {
                 Ok(socket) => {
                     return Ok(Choice::Way(self.open(socket, &attempt, &ranking, current)));
                 }
                 Err(error) => {
-                    let failure = match error.kind() {
-                        io::ErrorKind::AddrInUse => ConnectFailure::Local(LocalFailure::NoPort),
-                        _ => ConnectFailure::new(&error, false),
+                    let failure = match is_used_up(&error) {
+                        true => ConnectFailure::Local(LocalFailure::NoPort),
+                        false => ConnectFailure::new(&error, false),
                     };
                     worker.shared.context.metrics.connect_failed(id, failure);
                     match failure {
@@ -173,22 +173,20 @@ pub(super) fn reason_to_move(
     }
 }
 
-/// A socket for this access point, from the next source that has a port left.
-fn connect(peer: SocketAddr, sources: &[IpAddr], turn: usize) -> io::Result<UdpSocket> {
-    let of_family = |it: &&IpAddr| it.is_ipv4() == peer.is_ipv4();
-    let count = sources.iter().filter(of_family).count();
-    if count == 0 {
-        return connect_udp(peer, None);
-    }
-    let mut tried = sources.iter().filter(of_family).cycle().skip(turn % count).take(count);
-    let mut result: io::Result<_> = Err(io::ErrorKind::AddrNotAvailable.into());
-    while let (Err(error), Some(source)) = (&result, tried.next()) {
-        match error.kind() {
-            io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => {
-                result = connect_udp(peer, Some(*source));
-            }
-            _ => break,
+/// A socket for this access point, from the first of these sources that has a port left; if there is none
+/// to choose from, the kernel chooses.
+fn connect(peer: SocketAddr, sources: impl Iterator<Item = IpAddr>) -> io::Result<UdpSocket> {
+    let mut result = None;
+    for source in sources {
+        match connect_udp(peer, Some(source)) {
+            Err(error) if is_used_up(&error) => result = Some(Err(error)),
+            done => return done,
         }
     }
-    result
+    result.unwrap_or_else(|| connect_udp(peer, None))
+}
+
+/// There is no port left at this source, or it is no address of this machine.
+fn is_used_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable)
 }

@@ -104,6 +104,8 @@ impl Way {
 
 impl Drop for Way {
     fn drop(&mut self) {
+        // Its topology may be gone, and with it who would have.
+        self.metrics.flush();
         self.metrics.active.dec();
         self.dc.session_closed();
         self.access_point.session_closed();

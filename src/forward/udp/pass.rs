@@ -27,7 +27,7 @@ pub(super) struct Batches {
     /// Messages of the inbox by the flow that they are of.
     sorted: ArrayVec<(FlowId, usize), { Inbox::MESSAGES }>,
     fates: Fates,
-    turn: usize,
+    turn: u64,
 }
 
 /// One batch.
@@ -209,7 +209,7 @@ impl Batch<'_> {
         let inbox = &self.batches.inbox;
         let datagrams: usize = (0..inbox.len()).map(|at| inbox.message(at).datagrams()).sum();
         if datagrams > 0 {
-            self.metrics.per_call.observe(datagrams as f64);
+            self.metrics.received(datagrams);
         }
     }
 }

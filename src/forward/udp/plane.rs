@@ -25,6 +25,9 @@ use crate::routing::{FlowEnd, FlowId};
 /// Batches until other tasks of the worker have their turn.
 const BATCHES_AT_ONCE: usize = 8;
 
+/// So often, in ticks, the bytes of every flow are shown: 10 s.
+const FLUSH_TICKS: u64 = 40;
+
 /// A socket of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::forward) struct PortNumber(u16);
@@ -88,6 +91,7 @@ struct State {
     batches: Batches,
     told: Vec<u64>,
     turns: Turns,
+    ticks: u64,
 }
 
 /// Who is to be read, in this order; each once.
@@ -123,6 +127,7 @@ impl UdpPlane {
             batches: Batches::default(),
             told: Vec::with_capacity(Readiness::MOST),
             turns: Turns::default(),
+            ticks: 0,
         };
         let watched = Readiness::new()?.watched()?;
         Ok(Self { watched, state: RefCell::new(state) })
@@ -176,12 +181,24 @@ impl UdpPlane {
         let now = Instant::now();
         let mut state = self.state.borrow_mut();
         state.ports.iter_mut().for_each(|(_, port)| port.end_all(FlowEnd::Shutdown, now));
+        state.metrics.flush();
     }
 
-    /// Ends flows that have been idle for too long. To be called a few times a second.
+    /// Ends flows that have been idle for too long, and shows what was counted. To be called a few times a
+    /// second.
     pub(in crate::forward) fn tick(&self) {
         let now = Instant::now();
-        self.state.borrow_mut().ports.iter_mut().for_each(|(_, port)| port.end_idle(now));
+        let State { ports, metrics, ticks, .. } = &mut *self.state.borrow_mut();
+        *ticks += 1;
+        for (_, port) in ports {
+            port.end_idle(now);
+            port.settings.flush();
+            // Those that began under another configuration count by themselves.
+            if ticks.is_multiple_of(FLUSH_TICKS) {
+                port.table.values().for_each(|flow| flow.way.metrics.flush());
+            }
+        }
+        metrics.flush();
     }
 
     /// Passes datagrams on, for as long as the worker lives.
@@ -201,7 +218,7 @@ impl UdpPlane {
     /// Reads from some of those that have something. Whether there may be others.
     fn take_turns(&self, worker: &Rc<Worker>) -> bool {
         let readiness = self.watched.get_ref();
-        let State { ports, metrics, batches, told, turns } = &mut *self.state.borrow_mut();
+        let State { ports, metrics, batches, told, turns, .. } = &mut *self.state.borrow_mut();
         let count = readiness.wait(told).unwrap_or_else(|error| {
             error!(%error, "cannot tell which flows have something");
             0

@@ -103,7 +103,7 @@ impl Port {
         readiness: &Readiness,
         metrics: &DatagramMetrics,
         snapshot: &Arc<Snapshot>,
-        (id, turn, now): (FlowId, usize, Instant),
+        (id, turn, now): (FlowId, u64, Instant),
     ) {
         let settings = Rc::clone(&self.settings);
         let Some(flow) = self.table.get_mut(id) else { return };

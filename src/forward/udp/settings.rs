@@ -62,6 +62,11 @@ impl Settings {
         FlowTimes { idle: if draining { idle.min(unanswered) } else { idle }, unanswered }
     }
 
+    /// Shows everybody what was counted of its DCs since the last time.
+    pub(super) fn flush(&self) {
+        self.dcs.each(FlowDcMetrics::flush);
+    }
+
     /// The counters of a DC, resolved at its first flow.
     pub(super) fn dc_metrics(
         &self,

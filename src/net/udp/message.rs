@@ -56,6 +56,10 @@ impl Message<'_> {
     /// How many datagrams it is; an empty payload is one.
     #[must_use]
     pub fn datagrams(&self) -> usize {
-        self.payload.len().div_ceil(self.segment.max(1)).max(1)
+        // Most are one, and a division is slow.
+        match self.payload.len() > self.segment {
+            true => self.payload.len().div_ceil(self.segment.max(1)),
+            false => 1,
+        }
     }
 }

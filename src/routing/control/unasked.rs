@@ -139,7 +139,8 @@ impl AccessPointCell {
 
     /// It is what those that it follows are, unless its own flows say worse.
     fn follow(&mut self, lead: Lead, now: Instant) -> Option<Turn> {
-        let before = self.lead.replace(lead)?;
+        let before = self.lead?;
+        self.lead = Some(lead);
         let own = match self.health() {
             _ if self.damping.held_until(now).is_some() => Health::Down,
             Health::Suspect if self.sessions.opinion(now) != Opinion::Well => Health::Suspect,
@@ -147,6 +148,7 @@ impl AccessPointCell {
         };
         let to = match lead.health {
             Health::Up | Health::Suspect => own,
+            Health::Unknown if own == Health::Down => own,
             Health::Unknown | Health::Down => lead.health,
         };
         let transition = self.tracker.follow(to, lead.unreachable)?;

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use nearpoint::routing::{AccessPointId, AdminState, DcId, Health};
+use nearpoint::routing::{AccessPointId, AdminState, DcId, Health, Protocol};
 
 use crate::clients::{CITIES, Manner, Stream};
 use crate::fault::{Fault, Scope};
+use crate::layout::FLOWS;
 use crate::sessions::Choice;
 use crate::storm::Storm;
 
@@ -33,6 +34,10 @@ impl Storm {
         }
         if self.random.percent(30) {
             self.start_stream(Stream { listener: "some", ..Stream::ordinary(1) });
+        }
+        if self.random.percent(50) {
+            let flows = *self.random.one(&[1, 5, 20]);
+            self.start_stream(Stream { listener: FLOWS, ..Stream::ordinary(flows) });
         }
         // Half of the storms begin over a network that has just been started.
         if self.random.percent(50) {
@@ -111,6 +116,14 @@ impl Storm {
         *self.random.one(&ids)
     }
 
+    /// An access point of the configuration that probes look at.
+    pub(crate) fn any_that_is_probed(&mut self) -> AccessPointId {
+        let topology = &self.machine.snapshot.topology;
+        let probed = topology.access_points().iter().filter(|it| topology.is_probed(it));
+        let ids: Vec<AccessPointId> = probed.map(|it| it.id).collect();
+        *self.random.one(&ids)
+    }
+
     fn any_admin(&mut self) -> AdminState {
         *self.random.one(&[
             AdminState::Ready,
@@ -141,7 +154,7 @@ impl Storm {
             assert!(first, "in the calm, not the first choice: {outcome:?}");
             // Without rules, and with a DC that its operator leaves in, nobody is refused.
             let open = self.machine.snapshot.topology.policy().rules.is_empty()
-                && self.ready().next().is_some();
+                && self.ready().any(|(id, _)| id.address.protocol == Protocol::Tcp);
             assert!(!open || outcome.result.is_ok(), "refused in the calm: {outcome:?}");
         }
     }

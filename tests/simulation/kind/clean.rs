@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nearpoint::routing::control::Change;
-use nearpoint::routing::{AccessPointId, AccessPointIndex, Health};
+use nearpoint::routing::{AccessPointId, AccessPointIndex, Health, Protocol};
 
 use crate::clients::{Manner, Stream};
 use crate::fault::{Ailment, Fault, Scope};
@@ -88,7 +88,9 @@ impl Storm {
         let snapshot = &self.machine.snapshot;
         let given_up: Vec<_> = snapshot.closing.iter().map(|it| it.access_point).collect();
         let members = (0..).map(AccessPointIndex).zip(&snapshot.access_points);
-        let down = members.filter(|(_, state)| state.health == Health::Down);
+        let by_tcp =
+            |index| snapshot.topology.access_point(index).id.address.protocol == Protocol::Tcp;
+        let down = members.filter(|(at, state)| by_tcp(*at) && state.health == Health::Down);
         assert_eq!(given_up, down.map(|(index, _)| index).collect::<Vec<_>>(), "all are given up");
         self.lift(fault);
         self.calm();
@@ -97,7 +99,7 @@ impl Storm {
     /// An access point that comes and goes is held down longer and longer.
     pub(crate) fn flapping_is_damped(&mut self) {
         self.settle();
-        let id = self.any_access_point();
+        let id = self.any_that_is_probed();
         let period = self.random.time(Duration::from_secs(5)..=Duration::from_secs(10));
         let refuses = self.random.percent(50);
         let fault = Ailment::Flapping { period, refuses };

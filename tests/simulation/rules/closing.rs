@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use nearpoint::routing::{DcId, Health, Snapshot};
+use nearpoint::routing::{DcId, Health, Protocol, Snapshot};
 
 /// Sessions are given up of access points that are Down, and only once another DC has answered since
 /// they began to fail, and while somebody is Up. `answers` has the last one of each DC.
@@ -17,6 +17,7 @@ pub(crate) fn sessions_of_the_dead_are_given_up(
     assert!(refuge || snapshot.closing.is_empty(), "sessions given up while nothing is Up");
     for closing in &snapshot.closing {
         let id = snapshot.topology.access_point(closing.access_point).id;
+        assert_eq!(id.address.protocol, Protocol::Tcp, "flows of {id} choose again by themselves");
         let health = snapshot.access_point(closing.access_point).health;
         assert_eq!(health, Health::Down, "{id} is given up");
         assert!(closing.silent_since <= now, "{id} is silent since later");

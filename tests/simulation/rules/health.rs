@@ -53,12 +53,16 @@ pub(crate) fn down_is_earned(
             "{id} is Down by the word of {} client prefixes",
             before.accusers(now)
         ),
-        Cause::Isolated => {}
-        Cause::ProbeAnswered => panic!("{id} is Down because it answered"),
+        // What is asked of them is in rules of their own.
+        Cause::Isolated | Cause::TcpOfDc => {}
+        Cause::ProbeAnswered | Cause::HoldDownOver | Cause::NoComplaints => {
+            panic!("{id} is Down because of {}", change.cause)
+        }
     }
 }
 
-/// Who was Down is Up after `rise` good probes in a row, and not before its hold-down is over.
+/// Who was Down is Up after `rise` good probes in a row, and not before its hold-down is over. Who is not
+/// probed has only that.
 pub(crate) fn recovery_is_earned(
     change: &HealthChange,
     before: &Record,
@@ -70,11 +74,15 @@ pub(crate) fn recovery_is_earned(
         return;
     }
     let id = change.access_point;
+    let needed = match change.cause {
+        Cause::TcpOfDc | Cause::HoldDownOver => 0,
+        _ => settings.rise,
+    };
     assert!(
-        before.successes >= settings.rise,
+        before.successes >= needed,
         "{id} is Up after {} good probes in a row, {} are needed",
         before.successes,
-        settings.rise
+        needed
     );
     let held = before.held_until().filter(|until| now < *until);
     let left = held.map(|until| until - now);
@@ -106,7 +114,8 @@ pub(crate) fn relapses_are_held_down(
 ) {
     let Some((up, true)) = before.up else { return };
     let relapses = change.transition.to == Health::Down && now - up < QUICK;
-    if relapses && change.cause != Cause::Isolated {
+    // Those that others lead are held down by what these are.
+    if relapses && !matches!(change.cause, Cause::Isolated | Cause::TcpOfDc) {
         assert!(
             change.held_for >= settings.hold_down.first,
             "{} fell {:?} after it recovered, and is held for {:?}",

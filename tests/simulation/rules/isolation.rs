@@ -26,7 +26,8 @@ pub(crate) fn isolation_is_of_everybody(
     let ready =
         topology.access_points().iter().zip(&snapshot.access_points).filter(|(it, state)| {
             let dc = snapshot.dc(it.dc);
-            state.admin == AdminState::Ready
+            topology.is_probed(it)
+                && state.admin == AdminState::Ready
                 && dc.admin == AdminState::Ready
                 && state.health != Health::Unknown
         });

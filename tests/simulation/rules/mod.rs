@@ -8,3 +8,4 @@ pub(crate) mod health;
 pub(crate) mod isolation;
 pub(crate) mod probing;
 pub(crate) mod publishing;
+pub(crate) mod unasked;

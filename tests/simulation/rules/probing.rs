@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use nearpoint::routing::Topology;
 use nearpoint::routing::control::ProbeRequest;
 
 use crate::layout::LONGEST_INTERVAL;
@@ -23,11 +24,16 @@ pub(crate) fn probes_are_bounded(under_way: usize, most: usize) {
     assert!(under_way <= most, "{under_way} probes under way, {most} at most");
 }
 
-/// Whatever happens, everybody is probed again and again: no report and no turn is lost.
-pub(crate) fn nobody_is_forgotten(ledger: &Ledger, most: usize, now: Instant) {
+/// Whatever happens, everybody who is probed at all is so again and again: no report and no turn is lost.
+pub(crate) fn nobody_is_forgotten(ledger: &Ledger, topology: &Topology, now: Instant) {
     // Where few probes may be under way, each waits for others that last a second.
-    let rounds = ledger.access_points().count().div_ceil(most) as u32 - 1;
+    let rounds = ledger.access_points().count().div_ceil(topology.max_probes()) as u32 - 1;
     for (id, record) in ledger.access_points() {
+        let found = topology.find_access_point(id).map(|at| topology.access_point(at));
+        // Those that are about to leave are not looked for.
+        if !found.is_some_and(|it| topology.is_probed(it)) {
+            continue;
+        }
         let pause = now - record.probed;
         let bound = LONGEST_PAUSE + 2 * rounds * PROBE;
         assert!(pause <= bound, "{id} was last probed {pause:?} ago");

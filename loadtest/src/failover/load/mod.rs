@@ -4,12 +4,14 @@
 
 mod arrivals;
 mod client;
+mod datagrams;
 mod held;
 
-use super::record::{Arrival, Failure, Interruption};
+use super::record::{Arrival, Failure, Flows, Interruption};
 use crate::lab::layout::CLIENTS_V4;
 use crate::lab::namespace::Entrance;
 use arrivals::Arrivals;
+use datagrams::Datagrams;
 use held::Held;
 use std::error::Error;
 use std::fmt;
@@ -27,6 +29,8 @@ pub(super) struct Shape {
     pub(super) new_per_second: u32,
     /// Sessions that are held open.
     pub(super) held: u32,
+    /// The same of UDP: new flows a second, and flows that go on.
+    pub(super) udp: Option<(u32, u32)>,
 }
 
 /// What clients have met.
@@ -34,6 +38,8 @@ pub(super) struct Shape {
 pub(super) struct Met {
     pub(super) arrivals: Vec<Arrival>,
     pub(super) interruptions: Vec<Interruption>,
+    /// What clients of UDP have met.
+    pub(super) flows: Flows,
 }
 
 /// Clients at work. Dropping it ends them without a word.
@@ -93,6 +99,10 @@ async fn serve(
 ) -> io::Result<Met> {
     let recorder = Recorder::default();
     let held = Held::open(target, shape.held, &recorder).await?;
+    let datagrams = match shape.udp {
+        Some((new, held)) => Some(Datagrams::start(target, new, held, &recorder).await?),
+        None => None,
+    };
     let began = Instant::now();
     recorder.change(|it| it.began = Some(began));
     let arrivals = Arrivals::start(target, shape.new_per_second, &recorder);
@@ -103,6 +113,9 @@ async fn serve(
     // Those who wait are waited for, those who stay see it through.
     arrivals.stop().await;
     held.stop().await;
+    if let Some(datagrams) = datagrams {
+        datagrams.stop().await;
+    }
     Ok(recorder.take())
 }
 
@@ -137,6 +150,8 @@ impl Recorder {
         self.change(|notes| std::mem::swap(&mut met, &mut notes.met));
         met.arrivals.sort_by_key(|arrival| arrival.began);
         met.interruptions.sort_by_key(|interruption| interruption.ended);
+        met.flows.arrivals.sort_by_key(|arrival| arrival.began);
+        met.flows.interruptions.sort_by_key(|interruption| interruption.ended);
         met
     }
 }

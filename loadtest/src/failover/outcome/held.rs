@@ -1,6 +1,6 @@
 //! What those met who held a session open.
 
-use crate::failover::record::{Interruption, Recording};
+use crate::failover::record::Interruption;
 use crate::failover::time::Time;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -26,10 +26,10 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    pub(super) fn of(recording: &Recording) -> Held {
-        let mut held = Held { sessions: recording.held, ..Held::default() };
+    pub(super) fn of(sessions: usize, interruptions: &[Interruption]) -> Held {
+        let mut held = Held { sessions, ..Held::default() };
         let mut outages: Vec<Duration> = Vec::new();
-        for Interruption { last_answer, why, from, again, .. } in &recording.interruptions {
+        for Interruption { last_answer, why, from, again, .. } in interruptions {
             match why {
                 None => held.stalled += 1,
                 Some(_) => {

@@ -36,8 +36,18 @@ pub(crate) struct Outcome {
     /// answered none, or none had any.
     pub(crate) answers_again: Option<Time>,
     pub(crate) held: Held,
+    /// Of UDP; `None` where the run had no clients of it.
+    pub(crate) flows: Option<Flows>,
     /// By nearpoint's own word; nothing from other peers.
     pub(crate) news: News,
+}
+
+/// What clients of UDP met. The times of new flows are from their first question to an answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Flows {
+    pub(crate) new: ByPhase<Sessions>,
+    /// Flows that go on: those that were silent for a while, or are answered by another DC, are stalled.
+    pub(crate) held: Held,
 }
 
 /// New sessions of a time.
@@ -89,13 +99,21 @@ const AT_FIRST: Duration = Duration::from_secs(5);
 impl Outcome {
     /// `faulty` are the DCs that the fault happens to.
     pub(crate) fn of(recording: &Recording, faulty: &BTreeSet<Dc>) -> Outcome {
-        let run = Run { recording, faulty };
+        let run = Run { recording, faulty, arrivals: &recording.arrivals };
+        let flows = recording.flows.as_ref().map(|flows| {
+            let run = Run { arrivals: &flows.arrivals, ..run };
+            Flows {
+                new: ByPhase::of(|phase| run.sessions(run.span(phase))),
+                held: Held::of(flows.held, &flows.interruptions),
+            }
+        });
         Outcome {
             new: ByPhase::of(|phase| run.sessions(run.span(phase))),
             at_first: run.sessions(run.at_first()),
             back_to_normal: run.back_to_normal(),
             answers_again: run.answers_again(),
-            held: Held::of(recording),
+            held: Held::of(recording.held, &recording.interruptions),
+            flows,
             news: News::of(recording),
         }
     }
@@ -120,9 +138,11 @@ pub(crate) fn is_caught(arrival: &Arrival, strikes: &[Strike]) -> bool {
 /// From (inclusive) and to (exclusive).
 type Span = (Duration, Duration);
 
+#[derive(Clone, Copy)]
 struct Run<'a> {
     recording: &'a Recording,
     faulty: &'a BTreeSet<Dc>,
+    arrivals: &'a [Arrival],
 }
 
 impl Run<'_> {
@@ -141,7 +161,7 @@ impl Run<'_> {
     }
 
     fn arrivals(&self, (from, to): Span) -> impl Iterator<Item = &Arrival> {
-        let arrivals = self.recording.arrivals.iter();
+        let arrivals = self.arrivals.iter();
         arrivals.filter(move |arrival| (from..to).contains(&arrival.began))
     }
 

@@ -2,7 +2,7 @@
 
 use super::File;
 use super::setting::{Probe, Setting};
-use crate::lab::layout::{AccessPoint, CLIENTS_V4, CLIENTS_V6, Dc, Site};
+use crate::lab::layout::{CLIENTS_V4, CLIENTS_V6, Dc, Site};
 use serde_yaml::{Mapping, Value};
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -19,16 +19,17 @@ pub(super) fn args(directory: &Path) -> Vec<OsString> {
 ///
 /// `setting.extra` has something that YAML can be read from and not be written as: a tag in a tag.
 pub(super) fn files(setting: &Setting) -> Result<Vec<File>, serde_yaml::Error> {
-    Ok(vec![File { name: CONFIG, text: config(setting)? }, list(&setting.access_points)])
+    Ok(vec![File { name: CONFIG, text: config(setting)? }, list(setting)])
 }
 
 /// The list is a file of its own. SIGHUP has it read at once; without, its change is noticed.
-pub(super) fn list(access_points: &[AccessPoint]) -> File {
+pub(super) fn list(setting: &Setting) -> File {
     let mut text = String::new();
-    for access_point in access_points {
+    let protocols = if setting.udp { ", protocols: [tcp, udp]" } else { "" };
+    for access_point in &setting.access_points {
         let (id, address) = (access_point.dc.id(), access_point.address());
         let (ip, port) = (address.ip(), address.port());
-        let _ = writeln!(text, "- {{id: {id}, ip_address: \"{ip}\", port: {port}}}");
+        let _ = writeln!(text, "- {{id: {id}, ip_address: \"{ip}\", port: {port}{protocols}}}");
     }
     // A list of none is written as one.
     if text.is_empty() {
@@ -50,14 +51,22 @@ fn config(setting: &Setting) -> Result<String, serde_yaml::Error> {
         Probe::Http => "{http: {path: /, expect: 200}}",
     };
     let (_, clients) = place(Site::Ams);
+    // A service of UDP is asked what its clients ask; whatever it answers will do.
+    let (datagrams, udp_probe) = match setting.udp {
+        true => (
+            format!(", {{name: datagrams, protocol: udp, bind: [\"{listen}\"], route: nearest}}"),
+            ", udp_probe: {send: who, expect: any}",
+        ),
+        false => (String::new(), ""),
+    };
     // Everything else is default: nothing here is tuned for the lab.
     let text = format!(
         "edge: {{name: failover, workers: {cores}}}\n\
          dc_options: {LIST}\n\
          dcs:\n{dcs}\
-         listeners: [{{name: clients, bind: [\"{listen}\"], route: nearest}}]\n\
+         listeners: [{{name: clients, bind: [\"{listen}\"], route: nearest}}{datagrams}]\n\
          geoip: {{overrides: {{\"{CLIENTS_V4}\": {clients}, \"{CLIENTS_V6}\": {clients}}}}}\n\
-         health: {{probe: {probe}}}\n\
+         health: {{probe: {probe}{udp_probe}}}\n\
          admin: {{bind: \"{admin}\"}}\n\
          metrics: {{bind: \"{metrics}\"}}\n"
     );
@@ -90,7 +99,7 @@ fn merge(into: &mut Mapping, new: Mapping) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::layout::Door;
+    use crate::lab::layout::{AccessPoint, Door};
 
     fn read(setting: &Setting) -> Value {
         serde_yaml::from_str(&config(setting).unwrap()).unwrap()
@@ -126,11 +135,25 @@ mod tests {
     #[test]
     fn list_has_a_line_for_each_access_point() {
         let at = |dc, door| AccessPoint { dc, door };
+        let setting =
+            |access_points, udp| Setting { access_points, udp, ..Setting::example(Probe::Tcp) };
         assert_eq!(
-            list(&[at(Dc::Dc1, Door::A), at(Dc::Dc3, Door::V6)]).text,
+            list(&setting(vec![at(Dc::Dc1, Door::A), at(Dc::Dc3, Door::V6)], false)).text,
             "- {id: 1, ip_address: \"198.19.1.10\", port: 4430}\n\
              - {id: 3, ip_address: \"2001:2:0:3::10\", port: 4430}\n"
         );
-        assert_eq!(list(&[]).text, "[]\n");
+        assert_eq!(
+            list(&setting(vec![at(Dc::Dc2, Door::B)], true)).text,
+            "- {id: 2, ip_address: \"198.19.2.11\", port: 4430, protocols: [tcp, udp]}\n"
+        );
+        assert_eq!(list(&setting(vec![], false)).text, "[]\n");
+    }
+
+    #[test]
+    fn datagrams_have_a_listener_and_a_probe_of_their_own() {
+        let config = read(&Setting { udp: true, ..Setting::example(Probe::Tcp) });
+        assert_eq!(config["listeners"][1]["protocol"], "udp");
+        assert_eq!(config["listeners"][1]["bind"], config["listeners"][0]["bind"]);
+        assert_eq!(config["health"]["udp_probe"]["expect"], "any");
     }
 }

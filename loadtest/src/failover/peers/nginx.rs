@@ -36,6 +36,14 @@ pub(super) fn config(directory: &Path, setting: &Setting) -> File {
             "        server {address} max_fails=1 fail_timeout=10s{role};  # {name}"
         );
     }
+    // Of UDP it notices refusals only. A client that goes on asking is a session that goes on.
+    let datagrams = match setting.udp {
+        true => format!(
+            "    server {{\n        listen {listen} udp reuseport;\n        proxy_pass dcs;\n        \
+             proxy_next_upstream on;\n        proxy_timeout {IDLE}m;\n    }}\n"
+        ),
+        false => String::new(),
+    };
     let text = format!(
         "{load}daemon off;
 worker_processes {cores};
@@ -60,7 +68,7 @@ stream {{
         proxy_next_upstream_timeout {DEADLINE}s;
         proxy_timeout {IDLE}m;
     }}
-}}
+{datagrams}}}
 "
     );
     File { name: CONFIG, text }

@@ -18,6 +18,8 @@ pub(crate) struct Setting {
     pub(crate) metrics: SocketAddr,
     pub(crate) access_points: Vec<AccessPoint>,
     pub(crate) probe: Probe,
+    /// Whether datagrams are served as well, at the same addresses.
+    pub(crate) udp: bool,
     /// Merged into nearpoint's configuration.
     pub(crate) extra: Mapping,
     pub(crate) cores: usize,
@@ -77,6 +79,7 @@ impl Setting {
             metrics: local(9901),
             access_points,
             probe,
+            udp: false,
             extra: Mapping::new(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             descriptors: descriptors(),

@@ -57,6 +57,8 @@ pub(crate) struct ScenarioReport {
     phases: ByPhase<Time>,
     new_sessions_a_second: u32,
     held_sessions: u32,
+    new_flows_a_second: Option<u32>,
+    held_flows: Option<u32>,
     runs: Vec<Run>,
     /// What was asked of nearpoint; empty where it did not run.
     outcomes: Vec<Verdict>,
@@ -165,6 +167,8 @@ impl ScenarioReport {
             },
             new_sessions_a_second: scenario.load.new,
             held_sessions: scenario.load.held,
+            new_flows_a_second: scenario.udp.map(|udp| udp.new),
+            held_flows: scenario.udp.map(|udp| udp.held),
             outcomes: ours.map_or(Vec::new(), |it| verdict::outcomes(&scenario.expect, it)),
             bars: ours.map_or(Vec::new(), |it| verdict::bars(&scenario.bars, it)),
             timeline: recorded.map_or(Vec::new(), |(_, recording)| timeline(recording)),

@@ -2,7 +2,7 @@
 
 use super::summary::{back_to_normal, longest_outage};
 use super::{Report, Run, ScenarioReport};
-use crate::failover::outcome::{Outcome, Sessions};
+use crate::failover::outcome::{Held, Outcome, Sessions};
 use crate::failover::phase::Phase;
 use crate::failover::time::Time;
 use crate::report::{Section, machine, table};
@@ -40,8 +40,8 @@ impl Report {
 }
 
 impl ScenarioReport {
-    /// New sessions, then what became of those that were held.
-    pub(super) fn sections(&self) -> [Section; 2] {
+    /// New sessions, then what became of those that were held, then flows of UDP if there were any.
+    pub(super) fn sections(&self) -> Vec<Section> {
         let phases = |run: &Run| {
             let row = |(phase, sessions): (Phase, &Sessions)| {
                 let name = if phase == Phase::Before { run.peer.clone() } else { String::new() };
@@ -69,7 +69,44 @@ impl ScenarioReport {
             ),
             rows: self.runs.iter().map(whole).collect(),
         };
-        [new, rest]
+        let mut sections = vec![new, rest];
+        sections.extend(self.flows());
+        sections
+    }
+
+    /// New flows, and in the row of a whole run what became of those that were held.
+    fn flows(&self) -> Option<Section> {
+        let (new, held) = self.new_flows_a_second.zip(self.held_flows)?;
+        let rows = |run: &Run| {
+            let Some(flows) = &run.outcome.flows else {
+                let no_udp = vec![run.peer.clone(), "serves no UDP here".to_owned()];
+                return vec![no_udp.into_iter().chain(vec![String::new(); 10]).collect()];
+            };
+            let row = |(phase, sessions): (Phase, &Sessions)| {
+                let is_first = phase == Phase::Before;
+                let name = if is_first { run.peer.clone() } else { String::new() };
+                let mut row = vec![name, phase.to_string()];
+                row.extend(cells(sessions));
+                let outage = |held: &Held| match (held.never_back, held.longest_outage) {
+                    (0, outage) => outage.map_or("-".to_owned(), |time| time.to_string()),
+                    (lost, _) => format!("{lost} never back"),
+                };
+                row.extend(match is_first {
+                    true => [flows.held.moved.to_string(), outage(&flows.held)],
+                    false => [String::new(), String::new()],
+                });
+                row
+            };
+            flows.new.each().map(row).to_vec()
+        };
+        Some(Section {
+            title: format!("{}: new flows of UDP, {new} a second, and {held} held", self.title),
+            columns: columns(
+                "peer, phase, tried, failed, how, caught, p50, p99, max, answered by, held: moved, \
+                 held: longest outage",
+            ),
+            rows: self.runs.iter().flat_map(rows).collect(),
+        })
     }
 }
 

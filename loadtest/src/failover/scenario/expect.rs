@@ -25,6 +25,28 @@ pub(crate) struct Expect {
     pub(crate) held_interrupted_from: Option<BTreeSet<Dc>>,
     /// Whether nearpoint says that the edge is cut off.
     pub(crate) isolated: Option<bool>,
+    /// Of clients of UDP.
+    pub(crate) udp: UdpExpect,
+}
+
+/// Outcomes of clients of UDP.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct UdpExpect {
+    /// New flows that nobody answered, however often they asked.
+    pub(crate) failed: ByPhase<Option<Bound>>,
+    /// No other DC answers flows that begin in this phase.
+    pub(crate) served_by: ByPhase<Option<BTreeSet<Dc>>>,
+    /// Held flows that are not answered any more at the end.
+    pub(crate) held_lost: Option<Bound>,
+}
+
+/// Bars of clients of UDP.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct UdpBars {
+    /// p99 of the time from the first question to an answer, of flows that begin during the fault.
+    pub(crate) p99_during: Option<Duration>,
+    /// The longest time without an answer in a held flow.
+    pub(crate) held_outage: Option<Duration>,
 }
 
 /// Bars: times that a report compares with, and that no test asserts, since machines differ.
@@ -42,6 +64,8 @@ pub(crate) struct Bars {
     pub(crate) used_again_within: Option<Duration>,
     /// The longest time without an answer in a held session, or in what took its place.
     pub(crate) held_outage: Option<Duration>,
+    /// Of clients of UDP.
+    pub(crate) udp: UdpBars,
 }
 
 /// At most so many: `0`, `at most 3`, `at most 2%`.

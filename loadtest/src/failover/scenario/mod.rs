@@ -35,6 +35,8 @@ pub(crate) struct Scenario {
     /// For continuous integration.
     pub(crate) short: Phases,
     pub(crate) load: Load,
+    /// New flows of UDP a second, and those that go on throughout; `None` for none at all.
+    pub(crate) udp: Option<Load>,
     pub(crate) probe: Probe,
     /// In `dc_options` at the start.
     pub(crate) access_points: Vec<AccessPoint>,

@@ -1,5 +1,7 @@
 //! The shape of the file, and how it becomes a scenario.
 
+mod udp;
+
 use super::error::Problem;
 use super::expect::Bound;
 use super::fault::{Fault, ProcessFault, ServiceFault, Times, What};
@@ -14,6 +16,7 @@ use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
+use udp::{RawFlows, RawUdpBars, RawUdpExpect};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +27,7 @@ pub(super) struct Scenario {
     short: Lengths,
     #[serde(default)]
     load: RawLoad,
+    udp: Option<RawFlows>,
     #[serde(default = "tcp")]
     probe: Probe,
     #[serde(default = "one_of_each")]
@@ -103,6 +107,7 @@ struct RawExpect {
     held_interrupted: Option<Text<Bound>>,
     held_interrupted_from: Option<Vec<Text<Dc>>>,
     isolated: Option<bool>,
+    udp: RawUdpExpect,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -122,6 +127,14 @@ struct RawBars {
     out_of_use_within: Option<Length>,
     used_again_within: Option<Length>,
     held_outage: Option<Length>,
+    udp: RawUdpBars,
+}
+
+impl ServedBy {
+    fn sets(self) -> ByPhase<Option<BTreeSet<Dc>>> {
+        let Self { before, fault, after } = self;
+        ByPhase { before: before.map(set), fault: fault.map(set), after: after.map(set) }
+    }
 }
 
 impl Default for RawLoad {
@@ -156,6 +169,7 @@ impl Scenario {
         if self.load.held > 1_000 {
             problems.add("load.held", "1000 sessions at most");
         }
+        let udp = self.udp.map(|udp| udp.validate(&mut problems));
         let access_points = problems.list("access_points", self.access_points);
         if self.faults.is_empty() {
             problems.add("faults", "there is none");
@@ -189,6 +203,7 @@ impl Scenario {
             long,
             short,
             load: Load { new: self.load.new, held: self.load.held },
+            udp,
             probe: self.probe,
             access_points,
             nearpoint: self.nearpoint,
@@ -197,14 +212,11 @@ impl Scenario {
                 failed: expect.failed.0,
                 out_of_use: expect.out_of_use.map(set),
                 used_again: expect.used_again,
-                served_by: ByPhase {
-                    before: expect.served_by.before.map(set),
-                    fault: expect.served_by.fault.map(set),
-                    after: expect.served_by.after.map(set),
-                },
+                served_by: expect.served_by.sets(),
                 held_interrupted: expect.held_interrupted.map(|Text(bound)| bound),
                 held_interrupted_from: expect.held_interrupted_from.map(set),
                 isolated: expect.isolated,
+                udp: expect.udp.into(),
             },
             bars: Bars {
                 p99_at_first: length(bars.p99_at_first),
@@ -213,6 +225,7 @@ impl Scenario {
                 out_of_use_within: length(bars.out_of_use_within),
                 used_again_within: length(bars.used_again_within),
                 held_outage: length(bars.held_outage),
+                udp: bars.udp.into(),
             },
         })
     }

@@ -364,3 +364,16 @@ fn errors_name_the_file_and_the_key() {
     let nowhere = Scenario::read(Path::new("/nowhere/at-all.yaml")).unwrap_err();
     assert!(nowhere.to_string().contains("/nowhere/at-all.yaml"), "{nowhere}");
 }
+
+#[test]
+fn clients_of_udp_are_there_if_a_scenario_says_so() {
+    let fault = "  - {what: blackhole, where: dc1}";
+    assert_eq!(scenario(fault).udp, None);
+    let udp = "udp: {new: 50, held: 20}\nexpect: {udp: {failed: 0, held_lost: at most 1}}";
+    let scenario = parse(&with(fault, udp)).unwrap();
+    assert_eq!(scenario.udp, Some(Load { new: 50, held: 20 }));
+    assert_eq!(scenario.expect.udp.held_lost, Some(Bound::Count(1)));
+    assert_eq!(scenario.expect.udp.failed.fault, Some(Bound::Count(0)));
+    let refused = refusal(&with(fault, "udp: {new: 0, held: 1001}"));
+    assert!(refused.contains("udp.new") && refused.contains("udp.held"), "{refused}");
+}

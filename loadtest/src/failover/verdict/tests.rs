@@ -1,8 +1,8 @@
 use super::*;
-use crate::failover::example::{dc_in_use, dc1_gone, isolated, ms};
+use crate::failover::example::{dc_in_use, dc1_gone, interrupted, isolated, ms};
 use crate::failover::phase::ByPhase;
-use crate::failover::record::{Failure, Recording};
-use crate::failover::scenario::expect::Bound;
+use crate::failover::record::{Failure, Flows, Recording};
+use crate::failover::scenario::expect::{Bound, UdpBars};
 
 fn outcome(recording: &Recording) -> Outcome {
     Outcome::of(recording, &BTreeSet::from([Dc::Dc1]))
@@ -174,4 +174,51 @@ fn bars_are_met_or_missed_with_figures() {
         })
         .collect();
     assert_eq!(seen, ["failed", "not within the fault", "never", "never", "never back"]);
+}
+
+#[test]
+fn flows_are_judged_as_sessions_are_and_by_those_that_end_for_good() {
+    let with_flows = |recording: &mut Recording| {
+        let arrivals = recording.arrivals.clone();
+        let lost = interrupted(ms(5_000), 1, None);
+        let moved = interrupted(ms(5_000), 1, Some((ms(5_400), 2)));
+        let interruptions = vec![lost, moved];
+        recording.flows = Some(Flows { arrivals, held: 20, interruptions });
+    };
+    let failed = |bound| Expect {
+        udp: UdpExpect {
+            failed: ByPhase { fault: Some(Bound::Count(bound)), ..ByPhase::default() },
+            ..UdpExpect::default()
+        },
+        ..Expect::default()
+    };
+    assert!(verdict(failed(0), with_flows).holds);
+    let one_fails = verdict(failed(0), |recording| {
+        recording.arrivals[900].outcome = Err(Failure::Silent);
+        with_flows(recording);
+    });
+    assert_eq!(
+        one_fails.to_string(),
+        "new flows that fail in the phase fault: 0 (seen: 1 of 1000)"
+    );
+    assert!(!one_fails.holds);
+    assert!(
+        !verdict(failed(0), nothing).holds,
+        "where there are no flows none was shown to be well"
+    );
+
+    let lost = |bound| Expect {
+        udp: UdpExpect { held_lost: Some(Bound::Count(bound)), ..UdpExpect::default() },
+        ..Expect::default()
+    };
+    assert!(!verdict(lost(0), with_flows).holds);
+    assert!(verdict(lost(1), with_flows).holds);
+    assert!(!verdict(lost(1), nothing).holds);
+
+    let mut recording = dc1_gone(ms(600), Some(ms(200)));
+    with_flows(&mut recording);
+    recording.flows.as_mut().unwrap().interruptions.remove(0);
+    let udp = UdpBars { p99_during: Some(ms(300)), held_outage: Some(ms(400)) };
+    let seen = bars(&Bars { udp, ..Bars::default() }, &outcome(&recording));
+    assert_eq!(seen.iter().map(|it| it.holds).collect::<Vec<_>>(), [true, true], "{seen:?}");
 }

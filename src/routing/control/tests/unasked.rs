@@ -319,7 +319,9 @@ fn flows_end_isolation_and_are_no_witnesses_of_it() {
 
 #[test]
 fn what_flows_have_concluded_in_isolation_is_taken_back() {
-    let (spec, _, alone) = with_udp();
+    let (mut spec, _, alone) = with_udp();
+    // Its DC is not Down before the edge is known to be cut off.
+    spec.dcs[0].health.fall = 20;
     let mut lab = Lab::new(spec);
     lab.run(10 * SECOND);
     [1, 2, 5].into_iter().for_each(|dc| lab.break_dc(dc, Fault::Blackhole));

@@ -1,0 +1,100 @@
+//! Limits of a listener: those within them notice nothing, those beyond are counted.
+
+use std::time::Instant;
+
+use super::{count, lab, start, until_counted};
+use crate::support::datagram::{UdpClient, client_of};
+use crate::support::eventually;
+use crate::support::lab::{AMSTERDAM, Edge, Lab, MIAMI};
+
+/// The listener `clients` with these keys.
+fn limited(lab: &Lab, keys: &str) {
+    let listener =
+        format!("[{{name: clients, protocol: udp, bind: ['127.0.0.1:0'], sticky: none, {keys}}}]");
+    lab.configure_udp(&[("listeners", &listener)]);
+}
+
+async fn active(edge: &Edge) -> f64 {
+    count(edge, "udp_flows_active", &[("listener", "clients")]).await
+}
+
+const REFUSED: [(&str, &str); 2] = [("listener", "clients"), ("reason", "limit")];
+
+#[tokio::test]
+async fn a_full_table_makes_room_for_newcomers_and_never_holds_more() {
+    const FLOWS: u8 = 8;
+    let lab = lab(1);
+    limited(&lab, "udp: {flows: 8}");
+    let edge = start(&lab).await;
+    let mut clients = Vec::new();
+    for number in 1..=5 * FLOWS {
+        let mut client = UdpClient::new(client_of(AMSTERDAM, number), edge.clients()).await;
+        let who = client.ask_until_answered().await;
+        clients.push((who, client));
+        let active = active(&edge).await;
+        assert!(active <= f64::from(FLOWS), "{active} flows after {number} clients");
+    }
+    let evicted = [("listener", "clients"), ("reason", "evicted")];
+    let evicted = count(&edge, "udp_flows_ended_total", &evicted).await;
+    assert!(evicted >= f64::from(4 * FLOWS), "{evicted} evictions are counted");
+    // Who was evicted comes back with another flow.
+    let (before, first) = &mut clients[0];
+    assert_ne!(first.ask_until_answered().await.peer, before.peer);
+    assert!(active(&edge).await <= f64::from(FLOWS));
+}
+
+#[tokio::test]
+async fn a_client_has_only_so_many_flows_and_others_have_theirs() {
+    let lab = lab(1);
+    limited(&lab, "udp: {flows_per_client: 3}");
+    let edge = start(&lab).await;
+    let greedy = client_of(AMSTERDAM, 1);
+    let mut flows = Vec::new();
+    for _ in 0..3 {
+        let mut client = UdpClient::new(greedy, edge.clients()).await;
+        flows.push((client.ask().await.peer, client));
+    }
+    for beyond in 1..=5 {
+        let client = UdpClient::new(greedy, edge.clients()).await;
+        client.send(b"one more?").await;
+        until_counted(&edge, "refused_total", &REFUSED, f64::from(beyond)).await;
+    }
+    let mut other = UdpClient::new(client_of(AMSTERDAM, 2), edge.clients()).await;
+    other.ask().await;
+    for (peer, client) in &mut flows {
+        assert_eq!(client.ask().await.peer, *peer, "what the client has, it keeps");
+    }
+    assert_eq!(active(&edge).await, 4.0);
+}
+
+#[tokio::test]
+async fn new_flows_come_only_so_fast_and_old_ones_notice_nothing() {
+    const BURST: u8 = 5;
+    const CLIENTS: u8 = 60;
+    let lab = lab(1);
+    limited(&lab, "limits: {new_per_second: {rate: 1, burst: 5}}");
+    let edge = start(&lab).await;
+    let began = Instant::now();
+    let mut old = UdpClient::new(client_of(MIAMI, 1), edge.clients()).await;
+    let peer = old.ask().await.peer;
+    let mut newcomers = Vec::new();
+    for number in 1..=CLIENTS {
+        let client = UdpClient::new(client_of(AMSTERDAM, number), edge.clients()).await;
+        client.send(b"may I?").await;
+        newcomers.push(client);
+    }
+    let (active, refused) = eventually("everybody has a flow or is refused", async || {
+        let scrape = edge.doors.scrape().await;
+        let active = scrape.sum("udp_flows_active", &[("listener", "clients")]);
+        let refused = scrape.sum("refused_total", &REFUSED);
+        (active + refused == f64::from(CLIENTS) + 1.0).then_some((active, refused))
+    })
+    .await;
+    // One a second, of which the machine may have let pass some.
+    let most = f64::from(BURST) + began.elapsed().as_secs_f64() + 1.0;
+    assert!((f64::from(BURST)..=most).contains(&active), "{active} flows, {most} at most");
+    assert_eq!(count(&edge, "udp_drops_total", &[("reason", "rate")]).await, refused);
+    assert_eq!(old.ask().await.peer, peer, "who has a flow keeps it");
+    // Who goes on asking is let in when there is room again.
+    newcomers.pop().expect("the last one").ask_until_answered().await;
+}
