@@ -14,7 +14,8 @@ const LOADTEST: &str = env!("CARGO_BIN_EXE_loadtest");
 type Test = fn() -> Result<Completion, Failed>;
 
 fn main() -> ExitCode {
-    let tests: [(&str, Test); 4] = [
+    let tests: [(&str, Test); 5] = [
+        ("nearpoint_forwards_datagrams_and_streams", nearpoint),
         ("nginx_forwards_datagrams", nginx),
         ("envoy_forwards_datagrams_and_streams", envoy),
         ("haproxy_forwards_streams", haproxy),
@@ -22,6 +23,12 @@ fn main() -> ExitCode {
     ];
     let trials = tests.map(|(name, test)| Trial::ignorable_test(name, test));
     libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+}
+
+fn nearpoint() -> Result<Completion, Failed> {
+    let figures = works("nearpoint", "udp,round-trips").expect("it is built in the same profile");
+    assert!(figures[0]["rate"]["median"].as_f64() > Some(0.0), "{figures:#?}");
+    forwards_datagrams(&figures[1..])
 }
 
 fn nginx() -> Result<Completion, Failed> {

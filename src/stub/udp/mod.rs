@@ -216,9 +216,10 @@ impl Task {
         let now = Instant::now();
         // What waits when the fault changes meets the new one.
         let silent = matches!(self.fault, Fault::Mute | Fault::Drop);
-        while let Some(late) = self.late.pop_front_if(|late| late.due <= now) {
+        let due = self.late.iter().take_while(|late| late.due <= now).count();
+        for Late { to, datagram, .. } in self.late.drain(..due) {
             if !silent {
-                self.answers.push(late.to, &[&late.datagram]);
+                self.answers.push(to, &[&datagram]);
             }
         }
         self.send_now();
