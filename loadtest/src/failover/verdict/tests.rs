@@ -151,6 +151,7 @@ fn bars_are_met_or_missed_with_figures() {
         used_again_within: Some(ms(3_000)),
         held_outage: Some(ms(900)),
         p99_during: None,
+        udp: UdpBars::default(),
     };
     let told_of = |recording: &Recording| told(&asked, recording);
     let well = told_of(&dc1_gone(ms(600), Some(ms(200))));
