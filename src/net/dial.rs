@@ -262,7 +262,7 @@ mod tests {
     #[tokio::test]
     async fn a_dial_leaves_from_the_first_source_that_has_a_port() {
         // No address of this host (RFC 5737).
-        let foreign = "198.51.100.1";
+        let foreign = "203.0.113.1";
         for (bound, sources, expected) in [
             ("127.0.0.1:0", &["127.0.0.2"] as &[&str], "127.0.0.2"),
             ("127.0.0.1:0", &["127.0.0.3", "127.0.0.2"], "127.0.0.3"),
@@ -282,7 +282,7 @@ mod tests {
     async fn without_a_port_at_any_source_the_dial_is_a_failure_of_this_host() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let address = listener.local_addr().expect("bound");
-        let foreign = [[198, 51, 100, 1], [198, 51, 100, 2]].map(IpAddr::from);
+        let foreign = [[203, 0, 113, 1], [203, 0, 113, 2]].map(IpAddr::from);
         let error = Dial::begin(address, foreign, None).expect_err("none is ours");
         assert_eq!((error.source.kind(), error.sent), (io::ErrorKind::AddrNotAvailable, false));
     }

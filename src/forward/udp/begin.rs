@@ -19,7 +19,6 @@ pub(super) struct Newcomer<'a> {
     pub(super) readiness: &'a Readiness,
     pub(super) snapshot: &'a Arc<Snapshot>,
     pub(super) key: FlowKey,
-    pub(super) turn: u64,
     pub(super) now: Instant,
 }
 
@@ -31,7 +30,7 @@ impl Port {
     /// # Errors
     /// With why its datagram is dropped.
     pub(super) fn begin(&mut self, newcomer: &Newcomer<'_>) -> Result<FlowId, DatagramDrop> {
-        let &Newcomer { worker, readiness, snapshot, key, turn, now } = newcomer;
+        let &Newcomer { worker, readiness, snapshot, key, now } = newcomer;
         let settings = Rc::clone(&self.settings);
         if self.draining {
             return Err(DatagramDrop::Draining);
@@ -47,7 +46,7 @@ impl Port {
                 Some(permit.ok_or(DatagramDrop::ClientLimit)?)
             }
         };
-        let chooser = Chooser { worker, settings: &settings, snapshot, client, turn, now };
+        let chooser = Chooser { worker, settings: &settings, snapshot, client, now };
         let way = match chooser.begin() {
             Err(used_up @ (DatagramDrop::NoPort | DatagramDrop::NoDescriptor)) => {
                 self.make_room(now).ok_or(used_up)?;

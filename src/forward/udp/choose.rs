@@ -29,8 +29,6 @@ pub(super) struct Chooser<'a> {
     pub(super) settings: &'a Settings,
     pub(super) snapshot: &'a Arc<Snapshot>,
     pub(super) client: ClientAddr,
-    /// Sources take turns by this number.
-    pub(super) turn: u64,
     pub(super) now: Instant,
 }
 
@@ -65,7 +63,7 @@ impl Chooser<'_> {
         current: Option<AccessPointId>,
         passed_over: Option<AccessPointId>,
     ) -> Result<Choice, DatagramDrop> {
-        let Self { worker, settings, snapshot, client: addr, turn, now } = *self;
+        let Self { worker, settings, snapshot, client: addr, now } = *self;
         let route = snapshot.topology.route(&settings.config.name);
         let route = route.or(settings.route.as_ref()).ok_or(DatagramDrop::NoDc)?;
         let destination = route.destination().ok_or(DatagramDrop::NoDc)?;
@@ -99,7 +97,7 @@ impl Chooser<'_> {
                 return Ok(Choice::Same);
             }
             let peer = id.address.socket;
-            match connect(peer, snapshot.topology.dc(attempt.dc).sources(peer.ip(), turn)) {
+            match connect(peer, snapshot.sources(attempt.dc, peer.ip())) {
                 Ok(socket) => {
                     return Ok(Choice::Way(self.open(socket, &attempt, &ranking, current)));
                 }

@@ -27,7 +27,6 @@ pub(super) struct Batches {
     /// Messages of the inbox by the flow that they are of.
     sorted: ArrayVec<(FlowId, usize), { Inbox::MESSAGES }>,
     fates: Fates,
-    turn: u64,
 }
 
 /// One batch.
@@ -189,18 +188,16 @@ impl Batch<'_> {
         }
         let key = FlowKey { client: peer, local };
         let Some(id) = port.table.find(&key) else {
-            self.batches.turn = self.batches.turn.wrapping_add(1);
             let &mut Self { worker, readiness, snapshot, now, .. } = self;
-            let turn = self.batches.turn;
-            return port.begin(&Newcomer { worker, readiness, snapshot, key, turn, now });
+            return port.begin(&Newcomer { worker, readiness, snapshot, key, now });
         };
         port.table.on_client(id, self.now);
         let is_current = |(_, flow): (&FlowKey, &Flow)| {
             flow.generation == self.snapshot.generation && !flow.refused
         };
         if !port.table.entry(id).is_some_and(is_current) {
-            let turn = (id, self.batches.turn, self.now);
-            port.follow(self.worker, self.readiness, self.metrics, self.snapshot, turn);
+            let when = (id, self.now);
+            port.follow(self.worker, self.readiness, self.metrics, self.snapshot, when);
         }
         Ok(id)
     }

@@ -103,7 +103,7 @@ impl Port {
         readiness: &Readiness,
         metrics: &DatagramMetrics,
         snapshot: &Arc<Snapshot>,
-        (id, turn, now): (FlowId, u64, Instant),
+        (id, now): (FlowId, Instant),
     ) {
         let settings = Rc::clone(&self.settings);
         let Some(flow) = self.table.get_mut(id) else { return };
@@ -112,8 +112,7 @@ impl Port {
             return;
         };
         flow.refused = false;
-        let chooser =
-            Chooser { worker, settings: &settings, snapshot, client: flow.client, turn, now };
+        let chooser = Chooser { worker, settings: &settings, snapshot, client: flow.client, now };
         let Choice::Way(way) = chooser.again(flow, reason) else { return };
         debug!(listener = %settings.config.name, from = %flow.way.id, to = %way.id,
             reason = reason.as_str(), "flow moved");

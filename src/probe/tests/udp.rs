@@ -82,7 +82,7 @@ async fn what_this_host_will_not_send_is_nobodys_failure() {
     let service = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let address = DialAddress::udp(service.local_addr().expect("bound"));
     // No address of this host (RFC 5737).
-    let foreign = Some([192, 0, 2, 1].into());
+    let foreign = Some([203, 0, 113, 1].into());
     let (report, _) = probe_from(foreign, address, question(b""), PATIENT).await;
     assert_eq!(report.outcome, Err(ConnectFailure::Local(LocalFailure::NoPort).into()));
     // More than a datagram holds.
