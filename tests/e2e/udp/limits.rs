@@ -44,6 +44,37 @@ async fn a_full_table_makes_room_for_newcomers_and_never_holds_more() {
 }
 
 #[tokio::test]
+async fn the_last_place_can_be_had_at_every_socket() {
+    let lab = lab(1);
+    limited(&lab, "udp: {flows: 1}");
+    let edge = start(&lab).await;
+    // The kernel chooses the socket, and so the worker, by the client's port.
+    for number in 1..=12 {
+        let mut client = UdpClient::new(client_of(AMSTERDAM, number), edge.clients()).await;
+        client.ask_until_answered().await;
+        assert!(active(&edge).await <= 1.0);
+    }
+}
+
+#[tokio::test]
+async fn who_fills_the_table_at_one_address_shuts_nobody_out_at_another() {
+    const FLOWS: u8 = 8;
+    let lab = lab(1);
+    let listener = "[{name: clients, protocol: udp, bind: ['127.0.0.1:0', '127.0.0.2:0'], \
+         sticky: none, udp: {flows: 8}}]";
+    lab.configure_udp(&[("listeners", listener)]);
+    let edge = start(&lab).await;
+    let [crowded, quiet] = edge.app.listeners["clients"][..] else { panic!("two addresses") };
+    for number in 1..=3 * FLOWS {
+        UdpClient::new(client_of(AMSTERDAM, number), crowded).await.ask_until_answered().await;
+    }
+    for number in 1..=FLOWS {
+        UdpClient::new(client_of(MIAMI, number), quiet).await.ask_until_answered().await;
+        assert!(active(&edge).await <= f64::from(FLOWS));
+    }
+}
+
+#[tokio::test]
 async fn a_client_has_only_so_many_flows_and_others_have_theirs() {
     let lab = lab(1);
     limited(&lab, "udp: {flows_per_client: 3}");
