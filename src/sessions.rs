@@ -5,7 +5,7 @@ mod clients;
 mod pace;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use clients::{ClientCounts, ClientPermit};
@@ -21,6 +21,10 @@ pub struct Sessions {
 #[derive(Debug, Default)]
 pub struct ListenerSessions {
     open: AtomicU32,
+    /// A newcomer is without a place where there is nobody to evict.
+    wanted: AtomicBool,
+    /// A place that was made for such a newcomer.
+    handed: AtomicBool,
     /// By client.
     pub clients: Arc<ClientCounts>,
     paces: pace::Paces,
@@ -67,9 +71,37 @@ impl ListenerSessions {
     /// then, because workers race.
     #[must_use]
     pub fn admit(self: &Arc<Self>, most: u32) -> Option<SessionPermit> {
+        let handed = u32::from(self.handed.load(Ordering::Relaxed));
         let before = self.open.fetch_add(1, Ordering::Relaxed);
         let permit = SessionPermit { of: Arc::clone(self) };
-        (before < most).then_some(permit)
+        (before.saturating_add(handed) < most).then_some(permit)
+    }
+
+    /// Asks whoever has somebody to evict for a place. Places are shared by all sockets of a listener, and
+    /// each evicts its own: a socket that has none must not be shut out by those that have all.
+    pub fn want_place(&self) {
+        self.wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a place is wanted, asked by one who can make it: it is, from now on, theirs to
+    /// [hand over](Self::hand_place).
+    #[must_use]
+    pub fn take_wish(&self) -> bool {
+        self.wanted.swap(false, Ordering::Relaxed)
+    }
+
+    /// One who was open makes room, and nobody else gets that place.
+    pub fn hand_place(&self) {
+        self.handed.store(true, Ordering::Relaxed);
+    }
+
+    /// The place that was handed over, if there is one.
+    #[must_use]
+    pub fn take_handed(self: &Arc<Self>) -> Option<SessionPermit> {
+        self.handed.swap(false, Ordering::Relaxed).then(|| {
+            self.open.fetch_add(1, Ordering::Relaxed);
+            SessionPermit { of: Arc::clone(self) }
+        })
     }
 }
 
@@ -93,6 +125,23 @@ mod tests {
         assert_eq!(clients.open(), 2);
         drop(first);
         assert!(clients.admit(2).is_some());
+    }
+
+    #[test]
+    fn a_place_that_is_handed_over_is_for_who_wanted_it() {
+        let clients = Sessions::default().of_listener(&"clients".into());
+        let first = clients.admit(1).expect("room");
+        assert!(!clients.take_wish() && clients.take_handed().is_none());
+        clients.want_place();
+        assert!(clients.take_wish() && !clients.take_wish());
+        clients.hand_place();
+        drop(first);
+        assert!(clients.admit(1).is_none(), "it is kept");
+        let wanted = clients.take_handed().expect("handed over");
+        assert_eq!(clients.open(), 1);
+        assert!(clients.take_handed().is_none() && clients.admit(1).is_none());
+        drop(wanted);
+        assert!(clients.admit(1).is_some());
     }
 
     #[test]

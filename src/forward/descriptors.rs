@@ -7,7 +7,7 @@
 //! case, so that a process full of clients still knows who is well.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Kept for the admin API, listening sockets, runtimes, configuration files and logs.
 const RESERVED: usize = 128;
@@ -60,6 +60,8 @@ pub(super) struct DescriptorBudget {
     most: AtomicUsize,
     limit: u64,
     pipes: usize,
+    /// A flow is without a descriptor, or a port, where there is nobody to evict.
+    flow_wanted: AtomicBool,
 }
 
 /// So many descriptors; given back when dropped.
@@ -78,7 +80,13 @@ impl DescriptorBudget {
     /// What descriptors allow beside `pipes` pipes.
     pub(super) fn new(descriptors: Descriptors, pipes: usize) -> Self {
         let most = AtomicUsize::new(descriptors.sessions(pipes));
-        Self { taken: AtomicUsize::new(0), most, limit: descriptors.limit, pipes }
+        Self {
+            taken: AtomicUsize::new(0),
+            most,
+            limit: descriptors.limit,
+            pipes,
+            flow_wanted: AtomicBool::new(false),
+        }
     }
 
     /// So many probes may be under way from now on. Sessions that are open keep their places.
@@ -100,6 +108,16 @@ impl DescriptorBudget {
     /// A place for a flow, if there is one.
     pub(super) fn reserve_flow(self: &Arc<Self>) -> Option<FlowPlace> {
         self.take()
+    }
+
+    /// Asks whoever has a flow to evict for what it has.
+    pub(super) fn want_flow(&self) {
+        self.flow_wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody has asked, of those who can evict one.
+    pub(super) fn take_wish(&self) -> bool {
+        self.flow_wanted.swap(false, Ordering::Relaxed)
     }
 
     fn take<const DESCRIPTORS: usize>(self: &Arc<Self>) -> Option<Place<DESCRIPTORS>> {

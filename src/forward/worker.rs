@@ -168,7 +168,7 @@ impl Worker {
     fn on_tick(&self, number: usize) {
         self.wheel.borrow_mut().tick();
         if let Some(udp) = self.udp.get() {
-            udp.tick();
+            udp.tick(&self.shared.descriptors);
         }
         self.shared.heartbeats.beat(number);
     }

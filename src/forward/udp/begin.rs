@@ -25,7 +25,7 @@ pub(super) struct Newcomer<'a> {
 impl Port {
     /// A flow for a client that has none. Whom policy refuses, and who is one too many of his own, takes
     /// nobody's place; where places, descriptors or ports are used up, the flow that is missed least makes
-    /// room.
+    /// room: at once if it is of this socket, else for the client's next datagram.
     ///
     /// # Errors
     /// With why its datagram is dropped.
@@ -49,14 +49,25 @@ impl Port {
         let chooser = Chooser { worker, settings: &settings, snapshot, client, now };
         let way = match chooser.begin() {
             Err(used_up @ (DatagramDrop::NoPort | DatagramDrop::NoDescriptor)) => {
-                self.make_room(now).ok_or(used_up)?;
+                self.make_room(now).ok_or_else(|| {
+                    worker.shared.descriptors.want_flow();
+                    used_up
+                })?;
                 chooser.begin()?
             }
             chosen => chosen?,
         };
-        let permit = self.with_room(now, || settings.flows.admit(settings.udp().flows));
+        let flows = &settings.flows;
+        let permit = self.with_room(now, || flows.admit(settings.udp().flows));
+        let Some(permit) = permit.or_else(|| flows.take_handed()) else {
+            flows.want_place();
+            return Err(DatagramDrop::FlowLimit);
+        };
         let descriptors = &worker.shared.descriptors;
-        let place = self.with_room(now, || descriptors.reserve_flow());
+        let Some(place) = self.with_room(now, || descriptors.reserve_flow()) else {
+            descriptors.want_flow();
+            return Err(DatagramDrop::NoDescriptor);
+        };
         let flow = Flow {
             way,
             client,
@@ -70,9 +81,9 @@ impl Port {
             metrics: Rc::clone(&settings.metrics),
             _places: Places {
                 _live: worker.enter(),
-                _permit: permit.ok_or(DatagramDrop::FlowLimit)?,
+                _permit: permit,
                 _client: client_permit,
-                _place: place.ok_or(DatagramDrop::NoDescriptor)?,
+                _place: place,
             },
         };
         settings.metrics.began.inc();
@@ -93,7 +104,7 @@ impl Port {
     }
 
     /// Ends the flow that is missed least; `None` if there is none.
-    fn make_room(&mut self, now: Instant) -> Option<()> {
+    pub(super) fn make_room(&mut self, now: Instant) -> Option<()> {
         let (_, flow) = self.table.evict()?;
         flow.end(FlowEnd::Evicted, now);
         Some(())

@@ -17,6 +17,7 @@ use super::pass::Batches;
 use super::port::Port;
 use super::settings::Settings;
 use crate::config;
+use crate::forward::descriptors::DescriptorBudget;
 use crate::forward::worker::Worker;
 use crate::metrics::udp::DatagramMetrics;
 use crate::net::Readiness;
@@ -186,12 +187,13 @@ impl UdpPlane {
 
     /// Ends flows that have been idle for too long, and shows what was counted. To be called a few times a
     /// second.
-    pub(in crate::forward) fn tick(&self) {
+    pub(in crate::forward) fn tick(&self, descriptors: &DescriptorBudget) {
         let now = Instant::now();
         let State { ports, metrics, ticks, .. } = &mut *self.state.borrow_mut();
         *ticks += 1;
-        for (_, port) in ports {
+        for (_, port) in &mut *ports {
             port.end_idle(now);
+            port.hand_over(now);
             port.settings.flush();
             // Those that began under another configuration count by themselves.
             if ticks.is_multiple_of(FLUSH_TICKS) {
@@ -199,6 +201,13 @@ impl UdpPlane {
             }
         }
         metrics.flush();
+        let largest = ports.iter_mut().map(|(_, port)| port).max_by_key(|port| port.table.len());
+        if let Some(port) = largest.filter(|port| !port.table.is_empty())
+            && descriptors.take_wish()
+        {
+            // There is one.
+            let _ = port.make_room(now);
+        }
     }
 
     /// Passes datagrams on, for as long as the worker lives.

@@ -83,6 +83,16 @@ impl Port {
         }
     }
 
+    /// Makes the place that another socket of the listener has asked for, if it has.
+    pub(super) fn hand_over(&mut self, now: Instant) {
+        if self.table.is_empty() || !self.settings.flows.take_wish() {
+            return;
+        }
+        self.settings.flows.hand_place();
+        // There is one.
+        let _ = self.make_room(now);
+    }
+
     /// Ends all flows.
     pub(super) fn end_all(&mut self, end: FlowEnd, now: Instant) {
         self.table.drain().for_each(|flow| flow.end(end, now));
