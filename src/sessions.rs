@@ -11,6 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use clients::{ClientCounts, ClientPermit};
 pub use pace::{Pace, Rate};
 
+/// Looks of all sockets of a listener together, four a second of each, while which a place is kept for who
+/// wanted it: time for a client to ask again.
+const KEPT_FOR: u32 = 64;
+
 /// Live sessions of the whole process, by listener.
 #[derive(Debug, Default)]
 pub struct Sessions {
@@ -23,8 +27,8 @@ pub struct ListenerSessions {
     open: AtomicU32,
     /// A newcomer is without a place where there is nobody to evict.
     wanted: AtomicBool,
-    /// A place that was made for such a newcomer.
-    handed: AtomicBool,
+    /// How many looks a place that was made for such a newcomer is still kept.
+    handed: AtomicU32,
     /// By client.
     pub clients: Arc<ClientCounts>,
     paces: pace::Paces,
@@ -71,7 +75,7 @@ impl ListenerSessions {
     /// then, because workers race.
     #[must_use]
     pub fn admit(self: &Arc<Self>, most: u32) -> Option<SessionPermit> {
-        let handed = u32::from(self.handed.load(Ordering::Relaxed));
+        let handed = u32::from(self.handed.load(Ordering::Relaxed) > 0);
         let before = self.open.fetch_add(1, Ordering::Relaxed);
         let permit = SessionPermit { of: Arc::clone(self) };
         (before.saturating_add(handed) < most).then_some(permit)
@@ -90,15 +94,22 @@ impl ListenerSessions {
         self.wanted.swap(false, Ordering::Relaxed)
     }
 
-    /// One who was open makes room, and nobody else gets that place.
+    /// One who was open makes room, and nobody else gets that place for a while.
     pub fn hand_place(&self) {
-        self.handed.store(true, Ordering::Relaxed);
+        self.handed.store(KEPT_FOR, Ordering::Relaxed);
+    }
+
+    /// Somebody looks whether places are wanted: one that is not fetched is everybody's after a while.
+    pub fn look(&self) {
+        let less = |looks: u32| looks.checked_sub(1);
+        // Nothing is kept: that is as well.
+        let _ = self.handed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     /// The place that was handed over, if there is one.
     #[must_use]
     pub fn take_handed(self: &Arc<Self>) -> Option<SessionPermit> {
-        self.handed.swap(false, Ordering::Relaxed).then(|| {
+        (self.handed.swap(0, Ordering::Relaxed) > 0).then(|| {
             self.open.fetch_add(1, Ordering::Relaxed);
             SessionPermit { of: Arc::clone(self) }
         })
@@ -141,7 +152,10 @@ mod tests {
         assert_eq!(clients.open(), 1);
         assert!(clients.take_handed().is_none() && clients.admit(1).is_none());
         drop(wanted);
-        assert!(clients.admit(1).is_some());
+        clients.hand_place();
+        assert!(clients.admit(1).is_none());
+        (0..KEPT_FOR).for_each(|_| clients.look());
+        assert!(clients.take_handed().is_none() && clients.admit(1).is_some(), "nobody came");
     }
 
     #[test]

@@ -60,7 +60,9 @@ impl Port {
         let flows = &settings.flows;
         let permit = self.with_room(now, || flows.admit(settings.udp().flows));
         let Some(permit) = permit.or_else(|| flows.take_handed()) else {
-            flows.want_place();
+            if self.table.is_empty() {
+                flows.want_place();
+            }
             return Err(DatagramDrop::FlowLimit);
         };
         let descriptors = &worker.shared.descriptors;

@@ -85,6 +85,7 @@ impl Port {
 
     /// Makes the place that another socket of the listener has asked for, if it has.
     pub(super) fn hand_over(&mut self, now: Instant) {
+        self.settings.flows.look();
         if self.table.is_empty() || !self.settings.flows.take_wish() {
             return;
         }
