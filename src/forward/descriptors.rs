@@ -2,7 +2,7 @@
 //! up: a client accepted with the last descriptor could not be connected.
 //!
 //! Of the descriptors, [`RESERVED`] are kept for all that there is one of, two for each pipe of the pool,
-//! and one for each probe that may be under way; two of what is left make a session, and one a flow. Probes get an eighth
+//! and one for each probe that may be under way; two of what is left make a session, and one a flow, which gets none of the last quarter. Probes get an eighth
 //! at most, so that many of them do not leave a small process without clients, and [`LEAST_PROBES`] in any
 //! case, so that a process full of clients still knows who is well.
 
@@ -102,12 +102,13 @@ impl DescriptorBudget {
 
     /// A place for a session, if there is one.
     pub(super) fn reserve(self: &Arc<Self>) -> Option<DescriptorPlace> {
-        self.take()
+        self.take(self.most() * PER_SESSION)
     }
 
-    /// A place for a flow, if there is one.
+    /// A place for a flow, if there is one. The last quarter is for sessions alone: flows begin with a
+    /// forged datagram, and a flood of them must not keep clients of TCP out.
     pub(super) fn reserve_flow(self: &Arc<Self>) -> Option<FlowPlace> {
-        self.take()
+        self.take((self.most() * PER_SESSION * 3 / 4).max(1))
     }
 
     /// Asks whoever has a flow to evict for what it has.
@@ -120,10 +121,10 @@ impl DescriptorBudget {
         self.flow_wanted.swap(false, Ordering::Relaxed)
     }
 
-    fn take<const DESCRIPTORS: usize>(self: &Arc<Self>) -> Option<Place<DESCRIPTORS>> {
+    fn take<const DESCRIPTORS: usize>(self: &Arc<Self>, most: usize) -> Option<Place<DESCRIPTORS>> {
         let before = self.taken.fetch_add(DESCRIPTORS, Ordering::Relaxed);
         let place = Place { of: Arc::clone(self) };
-        (before + DESCRIPTORS <= self.most() * PER_SESSION).then_some(place)
+        (before + DESCRIPTORS <= most).then_some(place)
     }
 }
 
@@ -151,14 +152,18 @@ mod tests {
 
     #[test]
     fn two_flows_take_as_much_as_one_session() {
-        let descriptors = Descriptors { limit: 128 + 64 + 4, probes: 1 };
+        let descriptors = Descriptors { limit: 128 + 64 + 8, probes: 1 };
         let budget = Arc::new(DescriptorBudget::new(descriptors, 0));
-        let session = budget.reserve().expect("room");
+        let sessions = [(); 2].map(|()| budget.reserve().expect("room"));
         let flows = [(); 2].map(|()| budget.reserve_flow().expect("room"));
-        assert!(budget.reserve_flow().is_none() && budget.reserve().is_none());
-        drop(flows);
-        assert!(budget.reserve().is_some());
-        drop(session);
+        assert!(budget.reserve_flow().is_none(), "the last quarter is not for flows");
+        let last = budget.reserve().expect("but for sessions");
+        assert!(budget.reserve().is_none());
+        drop((sessions, last));
+        let more = [(); 4].map(|()| budget.reserve_flow().expect("room"));
+        assert!(budget.reserve_flow().is_none());
+        drop((flows, more));
+        assert!(budget.reserve_flow().is_some());
     }
 
     #[test]

@@ -13,7 +13,9 @@ use super::sniff::Heard;
 use super::worker::Worker;
 use crate::memory::EpochSeconds;
 use crate::routing::topology::{Destination, ListenerRoute, Route};
-use crate::routing::{Client, ClientAddr, Ending, Location, Snapshot, rank, rank_neighbour};
+use crate::routing::{
+    Client, ClientAddr, Ending, Location, Protocol, Snapshot, rank, rank_neighbour,
+};
 
 /// Serves one accepted client to its end.
 pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, mut accepted: Accepted) {
@@ -128,7 +130,11 @@ fn way<'a>(
         return Err(Refused::Sniff(Heard::Nothing));
     }
     // A client that came before the listener began to listen goes the old way.
-    let is_passable = |route: &&ListenerRoute| route.destination().is_some() || heard.is_some();
+    // And one may have become one of UDP meanwhile.
+    let is_passable = |route: &&ListenerRoute| {
+        let leads_somewhere = route.destination().is_some() || heard.is_some();
+        leads_somewhere && route.protocol == Protocol::Tcp
+    };
     let current = snapshot.topology.route(&settings.config.name);
     let route = [current, settings.route.as_ref()].into_iter().flatten().find(is_passable);
     let route = route.ok_or(Refused::NoRoute)?;

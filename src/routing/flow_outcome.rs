@@ -86,6 +86,8 @@ pub enum DatagramDrop {
     Truncated,
     /// It was sent to a broadcast or multicast address.
     NotUnicast,
+    /// It came to a socket of a flow, and not from its access point.
+    Stranger,
     /// There is no room in the socket or device that it leaves by, towards the DC.
     UpstreamFull,
     /// The same towards the client.
@@ -98,7 +100,7 @@ pub enum DatagramDrop {
 
 impl DatagramDrop {
     /// All of them, for metrics.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Policy,
         Self::NoDc,
         Self::Rate,
@@ -110,6 +112,7 @@ impl DatagramDrop {
         Self::Draining,
         Self::Truncated,
         Self::NotUnicast,
+        Self::Stranger,
         Self::UpstreamFull,
         Self::DownstreamFull,
         Self::UpstreamError,
@@ -131,6 +134,7 @@ impl DatagramDrop {
             Self::Draining => "draining",
             Self::Truncated => "truncated",
             Self::NotUnicast => "not_unicast",
+            Self::Stranger => "stranger",
             Self::UpstreamFull => "upstream_full",
             Self::DownstreamFull => "downstream_full",
             Self::UpstreamError => "upstream_error",
@@ -151,6 +155,7 @@ impl DatagramDrop {
             | Self::Draining
             | Self::Truncated
             | Self::NotUnicast
+            | Self::Stranger
             | Self::UpstreamFull
             | Self::DownstreamFull
             | Self::UpstreamError

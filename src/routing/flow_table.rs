@@ -176,15 +176,16 @@ impl<K: Copy + Eq + Hash, V, S: BuildHasher> FlowTable<K, V, S> {
         });
     }
 
-    /// The upstream has sent a datagram. Whether it is its first one.
-    pub fn on_upstream(&mut self, id: FlowId, now: Instant) -> bool {
-        let before = self.on_datagram(id, now, |standing| standing.max(Standing::Answered));
-        before == Some(Standing::Unanswered)
+    /// The upstream has sent a datagram.
+    pub fn on_upstream(&mut self, id: FlowId, now: Instant) {
+        self.on_datagram(id, now, |standing| standing.max(Standing::Answered));
     }
 
-    /// The upstream is another one from now on, that has yet to answer.
-    pub fn on_other_upstream(&mut self, id: FlowId, now: Instant) {
-        self.on_datagram(id, now, |_| Standing::Unanswered);
+    /// What the flow that would be [evicted](Self::evict) first has shown, and since when it is idle.
+    #[must_use]
+    pub fn first_to_go(&self) -> Option<(Standing, Instant)> {
+        let first = self.queues.iter().find_map(|queue| queue.first)?;
+        self.taken(first).map(|flow| (flow.standing, flow.last))
     }
 
     /// Ends a flow.
@@ -226,19 +227,16 @@ impl<K: Copy + Eq + Hash, V, S: BuildHasher> FlowTable<K, V, S> {
         })
     }
 
-    fn on_datagram(
-        &mut self,
-        id: FlowId,
-        now: Instant,
-        becomes: impl Fn(Standing) -> Standing,
-    ) -> Option<Standing> {
-        let before = self.flow(id)?.standing;
+    fn on_datagram(&mut self, id: FlowId, now: Instant, becomes: impl Fn(Standing) -> Standing) {
+        if self.flow(id).is_none() {
+            return;
+        }
         self.unlink(id.place);
-        let flow = self.taken_mut(id.place)?;
-        flow.last = now;
-        flow.standing = becomes(before);
+        if let Some(flow) = self.taken_mut(id.place) {
+            flow.last = now;
+            flow.standing = becomes(flow.standing);
+        }
         self.append(id.place);
-        Some(before)
     }
 
     fn flow(&self, id: FlowId) -> Option<&Flow<K, V>> {

@@ -203,7 +203,9 @@ fn no_room([here, _]: &[Host; 2]) {
                 failed += 1;
                 *datagrams
             }
-            Fate::Unsegmented => panic!("there was room for the first of them only: {fates:?}"),
+            Fate::Unsegmented { .. } => {
+                panic!("there was room for the first of them only: {fates:?}")
+            }
         };
     }
     assert!(datagrams.chunks(2).all(|pair| pair == [1, 4]), "{fates:?}");
@@ -287,14 +289,14 @@ fn send_at(socket: &UdpSocket, parcels: &[Parcel<'_>], now: Instant) -> (Fates, 
 fn sent(fates: &Fates) -> usize {
     let sent = fates.iter().map(|(_, fate)| match fate {
         Fate::Sent { datagrams, .. } => *datagrams,
-        Fate::Unsegmented | Fate::Failed { .. } => 0,
+        Fate::Unsegmented { .. } | Fate::Failed { .. } => 0,
     });
     sent.sum()
 }
 
 /// Parcels that the kernel has not segmented.
 fn unsegmented(fates: &Fates) -> Vec<usize> {
-    let refused = fates.iter().filter(|(_, fate)| matches!(fate, Fate::Unsegmented));
+    let refused = fates.iter().filter(|(_, fate)| matches!(fate, Fate::Unsegmented { .. }));
     refused.map(|(at, _)| *at).collect()
 }
 

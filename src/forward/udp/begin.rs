@@ -4,20 +4,20 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use arrayvec::ArrayVec;
+
 use super::choose::Chooser;
+use super::evict::evict;
 use super::flow::{Flow, FlowKey, Places};
+use super::pass::Around;
 use super::plane::Token;
 use super::port::Port;
-use crate::forward::worker::Worker;
-use crate::net::Readiness;
 use crate::net::Segmenting;
-use crate::routing::{ClientAddr, DatagramDrop, FlowEnd, FlowId, Snapshot};
+use crate::routing::{ClientAddr, DatagramDrop, FlowEnd, FlowId};
 
 /// A client whose first datagram has come.
 pub(super) struct Newcomer<'a> {
-    pub(super) worker: &'a Rc<Worker>,
-    pub(super) readiness: &'a Readiness,
-    pub(super) snapshot: &'a Arc<Snapshot>,
+    pub(super) around: Around<'a>,
     pub(super) key: FlowKey,
     pub(super) now: Instant,
 }
@@ -25,18 +25,16 @@ pub(super) struct Newcomer<'a> {
 impl Port {
     /// A flow for a client that has none. Whom policy refuses, and who is one too many of his own, takes
     /// nobody's place; where places, descriptors or ports are used up, the flow that is missed least makes
-    /// room: at once if it is of this socket, else for the client's next datagram.
+    /// room: at once if it is of this worker, else for the client's next datagram.
     ///
     /// # Errors
     /// With why its datagram is dropped.
     pub(super) fn begin(&mut self, newcomer: &Newcomer<'_>) -> Result<FlowId, DatagramDrop> {
-        let &Newcomer { worker, readiness, snapshot, key, now } = newcomer;
+        let &Newcomer { around, key, now } = newcomer;
+        let Around { worker, readiness, snapshot, ports, metrics: _ } = around;
         let settings = Rc::clone(&self.settings);
         if self.draining {
             return Err(DatagramDrop::Draining);
-        }
-        if settings.pace.as_ref().is_some_and(|pace| !pace.admits()) {
-            return Err(DatagramDrop::Rate);
         }
         let client = ClientAddr::new(key.client.ip());
         let client_permit = match settings.udp().flows_per_client {
@@ -46,10 +44,14 @@ impl Port {
                 Some(permit.ok_or(DatagramDrop::ClientLimit)?)
             }
         };
+        // Whoever has no place of his own takes nobody's turn.
+        if settings.pace.as_ref().is_some_and(|pace| !pace.admits()) {
+            return Err(DatagramDrop::Rate);
+        }
         let chooser = Chooser { worker, settings: &settings, snapshot, client, now };
         let way = match chooser.begin() {
             Err(used_up @ (DatagramDrop::NoPort | DatagramDrop::NoDescriptor)) => {
-                self.make_room(now).ok_or_else(|| {
+                evict(ports, Some(&mut *self), |_| true, now).ok_or_else(|| {
                     worker.shared.descriptors.want_flow();
                     used_up
                 })?;
@@ -58,7 +60,11 @@ impl Port {
             chosen => chosen?,
         };
         let flows = &settings.flows;
-        let permit = self.with_room(now, || flows.admit(settings.udp().flows));
+        let of_listener = |port: &Port| Arc::ptr_eq(&port.settings.flows, flows);
+        let permit = flows.admit(settings.udp().flows).or_else(|| {
+            evict(ports, Some(&mut *self), of_listener, now)?;
+            flows.admit(settings.udp().flows)
+        });
         let Some(permit) = permit.or_else(|| flows.take_handed()) else {
             if self.table.is_empty() {
                 flows.want_place();
@@ -66,7 +72,11 @@ impl Port {
             return Err(DatagramDrop::FlowLimit);
         };
         let descriptors = &worker.shared.descriptors;
-        let Some(place) = self.with_room(now, || descriptors.reserve_flow()) else {
+        let place = descriptors.reserve_flow().or_else(|| {
+            evict(ports, Some(&mut *self), |_| true, now)?;
+            descriptors.reserve_flow()
+        });
+        let Some(place) = place else {
             descriptors.want_flow();
             return Err(DatagramDrop::NoDescriptor);
         };
@@ -76,6 +86,7 @@ impl Port {
             generation: snapshot.generation,
             refused: false,
             refused_at: None,
+            refused_by: ArrayVec::new(),
             queued: false,
             up: Segmenting::default(),
             down: Segmenting::default(),
@@ -91,24 +102,11 @@ impl Port {
         settings.metrics.began.inc();
         let id = self.table.insert(key, flow, now);
         if !Token::can_name(id) || self.watch(readiness, id).is_err() {
-            self.table.remove(id);
+            if let Some((_, flow)) = self.table.remove(id) {
+                flow.end(FlowEnd::Evicted, now);
+            }
             return Err(DatagramDrop::Local);
         }
         Ok(id)
-    }
-
-    /// What `take` gives, if need be after one flow has made room.
-    fn with_room<T>(&mut self, now: Instant, take: impl Fn() -> Option<T>) -> Option<T> {
-        take().or_else(|| {
-            self.make_room(now)?;
-            take()
-        })
-    }
-
-    /// Ends the flow that is missed least; `None` if there is none.
-    pub(super) fn make_room(&mut self, now: Instant) -> Option<()> {
-        let (_, flow) = self.table.evict()?;
-        flow.end(FlowEnd::Evicted, now);
-        Some(())
     }
 }

@@ -12,7 +12,7 @@ use crate::forward::worker::Worker;
 use crate::net::{connect_udp, set_receive_buffer};
 use crate::routing::{
     AccessPointId, AdminState, AttemptPlan, Client, ClientAddr, ConnectFailure, DatagramDrop,
-    FlowMove, GiveUp, Health, LocalFailure, Ranking, Snapshot, Step, rank,
+    FlowMove, GiveUp, Health, LocalFailure, Protocol, Ranking, Snapshot, Step, rank,
 };
 
 /// Where a flow goes from now on.
@@ -38,46 +38,57 @@ impl Chooser<'_> {
     /// # Errors
     /// With why its datagram is dropped.
     pub(super) fn begin(&self) -> Result<Way, DatagramDrop> {
-        match self.choose(None, None)? {
+        match self.choose(None, &[])? {
             Choice::Way(way) => Ok(way),
             Choice::Same => Err(DatagramDrop::NoDc),
         }
     }
 
-    /// Again, for this reason; what has refused is passed over. Where there is nothing else, everything
-    /// stays as it is.
-    pub(super) fn again(&self, flow: &Flow, reason: FlowMove) -> Choice {
-        let passed_over = (reason == FlowMove::Refused).then_some(flow.way.id);
-        let choice = self.choose(Some(flow.way.id), passed_over).unwrap_or(Choice::Same);
+    /// Again; who has refused is passed over. Where there is nothing else, everything stays as it is.
+    ///
+    /// # Errors
+    /// When there is a better way, and no port or descriptor for it.
+    pub(super) fn again(&self, flow: &Flow) -> Result<Choice, DatagramDrop> {
+        let choice = match self.choose(Some(flow.way.id), &flow.refused_by) {
+            Err(used_up @ (DatagramDrop::NoPort | DatagramDrop::NoDescriptor)) => {
+                return Err(used_up);
+            }
+            Err(_) => Choice::Same,
+            Ok(choice) => choice,
+        };
         if let Choice::Way(way) = &choice
             && way.id.dc != flow.way.id.dc
         {
             self.worker.shared.context.metrics.failed_over(flow.way.id.dc, way.id.dc);
         }
-        choice
+        Ok(choice)
     }
 
     /// Locate -> recall -> rank -> connect.
     fn choose(
         &self,
         current: Option<AccessPointId>,
-        passed_over: Option<AccessPointId>,
+        passed_over: &[AccessPointId],
     ) -> Result<Choice, DatagramDrop> {
         let Self { worker, settings, snapshot, client: addr, now } = *self;
         let route = snapshot.topology.route(&settings.config.name);
-        let route = route.or(settings.route.as_ref()).ok_or(DatagramDrop::NoDc)?;
+        // A listener of this name may be one of TCP by now.
+        let route = route.filter(|it| it.protocol == Protocol::Udp).or(settings.route.as_ref());
+        let route = route.ok_or(DatagramDrop::NoDc)?;
         let destination = route.destination().ok_or(DatagramDrop::NoDc)?;
         let mut client = Client::new(addr, snapshot.locate.locate(addr));
         worker.shared.located(client.location.origin);
         let sticky = settings.sticky.as_ref();
         client.remembered = sticky.and_then(|it| it.recall(addr, SystemTime::now().into()));
         let ranking = rank(snapshot, route, destination, &client);
-        if ranking.audited {
+        if ranking.audited && current.is_none() {
             settings.metrics.policy_audited.inc();
         }
         if ranking.refused_by_policy {
             return Err(DatagramDrop::Policy);
         }
+        // Ports are of an address: of other sources there may be some left.
+        let mut used_up = None;
         let mut plan = AttemptPlan::new(&ranking, &client, snapshot.topology.connect(), now);
         loop {
             let attempt = match plan.next(snapshot, now) {
@@ -86,10 +97,10 @@ impl Chooser<'_> {
                 | Step::GiveUp(GiveUp::Deadline)
                 // Nothing is ever in flight.
                 | Step::Wait(_)
-                | Step::Abandon { .. } => return Err(DatagramDrop::NoDc),
+                | Step::Abandon { .. } => return Err(used_up.unwrap_or(DatagramDrop::NoDc)),
             };
             let id = snapshot.topology.access_point(attempt.access_point).id;
-            if Some(id) == passed_over {
+            if passed_over.contains(&id) {
                 plan.on_failed(attempt);
                 continue;
             }
@@ -102,17 +113,16 @@ impl Chooser<'_> {
                     return Ok(Choice::Way(self.open(socket, &attempt, &ranking, current)));
                 }
                 Err(error) => {
-                    let failure = match is_used_up(&error) {
+                    let is_used_up = error.kind() == io::ErrorKind::AddrInUse;
+                    let failure = match is_used_up {
                         true => ConnectFailure::Local(LocalFailure::NoPort),
                         false => ConnectFailure::new(&error, false),
                     };
+                    used_up = used_up.or(is_used_up.then_some(DatagramDrop::NoPort));
                     worker.shared.context.metrics.connect_failed(id, failure);
                     match failure {
                         ConnectFailure::Local(LocalFailure::NoDescriptor) => {
                             return Err(DatagramDrop::NoDescriptor);
-                        }
-                        ConnectFailure::Local(LocalFailure::NoPort) => {
-                            return Err(DatagramDrop::NoPort);
                         }
                         ConnectFailure::Local(_)
                         | ConnectFailure::Refused

@@ -15,14 +15,15 @@ pub(super) struct Fates(ArrayVec<ParcelFate, { Inbox::MESSAGES }>);
 pub(super) struct ParcelFate {
     pub(super) sent: usize,
     pub(super) bytes: usize,
-    /// The kernel does not segment it.
-    pub(super) unsegmented: bool,
+    /// The kernel does not segment it: the bytes of the segments that were refused.
+    pub(super) unsegmented: Option<usize>,
     /// There was no room.
     pub(super) full: usize,
     /// The kernel does not send them.
     pub(super) failed: usize,
-    /// What it said last that was not about room.
-    pub(super) error: Option<io::Error>,
+    /// What it said last that was not about room, and whether it is what an earlier datagram met with, and
+    /// so the network's word.
+    pub(super) error: Option<(io::Error, bool)>,
 }
 
 impl Fates {
@@ -40,11 +41,11 @@ impl Fates {
                 it.sent += datagrams;
                 it.bytes += bytes;
             }
-            Fate::Unsegmented => it.unsegmented = true,
+            Fate::Unsegmented { segment } => it.unsegmented = Some(segment),
             Fate::Failed { datagrams, error } if is_full(&error) => it.full += datagrams,
             Fate::Failed { datagrams, error } => {
                 it.failed += datagrams;
-                it.error = Some(error);
+                it.error = Some((error, datagrams == 0));
             }
         }
     }

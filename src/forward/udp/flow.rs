@@ -5,6 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use arrayvec::ArrayVec;
+
 use crate::forward::descriptors::FlowPlace;
 use crate::forward::worker::LiveSession;
 use crate::metrics::udp::{FlowDcMetrics, FlowMetrics};
@@ -21,6 +23,9 @@ pub(super) struct FlowKey {
     pub(super) local: Option<LocalAddr>,
 }
 
+/// Access points that have refused a flow, of which it knows.
+pub(super) const REFUSALS: usize = 4;
+
 /// A flow, from its first datagram to its end.
 pub(super) struct Flow {
     /// Where it goes.
@@ -33,6 +38,8 @@ pub(super) struct Flow {
     pub(super) refused: bool,
     /// When it did so last.
     pub(super) refused_at: Option<Instant>,
+    /// Who has refused since somebody answered: they are passed over, as far as there is anybody else.
+    pub(super) refused_by: ArrayVec<AccessPointId, REFUSALS>,
     /// It waits for its turn to be read.
     pub(super) queued: bool,
     /// Segmentation towards the DC.
@@ -72,6 +79,8 @@ pub(super) struct Way {
     pub(super) id: AccessPointId,
     /// The counters of its DC.
     pub(super) metrics: Rc<FlowDcMetrics>,
+    /// It has answered.
+    pub(super) answered: bool,
     /// The DC, if the listener is to remember that its client was given it.
     pub(super) remember: Option<DcId>,
     pub(super) dc: Arc<DcSlot>,
@@ -91,6 +100,7 @@ impl Way {
             socket,
             id: snapshot.topology.access_point(attempt.access_point).id,
             metrics,
+            answered: false,
             remember,
             dc: Arc::clone(&snapshot.dc(attempt.dc).slot),
             access_point: Arc::clone(&snapshot.access_point(attempt.access_point).slot),

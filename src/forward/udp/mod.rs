@@ -19,6 +19,7 @@
 
 mod begin;
 mod choose;
+mod evict;
 mod fates;
 mod flow;
 mod pass;

@@ -1,11 +1,13 @@
 //! Passing datagrams on, a batch at a time: from one socket of a listener to the sockets of its flows, and
 //! from as many flows as have something to their clients.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use arrayvec::ArrayVec;
+use slab::Slab;
 
 use super::begin::Newcomer;
 use super::fates::{Fates, ParcelFate};
@@ -32,28 +34,33 @@ pub(super) struct Batches {
 /// One batch.
 pub(super) struct Batch<'a> {
     batches: &'a mut Batches,
-    worker: &'a Rc<Worker>,
-    readiness: &'a Readiness,
-    metrics: &'a DatagramMetrics,
-    snapshot: &'a Arc<Snapshot>,
+    around: Around<'a>,
     turns: &'a mut Turns,
     now: Instant,
+}
+
+/// What a batch is passed on by.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) worker: &'a Rc<Worker>,
+    pub(super) readiness: &'a Readiness,
+    pub(super) metrics: &'a DatagramMetrics,
+    pub(super) snapshot: &'a Arc<Snapshot>,
+    /// All of the worker; the one in use is borrowed.
+    pub(super) ports: &'a Slab<RefCell<Port>>,
 }
 
 impl Batches {
     /// An empty batch.
     pub(super) fn begin<'a>(
         &'a mut self,
-        worker: &'a Rc<Worker>,
-        readiness: &'a Readiness,
-        metrics: &'a DatagramMetrics,
-        snapshot: &'a Arc<Snapshot>,
+        around: Around<'a>,
         turns: &'a mut Turns,
         now: Instant,
     ) -> Batch<'a> {
         self.inbox.clear();
         self.sorted.clear();
-        Batch { batches: self, worker, readiness, metrics, snapshot, turns, now }
+        Batch { batches: self, around, turns, now }
     }
 }
 
@@ -72,7 +79,7 @@ impl Batch<'_> {
                 Ok(id) => self.batches.sorted.push((id, at)),
                 Err(drop) => {
                     let datagrams = self.batches.inbox.message(at).datagrams();
-                    port.on_drop(self.worker, self.metrics, (drop, datagrams));
+                    port.on_drop(self.around.worker, self.around.metrics, (drop, datagrams));
                 }
             }
         }
@@ -84,7 +91,11 @@ impl Batch<'_> {
             let Some((_, flow)) = port.table.entry(id) else {
                 // It has made room for one that came later.
                 let lost = run.iter().map(|(_, at)| inbox.message(*at).datagrams()).sum();
-                port.on_drop(self.worker, self.metrics, (DatagramDrop::FlowLimit, lost));
+                port.on_drop(
+                    self.around.worker,
+                    self.around.metrics,
+                    (DatagramDrop::FlowLimit, lost),
+                );
                 continue;
             };
             let parcel = |&(_, at): &(FlowId, usize)| Parcel {
@@ -101,10 +112,9 @@ impl Batch<'_> {
             });
             settle(
                 port,
-                self.worker,
-                self.metrics,
+                self.around.worker,
+                self.around.metrics,
                 (Direction::Up, id, self.now),
-                &parcels,
                 fates.all(),
             );
         }
@@ -113,10 +123,15 @@ impl Batch<'_> {
     /// From DCs to the clients of one port: of this flow, and of those whose turn would be next.
     pub(super) fn pass_down(&mut self, port: &mut Port, first: FlowId) {
         let mut next = Some(first);
-        while let Some(id) = next {
+        // One that has nothing but errors is not asked for ever.
+        for _ in 0..Inbox::MESSAGES {
+            let Some(id) = next else { break };
             self.receive_of(port, id);
             let has_room = self.batches.inbox.free() > 0;
             next = has_room.then(|| self.turns.next_flow_of(port.number)).flatten();
+        }
+        if let Some(id) = next {
+            self.turns.push(Token::Flow(port.number, id));
         }
         self.observe();
         let Batches { inbox, outbox, sorted, fates, .. } = &mut *self.batches;
@@ -136,7 +151,7 @@ impl Batch<'_> {
             let part = from..from + run.len();
             from = part.end;
             let of = (Direction::Down, id, self.now);
-            settle(port, self.worker, self.metrics, of, &parcels[part.clone()], &fates.all()[part]);
+            settle(port, self.around.worker, self.around.metrics, of, &fates.all()[part]);
         }
     }
 
@@ -157,22 +172,26 @@ impl Batch<'_> {
                     let peer = message.peer;
                     // Before it was connected, the socket took from everybody.
                     let is_its = (peer.ip(), peer.port()) == (from.ip(), from.port());
-                    match is_its && !message.is_truncated {
-                        true => self.batches.sorted.push((id, at)),
-                        false => {
-                            let lost = (DatagramDrop::Truncated, message.datagrams());
-                            port.on_drop(self.worker, self.metrics, lost);
+                    let reason = match (is_its, message.is_truncated) {
+                        (true, false) => {
+                            self.batches.sorted.push((id, at));
+                            continue;
                         }
-                    }
+                        (true, true) => DatagramDrop::Truncated,
+                        (false, _) => DatagramDrop::Stranger,
+                    };
+                    let lost = (reason, message.datagrams());
+                    port.on_drop(self.around.worker, self.around.metrics, lost);
                 }
-                if self.batches.sorted.len() > before && port.table.on_upstream(id, self.now) {
-                    port.on_first_answer(id);
+                if self.batches.sorted.len() > before {
+                    port.table.on_upstream(id, self.now);
+                    port.on_answer(id);
                 }
             }
             Err(error) => {
                 // There may be datagrams behind it.
                 self.turns.push(token);
-                port.on_error(self.worker, (id, self.now), &error);
+                port.on_error(self.around.worker, (id, self.now), (&error, true));
             }
         }
     }
@@ -188,16 +207,14 @@ impl Batch<'_> {
         }
         let key = FlowKey { client: peer, local };
         let Some(id) = port.table.find(&key) else {
-            let &mut Self { worker, readiness, snapshot, now, .. } = self;
-            return port.begin(&Newcomer { worker, readiness, snapshot, key, now });
+            return port.begin(&Newcomer { around: self.around, key, now: self.now });
         };
         port.table.on_client(id, self.now);
         let is_current = |(_, flow): (&FlowKey, &Flow)| {
-            flow.generation == self.snapshot.generation && !flow.refused
+            flow.generation == self.around.snapshot.generation && !flow.refused
         };
         if !port.table.entry(id).is_some_and(is_current) {
-            let when = (id, self.now);
-            port.follow(self.worker, self.readiness, self.metrics, self.snapshot, when);
+            port.follow(self.around, (id, self.now));
         }
         Ok(id)
     }
@@ -206,7 +223,7 @@ impl Batch<'_> {
         let inbox = &self.batches.inbox;
         let datagrams: usize = (0..inbox.len()).map(|at| inbox.message(at).datagrams()).sum();
         if datagrams > 0 {
-            self.metrics.received(datagrams);
+            self.around.metrics.received(datagrams);
         }
     }
 }
@@ -217,7 +234,6 @@ fn settle(
     worker: &Worker,
     metrics: &DatagramMetrics,
     (direction, id, now): (Direction, FlowId, Instant),
-    parcels: &[Parcel<'_>],
     fates: &[ParcelFate],
 ) {
     let (full, failed) = match direction {
@@ -226,15 +242,15 @@ fn settle(
     };
     let (mut sent, mut bytes) = (0, 0);
     let Some(flow) = port.table.get_mut(id) else { return };
-    for (parcel, fate) in parcels.iter().zip(fates) {
+    for fate in fates {
         sent += fate.sent;
         bytes += fate.bytes;
-        if fate.unsegmented {
+        if let Some(segment) = fate.unsegmented {
             let segmenting = match direction {
                 Direction::Up => &mut flow.up,
                 Direction::Down => &mut flow.down,
             };
-            segmenting.refused(parcel.message.segment, now);
+            segmenting.refused(segment, now);
         }
     }
     flow.way.metrics.bytes(direction).inc_by(bytes as u64);
@@ -246,8 +262,8 @@ fn settle(
         if fate.failed > 0 {
             port.on_drop(worker, metrics, (failed, fate.failed));
         }
-        if let (Direction::Up, Some(error)) = (direction, &fate.error) {
-            port.on_error(worker, (id, now), error);
+        if let (Direction::Up, Some((error, is_of_network))) = (direction, &fate.error) {
+            port.on_error(worker, (id, now), (error, *is_of_network));
         }
     }
 }

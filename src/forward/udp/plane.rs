@@ -13,7 +13,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::yield_now;
 use tracing::error;
 
-use super::pass::Batches;
+use super::evict::evict;
+use super::pass::{Around, Batches};
 use super::port::Port;
 use super::settings::Settings;
 use crate::config;
@@ -87,7 +88,7 @@ pub(in crate::forward) struct UdpPlane {
 }
 
 struct State {
-    ports: Slab<Port>,
+    ports: Slab<RefCell<Port>>,
     metrics: DatagramMetrics,
     batches: Batches,
     told: Vec<u64>,
@@ -149,7 +150,8 @@ impl UdpPlane {
         let number = u16::try_from(place.key()).ok().filter(|it| *it < 1 << PORT_BITS);
         let number = PortNumber(number.ok_or(io::ErrorKind::QuotaExceeded)?);
         self.watched.get_ref().add(&socket, Token::Port(number).into())?;
-        place.insert(Port::new(number, socket, Settings::new(&worker.shared.context, config)));
+        let settings = Settings::new(&worker.shared.context, config);
+        place.insert(RefCell::new(Port::new(number, socket, settings)));
         Ok(number)
     }
 
@@ -161,27 +163,27 @@ impl UdpPlane {
         config: Arc<config::Listener>,
     ) {
         if let Some(port) = self.state.borrow_mut().ports.get_mut(port.into()) {
-            port.adjust(Settings::new(&worker.shared.context, config));
+            port.get_mut().adjust(Settings::new(&worker.shared.context, config));
         }
     }
 
     /// Closes a port, and ends its flows.
     pub(in crate::forward) fn close(&self, port: PortNumber) {
-        if let Some(mut port) = self.state.borrow_mut().ports.try_remove(port.into()) {
-            port.end_all(FlowEnd::Closed, Instant::now());
+        if let Some(port) = self.state.borrow_mut().ports.try_remove(port.into()) {
+            port.into_inner().end_all(FlowEnd::Closed, Instant::now());
         }
     }
 
     /// No flow begins any more; those that are there go on.
     pub(in crate::forward) fn drain(&self) {
-        self.state.borrow_mut().ports.iter_mut().for_each(|(_, port)| port.drain());
+        self.state.borrow_mut().ports.iter_mut().for_each(|(_, port)| port.get_mut().drain());
     }
 
     /// Ends all flows.
     pub(in crate::forward) fn shut_down(&self) {
         let now = Instant::now();
         let mut state = self.state.borrow_mut();
-        state.ports.iter_mut().for_each(|(_, port)| port.end_all(FlowEnd::Shutdown, now));
+        state.ports.iter_mut().for_each(|(_, port)| port.get_mut().end_all(FlowEnd::Shutdown, now));
         state.metrics.flush();
     }
 
@@ -192,6 +194,7 @@ impl UdpPlane {
         let State { ports, metrics, ticks, .. } = &mut *self.state.borrow_mut();
         *ticks += 1;
         for (_, port) in &mut *ports {
+            let port = port.get_mut();
             port.end_idle(now);
             port.hand_over(now);
             port.settings.flush();
@@ -201,12 +204,10 @@ impl UdpPlane {
             }
         }
         metrics.flush();
-        let largest = ports.iter_mut().map(|(_, port)| port).max_by_key(|port| port.table.len());
-        if let Some(port) = largest.filter(|port| !port.table.is_empty())
-            && descriptors.take_wish()
-        {
+        let has_flows = ports.iter_mut().any(|(_, port)| !port.get_mut().table.is_empty());
+        if has_flows && descriptors.take_wish() {
             // There is one.
-            let _ = port.make_room(now);
+            let _ = evict(ports, None, |_| true, now);
         }
     }
 
@@ -234,10 +235,13 @@ impl UdpPlane {
         });
         for token in told.drain(..).map(Token::from) {
             let queued = match token {
-                Token::Port(port) => ports.get_mut(port.into()).map(|port| &mut port.queued),
+                Token::Port(port) => {
+                    ports.get_mut(port.into()).map(|port| &mut port.get_mut().queued)
+                }
                 Token::Flow(port, id) => {
                     let port = ports.get_mut(port.into());
-                    port.and_then(|port| port.table.get_mut(id)).map(|flow| &mut flow.queued)
+                    port.and_then(|port| port.get_mut().table.get_mut(id))
+                        .map(|flow| &mut flow.queued)
                 }
             };
             if queued.is_some_and(|queued| !std::mem::replace(queued, true)) {
@@ -249,11 +253,14 @@ impl UdpPlane {
         for _ in 0..BATCHES_AT_ONCE {
             let Some(token) = turns.0.pop_front() else { break };
             let (Token::Port(number) | Token::Flow(number, _)) = token;
-            let Some(port) = ports.get_mut(number.into()) else { continue };
-            let mut batch = batches.begin(worker, readiness, metrics, &snapshot, turns, now);
+            let Some(mut port) = ports.get(number.into()).map(RefCell::borrow_mut) else {
+                continue;
+            };
+            let around = Around { worker, readiness, metrics, snapshot: &snapshot, ports };
+            let mut batch = batches.begin(around, turns, now);
             match token {
-                Token::Port(_) => batch.pass_up(port),
-                Token::Flow(_, id) => batch.pass_down(port, id),
+                Token::Port(_) => batch.pass_up(&mut port),
+                Token::Flow(_, id) => batch.pass_down(&mut port, id),
             }
         }
         !turns.0.is_empty() || count == Readiness::MOST

@@ -4,22 +4,21 @@ use std::hash::RandomState;
 use std::io;
 use std::net::UdpSocket;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
 use super::choose::{Choice, Chooser, reason_to_move};
+use super::evict::evict;
 use super::flow::{Flow, FlowKey};
+use super::pass::Around;
 use super::plane::{PortNumber, Token};
 use super::settings::Settings;
 use crate::forward::worker::Worker;
 use crate::metrics::udp::DatagramMetrics;
 use crate::net::set_receive_buffer;
 use crate::net::{Readiness, Segmenting};
-use crate::routing::{
-    ConnectFailure, DatagramDrop, FlowEnd, FlowId, FlowTable, Snapshot, Standing,
-};
+use crate::routing::{ConnectFailure, DatagramDrop, FlowEnd, FlowId, FlowTable, Standing};
 
 /// Flows that are ended at one look for idle ones, of each port: the others wait for the next.
 const ENDED_AT_ONCE: usize = 4096;
@@ -90,8 +89,9 @@ impl Port {
             return;
         }
         self.settings.flows.hand_place();
-        // There is one.
-        let _ = self.make_room(now);
+        if let Some((_, flow)) = self.table.evict() {
+            flow.end(FlowEnd::Evicted, now);
+        }
     }
 
     /// Ends all flows.
@@ -108,14 +108,8 @@ impl Port {
     }
 
     /// Has a flow choose again, if what has become of its access point asks for it.
-    pub(super) fn follow(
-        &mut self,
-        worker: &Worker,
-        readiness: &Readiness,
-        metrics: &DatagramMetrics,
-        snapshot: &Arc<Snapshot>,
-        (id, now): (FlowId, Instant),
-    ) {
+    pub(super) fn follow(&mut self, around: Around<'_>, (id, now): (FlowId, Instant)) {
+        let Around { worker, readiness, metrics, snapshot, ports } = around;
         let settings = Rc::clone(&self.settings);
         let Some(flow) = self.table.get_mut(id) else { return };
         flow.generation = snapshot.generation;
@@ -123,25 +117,41 @@ impl Port {
             return;
         };
         flow.refused = false;
-        let chooser = Chooser { worker, settings: &settings, snapshot, client: flow.client, now };
-        let Choice::Way(way) = chooser.again(flow, reason) else { return };
+        let client = flow.client;
+        let chooser = Chooser { worker, settings: &settings, snapshot, client, now };
+        let choice = chooser.again(flow).or_else(|used_up| {
+            // It is not this one that goes: its client has just sent something.
+            evict(ports, Some(&mut *self), |_| true, now).ok_or(used_up)?;
+            self.table.entry(id).map_or(Ok(Choice::Same), |(_, flow)| chooser.again(flow))
+        });
+        let Some(flow) = self.table.get_mut(id) else { return };
+        let Ok(Choice::Way(way)) = choice else {
+            // There is nobody else: those who have refused are as good as any.
+            flow.refused_by.clear();
+            return;
+        };
         debug!(listener = %settings.config.name, from = %flow.way.id, to = %way.id,
             reason = reason.as_str(), "flow moved");
         flow.way = way;
         flow.refused_at = None;
         flow.up = Segmenting::default();
-        self.table.on_other_upstream(id, now);
         metrics.moved(reason).inc();
         if let Err(error) = self.watch(readiness, id) {
             // Without its answers it is of no use.
             debug!(%error, "cannot watch the socket of a flow");
-            self.table.remove(id);
+            if let Some((_, flow)) = self.table.remove(id) {
+                flow.end(FlowEnd::Evicted, now);
+            }
         }
     }
 
-    /// The access point of a flow has answered for the first time.
-    pub(super) fn on_first_answer(&mut self, id: FlowId) {
-        let Some((_, flow)) = self.table.entry(id) else { return };
+    /// The access point of a flow has answered; the first time is noted.
+    pub(super) fn on_answer(&mut self, id: FlowId) {
+        let Some(flow) = self.table.get_mut(id) else { return };
+        if std::mem::replace(&mut flow.way.answered, true) {
+            return;
+        }
+        flow.refused_by.clear();
         flow.way.access_point.record_connected();
         flow.way.access_point.record_answered();
         if let (Some(sticky), Some(dc)) = (&self.settings.sticky, flow.way.remember) {
@@ -156,19 +166,21 @@ impl Port {
         &mut self,
         worker: &Worker,
         (id, now): (FlowId, Instant),
-        error: &io::Error,
+        (error, is_of_network): (&io::Error, bool),
     ) {
         let Some(flow) = self.table.get_mut(id) else { return };
         if error.raw_os_error() == Some(libc::EMSGSIZE) {
             // The path takes less than was thought: longer datagrams are fragmented from now on.
             return;
         }
-        let failure = ConnectFailure::new(error, true);
+        let failure = ConnectFailure::new(error, is_of_network);
         let is_told = flow.refused_at.is_some_and(|at| now < at + REFUSAL_PAUSE);
         if is_told || !failure.is_evidence() {
             return;
         }
         (flow.refused, flow.refused_at) = (true, Some(now));
+        // Of more nobody is passed over twice in a row.
+        let _ = flow.refused_by.try_push(flow.way.id);
         let context = &worker.shared.context;
         context.metrics.connect_failed(flow.way.id, failure);
         flow.way.dc.member_failed(&flow.way.access_point);

@@ -61,7 +61,7 @@ pub fn set_receive_buffer(socket: &impl AsFd, bytes: usize) -> io::Result<usize>
 
 /// A socket does not wait until it can send: what finds no room is lost. So a batch needs room for all
 /// of it, until the device has taken it.
-fn set_send_buffer(socket: &impl AsFd, bytes: usize) -> io::Result<()> {
+pub(super) fn set_send_buffer(socket: &impl AsFd, bytes: usize) -> io::Result<()> {
     let bytes = within_int(bytes) as libc::c_int;
     set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, bytes)
         .or_else(|_| set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUF, bytes))

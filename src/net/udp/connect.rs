@@ -5,7 +5,10 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::bind::report_all;
+use super::bind::{report_all, set_send_buffer};
+
+/// A few of the longest trains: what does not fit is lost.
+const SEND_BUFFER: usize = 1 << 20;
 
 /// A socket for one peer, that leaves from `source` if one is given; the kernel chooses the port. It does
 /// not block, coalesces datagrams, tells their ECN, and the peer's refusals are errors of it.
@@ -19,6 +22,8 @@ pub fn connect_udp(peer: SocketAddr, source: Option<IpAddr>) -> io::Result<UdpSo
     let domain = Domain::for_address(peer);
     let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     report_all(&socket, peer)?;
+    // What the system allows is enough to go on with.
+    let _ = set_send_buffer(&socket, SEND_BUFFER);
     if let Some(source) = source {
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }

@@ -33,7 +33,10 @@ pub enum Fate {
     },
     /// The kernel does not segment them; see [`super::Segmenting::refused`]. They go singly, and what
     /// becomes of them follows.
-    Unsegmented,
+    Unsegmented {
+        /// Bytes of the segments that were refused.
+        segment: usize,
+    },
     /// The kernel has not taken them: they are lost.
     Failed {
         /// How many. None, if the error is that of a datagram that a connected socket had sent before.
@@ -239,7 +242,7 @@ impl Departure<'_, '_> {
             self.tell_earlier(piece, said.take().filter(|said| *said != error));
             if train.datagrams > 1 && is_of_segmentation(error) {
                 for piece in piece..piece + train.pieces {
-                    self.tell(piece, Fate::Unsegmented);
+                    self.tell(piece, Fate::Unsegmented { segment: train.segment });
                 }
                 return Some((Refusal { to, segment: train.segment }, train.begins));
             }

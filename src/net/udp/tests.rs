@@ -78,7 +78,7 @@ fn send(socket: &UdpSocket, parcels: &[Parcel<'_>]) -> (Vec<(usize, Fate)>, usiz
 fn sent(fates: &[(usize, Fate)]) -> usize {
     let sent = fates.iter().map(|(_, fate)| match fate {
         Fate::Sent { datagrams, .. } => *datagrams,
-        Fate::Unsegmented | Fate::Failed { .. } => 0,
+        Fate::Unsegmented { .. } | Fate::Failed { .. } => 0,
     });
     sent.sum()
 }

@@ -88,7 +88,7 @@ impl Answers {
         let mut sent = (0, 0);
         self.outbox.send(socket, &parcels, Instant::now(), &mut |_, fate| match fate {
             Fate::Sent { datagrams, bytes } => sent = (sent.0 + datagrams, sent.1 + bytes),
-            Fate::Unsegmented | Fate::Failed { .. } => {}
+            Fate::Unsegmented { .. } | Fate::Failed { .. } => {}
         });
         self.datagrams.clear();
         self.bytes.clear();

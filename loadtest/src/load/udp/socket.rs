@@ -47,7 +47,7 @@ impl Socket {
         let parcel = Parcel { to: None, message, segmenting: Segmenting::default() };
         let mut outcome = Ok(());
         self.outbox.send(&self.socket, &[parcel], Instant::now(), &mut |_, fate| match fate {
-            Fate::Sent { .. } | Fate::Unsegmented => {}
+            Fate::Sent { .. } | Fate::Unsegmented { .. } => {}
             Fate::Failed { error, .. } => match error.kind() {
                 io::ErrorKind::WouldBlock => {}
                 _ => outcome = Err(error),

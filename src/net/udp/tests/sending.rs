@@ -146,7 +146,9 @@ fn a_peer_that_cannot_be_reached_does_not_stop_the_others() {
                 assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
                 assert!(failed(*at));
             }
-            Fate::Sent { .. } | Fate::Unsegmented | Fate::Failed { .. } => panic!("{fate:?}"),
+            Fate::Sent { .. } | Fate::Unsegmented { .. } | Fate::Failed { .. } => {
+                panic!("{fate:?}")
+            }
         }
     }
     assert_eq!(fates.len(), 6);
@@ -166,7 +168,7 @@ fn what_the_kernel_does_not_segment_goes_singly() {
     let (fates, calls) = send(&sender, &parcels);
     let unsegmented: Vec<usize> = fates
         .iter()
-        .filter(|(_, fate)| matches!(fate, Fate::Unsegmented))
+        .filter(|(_, fate)| matches!(fate, Fate::Unsegmented { .. }))
         .map(|(at, _)| *at)
         .collect();
     assert_eq!((unsegmented, sent(&fates)), (vec![0], 12), "told once, and known then: {fates:?}");
