@@ -64,8 +64,15 @@ fn a_power_loss_moves_the_clients_of_amsterdam_and_fails_no_new_session() {
     let lost = count("sessions lost with the power of their DC");
     assert!(lost > 0, "{text}");
     assert!(count("sessions run") > lost + 80, "everybody has had one and came again:\n{text}");
+    assert!(count("datagrams of UDP answered") > 60, "all six ask five times a second:\n{text}");
+    assert!(count("flows of UDP that another DC answered") > 0, "those of Amsterdam:\n{text}");
+    assert!(!text.contains("nobody answers any more"), "{text}");
     assert!(text.contains("Amsterdam lost its power once"), "{text}");
-    for name in ["until all who lost a session were served elsewhere", "slowest new session"] {
+    for name in [
+        "until all who lost a session were served elsewhere",
+        "slowest new session",
+        "from the loss until the last of them was answered",
+    ] {
         assert!(figure(&text, name).ends_with(" s"), "{text}");
     }
     assert!(!text.contains("not served yet"), "{text}");
@@ -107,7 +114,7 @@ fn commands_answer() {
     let text = String::from_utf8_lossy(&status.stdout);
     assert!(status.status.success() && text.contains("Amsterdam"), "{}\n{text}", errors(&status));
     // An address of Germany.
-    let asked = nearpoint(&["explain", "--admin", admin, "79.192.18.25"]).output();
+    let asked = nearpoint(&["explain", "--admin", admin, "-l", "clients", "79.192.18.25"]).output();
     let explained = asked.expect("explain runs");
     let text = String::from_utf8_lossy(&explained.stdout);
     let problem = errors(&explained);

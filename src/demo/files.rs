@@ -42,7 +42,11 @@ mod tests {
         let files = Files::write().expect("a temporary directory");
         let loaded = config::load(&files.main()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(loaded.config.topology.dcs().len(), 3);
-        assert_eq!(loaded.config.topology.access_points().len(), 6);
+        assert_eq!(
+            loaded.config.topology.access_points().len(),
+            12,
+            "TCP and UDP at six addresses"
+        );
         let directory = files.directory.path().to_owned();
         drop(files);
         assert!(!directory.exists());

@@ -2,15 +2,18 @@
 //! stub DCs and simulated clients, all on loopback, while a DC loses its power and gets it back.
 //!
 //! The stubs (`network`) answer where the embedded configuration (`files`) expects DCs; the
-//! clients (`clients`) bring addresses of many countries in PROXY headers; what they see is
+//! clients (`clients`) bring addresses of many countries in PROXY headers, a few more ask by UDP
+//! (`flows`); what they see is
 //! counted (`tally`) and shown (`view`) beside what the daemon decides by. Distances are
 //! pretended, nothing else is: no decision of the daemon is made, or known in advance, here.
 //!
-//! Not a load test: the load is that of a few dozen clients, one session at a time each.
+//! Not a load test: the load is that of a few dozen clients, one session at a time each,
+//! and of a few datagrams a second.
 
 mod clients;
 mod error;
 mod files;
+mod flows;
 mod network;
 mod show;
 mod tally;
@@ -18,6 +21,7 @@ mod timeline;
 mod view;
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -31,9 +35,10 @@ use crate::telemetry;
 use clients::{Client, Resident};
 pub use error::DemoError;
 use files::Files;
+use flows::FlowClient;
 use network::Network;
-use show::Show;
-use tally::ClientId;
+use show::{Events, Show};
+use tally::{ClientId, FlowId};
 use view::View;
 
 /// Events on their way to the tally; clients beyond wait.
@@ -51,9 +56,9 @@ pub struct Options {
 /// How a demo went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// No new session failed.
+    /// No new session failed, and no client of UDP was left without answers.
     NoneFailed,
-    /// At least one did.
+    /// At least one did, or was.
     SomeFailed,
 }
 
@@ -81,7 +86,10 @@ pub async fn run(options: Options) -> Result<Verdict, DemoError> {
     let (sender, events) = mpsc::channel(EVENTS);
     let epoch = Instant::now();
     let mut show = Show::new(&app, &network, &residents, epoch, options.duration);
-    let crowd = gather(&app, &residents, epoch, &sender);
+    let mut crowd = gather(&app, &residents, epoch, &sender);
+    let (sender, asked) = mpsc::channel(EVENTS);
+    let events = Events { seen: events, asked };
+    begin_flows(&app, epoch, &sender, &mut crowd);
     let played = show.play(&mut view, events, crowd, &mut signals).await;
     let verdict = show.verdict();
     tokio::select! {
@@ -105,12 +113,31 @@ fn gather(
     events: &mpsc::Sender<tally::Event>,
 ) -> JoinSet<()> {
     let mut crowd = JoinSet::new();
-    let edge = app.listeners.values().flatten().next();
+    let edge = address_of(app, "clients");
     for (number, resident) in residents.iter().enumerate() {
-        let Some(&edge) = edge else { break };
+        let Some(edge) = edge else { break };
         let id = ClientId(number);
         let client = Client { id, ip: resident.ip, edge, epoch, events: events.clone() };
         crowd.spawn(client.live());
     }
     crowd
+}
+
+/// Sets all clients of UDP off.
+fn begin_flows(
+    app: &App,
+    epoch: Instant,
+    asked: &mpsc::Sender<tally::Asked>,
+    crowd: &mut JoinSet<()>,
+) {
+    let Some(edge) = address_of(app, "calls") else { return };
+    for (number, ip) in flows::ADDRESSES.into_iter().enumerate() {
+        let client = FlowClient { id: FlowId(number), ip, edge, epoch, heard: asked.clone() };
+        crowd.spawn(client.live());
+    }
+}
+
+/// Where a listener of the embedded configuration is.
+fn address_of(app: &App, listener: &str) -> Option<SocketAddr> {
+    app.listeners.get(listener)?.first().copied()
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::routing::{DcId, Topology};
-use crate::stub::{BindError, Fault, FaultError, Service, StubDc};
+use crate::routing::{DcId, Protocol, Topology};
+use crate::stub::{BindError, Fault, FaultError, Service, StubDc, UdpService};
 
 /// The stub DCs, listening where the configuration expects them.
 pub(super) struct Network {
@@ -19,13 +19,18 @@ impl Network {
         let mut at = BTreeMap::<DcId, Vec<_>>::new();
         for access_point in topology.access_points() {
             let id = access_point.id;
-            at.entry(id.dc).or_default().push((id.address.socket, Service::Who));
+            let service = match id.address.protocol {
+                Protocol::Tcp => Service::Who,
+                Protocol::Udp => Service::Udp(UdpService::Who),
+            };
+            at.entry(id.dc).or_default().push((id.address.socket, service));
         }
         let bound = at.into_iter().map(|(dc, at)| Ok((dc, StubDc::bind(dc.0, &at)?)));
         Ok(Self { dcs: bound.collect::<Result<_, _>>()? })
     }
 
-    /// The power of a DC goes: everything there refuses connects, then all its sessions are reset.
+    /// The power of a DC goes: everything there refuses connects and datagrams, then all its
+    /// sessions are reset.
     /// In this order, so that nobody who reconnects at once still finds an access point.
     ///
     /// # Errors

@@ -11,8 +11,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use super::Verdict;
 use super::clients::Resident;
 use super::error::DemoError;
+use super::flows;
 use super::network::Network;
-use super::tally::{Event, Note, Tally};
+use super::tally::{Asked, Event, Flows, Note, Tally};
 use super::timeline::{Step, Timeline};
 use super::view::{Frame, Intro, Names, Summary, View};
 use crate::app::App;
@@ -23,6 +24,14 @@ use crate::signal::Signals;
 /// The DC that loses its power: Amsterdam, which more countries are close to than to any other.
 const VICTIM: DcId = DcId(2);
 
+/// What clients tell.
+pub(super) struct Events {
+    /// Those with sessions.
+    pub(super) seen: mpsc::Receiver<Event>,
+    /// Those of UDP.
+    pub(super) asked: mpsc::Receiver<Asked>,
+}
+
 /// A demo that is on.
 pub(super) struct Show<'a> {
     app: &'a App,
@@ -30,6 +39,7 @@ pub(super) struct Show<'a> {
     epoch: Instant,
     timeline: Timeline,
     tally: Tally,
+    flows: Flows,
     names: Names,
     /// Where the daemon locates each client.
     homes: Vec<Option<Coordinates>>,
@@ -62,6 +72,7 @@ impl<'a> Show<'a> {
             epoch,
             timeline: Timeline::new(duration),
             tally,
+            flows: Flows::new(flows::ADDRESSES.len()),
             names: Names::of(&snapshot.topology),
             homes: residents.iter().map(home).collect(),
             countries: countries.len(),
@@ -77,7 +88,7 @@ impl<'a> Show<'a> {
     pub(super) async fn play(
         &mut self,
         view: &mut View,
-        mut events: mpsc::Receiver<Event>,
+        mut events: Events,
         mut crowd: JoinSet<()>,
         signals: &mut Signals,
     ) -> Result<(), DemoError> {
@@ -91,18 +102,18 @@ impl<'a> Show<'a> {
         played.and(last).and(shown)
     }
 
-    /// Whether a session has failed.
+    /// Whether a session has failed, or nobody answers a client of UDP any more.
     pub(super) fn verdict(&self) -> Verdict {
-        match self.tally.failed() {
-            0 => Verdict::NoneFailed,
-            _ => Verdict::SomeFailed,
+        match (self.tally.failed(), self.flows.figures().forsaken) {
+            (0, 0) => Verdict::NoneFailed,
+            (_, _) => Verdict::SomeFailed,
         }
     }
 
     async fn run(
         &mut self,
         view: &mut View,
-        events: &mut mpsc::Receiver<Event>,
+        events: &mut Events,
         signals: &mut Signals,
     ) -> Result<(), DemoError> {
         let mut frames = interval_at(Instant::now() + view.pace(), view.pace());
@@ -113,7 +124,8 @@ impl<'a> Show<'a> {
             tokio::select! {
                 // Also when the terminal is gone (SIGHUP): a demo has nothing to reload.
                 _ = signals.next() => return Ok(()),
-                Some(event) = events.recv() => {
+                Some(asked) = events.asked.recv() => self.flows.on_asked(asked),
+                Some(event) = events.seen.recv() => {
                     let note = self.tally.on_event(event);
                     self.tell(view, event.at, note)?;
                 }
@@ -133,16 +145,13 @@ impl<'a> Show<'a> {
         }
     }
 
-    async fn cut_power(
-        &mut self,
-        view: &mut View,
-        events: &mut mpsc::Receiver<Event>,
-    ) -> Result<(), DemoError> {
+    async fn cut_power(&mut self, view: &mut View, events: &mut Events) -> Result<(), DemoError> {
         // Who is where at this moment is told by all that has happened before it.
         self.drain(view, events)?;
         let began = self.now();
         self.network.cut_power(VICTIM).await.map_err(DemoError::Power)?;
         self.power = false;
+        self.flows.on_power_lost(VICTIM, began);
         let note = self.tally.on_power_lost(VICTIM, began, self.now());
         self.tell(view, began, Some(note))
     }
@@ -168,12 +177,11 @@ impl<'a> Show<'a> {
         Ok(())
     }
 
-    fn drain(
-        &mut self,
-        view: &mut View,
-        events: &mut mpsc::Receiver<Event>,
-    ) -> Result<(), DemoError> {
-        while let Ok(event) = events.try_recv() {
+    fn drain(&mut self, view: &mut View, events: &mut Events) -> Result<(), DemoError> {
+        while let Ok(asked) = events.asked.try_recv() {
+            self.flows.on_asked(asked);
+        }
+        while let Ok(event) = events.seen.try_recv() {
             let note = self.tally.on_event(event);
             self.tell(view, event.at, note)?;
         }
@@ -201,6 +209,7 @@ impl<'a> Show<'a> {
             rate: self.tally.rate(self.now()),
             failed: self.tally.failed(),
             lost: self.tally.lost(),
+            flows: self.flows.figures(),
             dcs: Frame::rows(&snapshot, &self.tally, &self.homes, powerless, self.now()),
         }
     }
@@ -212,6 +221,7 @@ impl<'a> Show<'a> {
             countries: self.countries,
             victim: VICTIM,
             tally: &self.tally,
+            flows: self.flows.figures(),
             names: &self.names,
         }
     }

@@ -4,6 +4,7 @@
 //! session counts as lost with its DC when the power loss explains its end, and as failed in every
 //! other case: nothing else excuses a session without an answer.
 
+mod flows;
 mod outage;
 mod recent;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use crate::routing::{CountryCode, DcId, Health};
 
+pub(super) use flows::{Asked, FlowFigures, FlowId, Flows};
 pub(super) use outage::Figures;
 use outage::Outage;
 use recent::Recent;

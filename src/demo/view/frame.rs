@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::demo::tally::Tally;
+use crate::demo::tally::{FlowFigures, Tally};
 use crate::demo::timeline::Step;
 use crate::routing::{Coordinates, CountryCode, DcId, Health, Kilometers, Snapshot};
 
@@ -27,6 +27,8 @@ pub(in crate::demo) struct Frame {
     pub(in crate::demo) failed: u64,
     /// Sessions lost with the power of their DC so far.
     pub(in crate::demo) lost: u64,
+    /// Questions of UDP so far.
+    pub(in crate::demo) flows: FlowFigures,
     /// By id.
     pub(in crate::demo) dcs: Vec<Row>,
 }
@@ -121,6 +123,13 @@ pub(super) mod fixture {
             rate: 61.6,
             failed: 0,
             lost: 31,
+            flows: FlowFigures {
+                clients: 6,
+                answered: 240,
+                unanswered: 2,
+                moved: 2,
+                ..FlowFigures::default()
+            },
             dcs: vec![
                 row(1, "Miami", 0.625, &["US", "GB", "DE", "FR", "BR", "CA", "CH"], 6512.4),
                 row(2, "Amsterdam", 0.0, &[], 0.0),

@@ -15,6 +15,7 @@ use crossterm::{execute, queue};
 use super::Frame;
 use super::frame::Row;
 use super::words::{countries, tenths};
+use crate::demo::tally::FlowFigures;
 use crate::demo::timeline::Step;
 use crate::routing::{Health, Millis};
 
@@ -93,7 +94,7 @@ pub(super) fn lines(
     lines.push(String::new());
     // The table fits by itself, and holds colours, which must not be cut.
     lines.extend(table(&frame.dcs, columns).trim_fmt().lines().map(str::to_owned));
-    lines.extend(["", &totals(frame), &phase(frame), ""].map(cut));
+    lines.extend(["", &totals(frame), &flows(frame), &phase(frame), ""].map(cut));
     let room = rows.saturating_sub(lines.len());
     let last = log.iter().skip(log.len().saturating_sub(room));
     lines.extend(last.map(|line| cut(line)));
@@ -175,6 +176,13 @@ fn totals(frame: &Frame) -> String {
     )
 }
 
+fn flows(frame: &Frame) -> String {
+    let FlowFigures { clients, answered, unanswered, moved, .. } = frame.flows;
+    format!(
+        "{clients} ask by UDP: {answered} answered; {unanswered} asked again; {moved} moved to another DC"
+    )
+}
+
 fn phase(frame: &Frame) -> String {
     let (at, step, name) = &frame.next;
     let left = tenths(at.saturating_sub(frame.now));
@@ -208,6 +216,7 @@ Try: nearpoint status
   3  Singapore  on     up      0.2 ms    30  ████████············  38%  IN JP AU        4100 km
 
 512 sessions run, 62 a second; 0 failed; 31 lost with the power of their DC
+6 ask by UDP: 240 answered; 2 asked again; 2 moved to another DC
 Amsterdam has no power; it returns in 5.1s.
 
    8.0s  Amsterdam lost power: 31 sessions reset
@@ -227,11 +236,11 @@ Amsterdam has no power; it returns in 5.1s.
 
     #[test]
     fn a_usual_terminal_is_enough_for_a_line_each_and_the_last_events() {
-        let shown = picture(80, 12);
+        let shown = picture(80, 13);
         let dcs = shown.iter().filter(|line| line.contains(" on ") || line.contains(" OFF "));
         assert_eq!(dcs.count(), 3);
         assert_eq!(shown[7], "", "the table has four lines:\n{}", shown.join("\n"));
-        assert_eq!(shown[11..], ["   8.2s  later"]);
+        assert_eq!(shown[12..], ["   8.2s  later"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 
 use super::Names;
 use super::words::{countries, exact, failure, plural, tenths};
-use crate::demo::tally::{Figures, Tally};
+use crate::demo::tally::{Figures, FlowFigures, Tally};
 use crate::routing::DcId;
 
 /// What the summary is made of.
@@ -21,6 +21,8 @@ pub(in crate::demo) struct Summary<'a> {
     pub(in crate::demo) victim: DcId,
     /// What was counted.
     pub(in crate::demo) tally: &'a Tally,
+    /// What became of questions of UDP.
+    pub(in crate::demo) flows: FlowFigures,
     /// What DCs are called.
     pub(in crate::demo) names: &'a Names,
 }
@@ -39,10 +41,23 @@ impl Summary<'_> {
             format!("    at {}: {}", tenths(failed.at), failure(failed, self.names))
         }));
         lines.push(figure("sessions lost with the power of their DC", tally.lost()));
+        lines.extend(self.udp());
         lines.push(String::new());
         lines.extend(self.outage(tally.figures()));
         lines.push(String::new());
         lines.extend(self.table().trim_fmt().lines().map(str::to_owned));
+        lines
+    }
+
+    fn udp(&self) -> Vec<String> {
+        let FlowFigures { answered, unanswered, forsaken, .. } = self.flows;
+        let mut lines = vec![
+            figure("datagrams of UDP answered", answered),
+            figure("datagrams of UDP asked again, without an answer", unanswered),
+        ];
+        if forsaken > 0 {
+            lines.push(figure("clients of UDP that nobody answers any more", forsaken));
+        }
         lines
     }
 
@@ -65,6 +80,11 @@ impl Summary<'_> {
             figure("from its return until nearpoint used it again", time(figures.used_after)),
             figure("from its return until its last client was home", time(figures.home_after)),
         ];
+        if let Some(slowest) = self.flows.slowest {
+            let moved = self.flows.moved;
+            lines.push(figure("flows of UDP that another DC answered", moved));
+            lines.push(figure("from the loss until the last of them was answered", exact(slowest)));
+        }
         if figures.waiting > 0 {
             lines.push(figure("clients that are not served yet", figures.waiting));
         }
@@ -117,8 +137,17 @@ mod tests {
         let names = names();
         let (clients, countries) = (3, 2);
         let victim = DcId(2);
+        let flows = FlowFigures {
+            clients: 6,
+            answered: 170,
+            unanswered: 12,
+            moved: 2,
+            slowest: Some(ms(204)),
+            forsaken: 1,
+        };
+        let names = &names;
         let summary =
-            Summary { lasted: ms(6_020), clients, countries, victim, tally, names: &names };
+            Summary { lasted: ms(6_020), clients, countries, victim, tally, flows, names };
         summary.lines().join("\n")
     }
 
@@ -144,6 +173,9 @@ Summary of 6.0s, 3 clients of 2 countries
   new sessions that failed                                   1
     at 3.0s: a new session from DE: closed without an answer
   sessions lost with the power of their DC                   1
+  datagrams of UDP answered                                170
+  datagrams of UDP asked again, without an answer           12
+  clients of UDP that nobody answers any more                1
 
 Amsterdam lost its power once
   until all who lost a session were served elsewhere   0.021 s
@@ -151,6 +183,8 @@ Amsterdam lost its power once
   until nearpoint took it out of use                   0.210 s
   from its return until nearpoint used it again        not yet
   from its return until its last client was home       not yet
+  flows of UDP that another DC answered                      2
+  from the loss until the last of them was answered    0.204 s
 
  DC  PLACE      SESSIONS  LOST  MOVED HERE FROM AMSTERDAM
   1  Miami             2     0  DE

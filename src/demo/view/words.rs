@@ -15,7 +15,7 @@ pub(super) fn intro(intro: &Intro) -> Vec<String> {
     ];
     if let Some(admin) = intro.admin {
         lines.push(format!("  nearpoint status --admin http://{admin}"));
-        lines.push(format!("  nearpoint explain --admin http://{admin} 203.0.113.7 178.192.61.5"));
+        lines.push(format!("  nearpoint explain --admin http://{admin} -l clients 178.192.61.5"));
     }
     if let Some(scrape) = intro.scrape {
         lines.push(format!("  curl -s {scrape}/metrics | grep nearpoint_"));
