@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use nearpoint::stub::Fault;
+use nearpoint::stub::{Fault, UdpService};
 
 use crate::places::{clients, ip};
 use crate::support::client::{Client, End, refusal_of, who_answers};
+use crate::support::datagram::UdpClient;
 use crate::support::lab::{AMSTERDAM, BLIND, DCS, Lab};
 use crate::support::scrape::Scrape;
 use crate::support::{eventually, within};
@@ -25,6 +26,14 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("routed_total", "counter", &["dc", "why"]),
     ("failover_total", "counter", &["from", "to"]),
     ("refused_total", "counter", &["listener", "reason"]),
+    ("udp_flows_active", "gauge", &["dc", "listener"]),
+    ("udp_flows_total", "counter", &["listener"]),
+    ("udp_flow_seconds", "histogram", &["listener"]),
+    ("udp_flows_ended_total", "counter", &["listener", "reason"]),
+    ("udp_flows_moved_total", "counter", &["reason"]),
+    ("udp_datagrams_total", "counter", &["direction"]),
+    ("udp_datagrams_per_call", "histogram", &[]),
+    ("udp_drops_total", "counter", &["reason"]),
     ("sniffed_total", "counter", &["listener", "result"]),
     ("policy_audited_total", "counter", &["listener"]),
     ("sticky_clients", "gauge", &["listener"]),
@@ -79,7 +88,7 @@ async fn every_metric_is_there_with_its_labels_and_adds_up() {
     for dc in DCS {
         let dc = dc.to_string();
         assert_eq!(scrape.samples("dc_up", &[("dc", &dc)]).count(), 1);
-        assert_eq!(scrape.samples("access_point_up", &[("dc", &dc)]).count(), 2);
+        assert_eq!(scrape.samples("access_point_up", &[("dc", &dc)]).count(), 4);
         for name in ["connect_seconds", "session_seconds"] {
             cumulative(&scrape, name);
         }
@@ -90,8 +99,12 @@ async fn every_metric_is_there_with_its_labels_and_adds_up() {
     assert_eq!(scrape.value("config_reloads_total", &[("source", "signal")]), 1.0);
     assert_eq!(scrape.value("build_info", &[("edge", "lab")]), 1.0);
     let accepted = scrape.sum("sessions_total", &[]);
-    assert_eq!(scrape.sum("routed_total", &[]) + scrape.sum("refused_total", &[]), accepted);
-    assert_eq!(scrape.sum("geo_lookups_total", &[]), accepted - 2.0, "a bad header is nobody");
+    let began = accepted + scrape.sum("udp_flows_total", &[]);
+    assert_eq!(scrape.sum("routed_total", &[]) + scrape.sum("refused_total", &[]), began);
+    assert_eq!(scrape.sum("geo_lookups_total", &[]), began - 2.0, "a bad header is nobody");
+    for way in ["up", "down"] {
+        assert_eq!(scrape.value("udp_datagrams_total", &[("direction", way)]), 1.0);
+    }
     assert!(scrape.sum("bytes_total", &[("direction", "up")]) > 0.0);
     assert!(scrape.value("fds_open", &[]) < scrape.value("fds_limit", &[]));
 }
@@ -115,14 +128,16 @@ async fn the_text_is_what_promtool_takes() {
     assert!(judged.status.success(), "{judged:?}");
 }
 
-/// One that remembers, and one that listens.
+/// One that remembers, one that listens, and one of UDP.
 const LISTENERS: &str = "[{name: clients, bind: ['127.0.0.1:0'], \
      proxy_protocol: {accept_from: [127.0.0.0/8]}}, \
-     {name: sniffed, bind: ['127.0.0.1:0'], route: {mtproto: {}}}]";
+     {name: sniffed, bind: ['127.0.0.1:0'], route: {mtproto: {}}}, \
+     {name: datagrams, protocol: udp, bind: ['127.0.0.1:0'], sticky: none}]";
 
-/// Sessions to all DCs, a dead access point, a dead DC, a bad header, a client that names no DC, a reload.
+/// Sessions to all DCs, a dead access point, a dead DC, a bad header, a client that names no DC, a reload,
+/// a flow.
 async fn scrape_after_a_little_of_everything() -> Scrape {
-    let lab = Lab::new(2);
+    let lab = Lab::with_udp(ip("127.0.0.1"), UdpService::Who, 2);
     lab.configure(&[("health", BLIND), ("listeners", LISTENERS)]);
     let edge = lab.start().await;
     for client in clients(20) {
@@ -137,9 +152,11 @@ async fn scrape_after_a_little_of_everything() -> Scrape {
     within("a reload", edge.app.reload()).await;
     let mut open = Client::announced(edge.clients(), ip("8.8.8.8")).await.expect("a session");
     open.who().await.expect("an answer");
-    eventually("all others have ended", async || {
+    UdpClient::new(ip("127.0.0.1"), edge.listener("datagrams")).await.ask().await;
+    eventually("all others have ended, and the flow is counted", async || {
         let scrape = edge.doors.scrape().await;
-        (scrape.sum("worker_sessions", &[]) == 1.0).then_some(scrape)
+        let is_counted = scrape.sum("udp_datagrams_total", &[]) == 2.0;
+        (scrape.sum("worker_sessions", &[]) == 2.0 && is_counted).then_some(scrape)
     })
     .await
 }
