@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use super::option::set_option;
 use super::socket::reset_on_close;
+use super::source::from_first;
 
 /// TCP keepalive (`tcp(7)`: `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,19 +66,9 @@ impl Dial {
         sources: impl IntoIterator<Item = IpAddr>,
         options: Option<&DialOptions>,
     ) -> Result<Self, DialError> {
-        let mut sources = sources.into_iter();
-        let mut source = sources.next();
-        loop {
-            match begin(address, source, options) {
-                Ok(stream) => return Ok(Self { stream: Some(stream) }),
-                Err(error) => {
-                    source = sources.next();
-                    if source.is_none() || error.kind() != io::ErrorKind::AddrNotAvailable {
-                        return Err(DialError { source: error, sent: false });
-                    }
-                }
-            }
-        }
+        from_first(sources, |source| begin(address, source, options))
+            .map(|stream| Self { stream: Some(stream) })
+            .map_err(|source| DialError { source, sent: false })
     }
 
     /// The connection, once it is established. Wakes the last caller only; not to be asked again

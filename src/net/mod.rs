@@ -17,6 +17,7 @@ mod pipe;
 mod readiness;
 mod silence;
 mod socket;
+mod source;
 mod udp;
 
 pub use descriptors::raise_descriptor_limit;

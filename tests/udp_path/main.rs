@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nearpoint::net::{
-    Ecn, Fate, Inbox, LocalAddr, Message, Outbox, Parcel, Peer, Segmenting, UdpOptions,
-    bind_udp_group, connect_udp,
+    Fate, Inbox, LocalAddr, Outbox, Parcel, Peer, Segmenting, UdpOptions, bind_udp_group,
+    connect_udp,
 };
 use network::Host;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -60,7 +60,7 @@ fn datagrams_beyond_the_mtu([here, there]: &[Host; 2]) {
         let before = here.fragments()[family];
         let payloads = [3_000, 1_473, 60_000].map(pattern);
         let parcels: Vec<Parcel<'_>> =
-            payloads.iter().map(|it| parcel(None, it, it.len())).collect();
+            payloads.iter().map(|it| Parcel::new(None, it, it.len())).collect();
         let (fates, _) = send(&client, &parcels);
         assert_eq!(sent(&fates), 3, "{fates:?}");
         assert_eq!(receive(&server, 3).datagrams, payloads, "{ip}");
@@ -76,7 +76,7 @@ fn a_refusal([here, there]: &[Host; 2]) {
         let client = connect(here, &server);
         drop(server);
         let payload = pattern(2_400);
-        let parcels = [parcel(None, &payload, 1_200)];
+        let parcels = [Parcel::new(None, &payload, 1_200)];
         let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
 
         // To whoever reads.
@@ -107,10 +107,10 @@ fn one_peer_is_refused([here, there]: &[Host; 2]) {
         let (beyond, within) = (pattern(8_000), pattern(10_300));
         let to = |socket| Some(Peer { address: address(socket), from: None });
         let parcels = [
-            parcel(to(&long), &beyond, 3_000),
-            parcel(to(&short), &within, 1_200),
-            parcel(to(&long), &beyond, 3_000),
-            parcel(to(&short), &within, 1_200),
+            Parcel::new(to(&long), &beyond, 3_000),
+            Parcel::new(to(&short), &within, 1_200),
+            Parcel::new(to(&long), &beyond, 3_000),
+            Parcel::new(to(&short), &within, 1_200),
         ];
         let (fates, calls) = send(&sender, &parcels);
         assert_eq!(unsegmented(&fates), [0], "{fates:?}");
@@ -137,7 +137,7 @@ fn one_flow_is_refused([here, there]: &[Host; 2]) {
         [(start, 3_000, true), (later, 3_000, false), (later, 1_400, false), (again, 3_000, true)]
     {
         for (flow, segment) in [segment, 1_000].into_iter().enumerate() {
-            let one = parcel(None, &payload, segment);
+            let one = Parcel::new(None, &payload, segment);
             let parcels = [Parcel { segmenting: segmenting[flow], ..one }];
             let (fates, calls) = send_at(&clients[flow], &parcels, now);
             let is_refused = is_refused && flow == 0;
@@ -166,8 +166,9 @@ fn batches([here, there]: &[Host; 2]) {
         for segment in [1_200, 1_350, 1_452, 1_472] {
             let whole = pattern(64 * segment - 100);
             // As one message, and as they come from senders who know nothing of batches.
-            let together = vec![parcel(None, &whole, segment)];
-            let singly = whole.chunks(segment).map(|one| parcel(None, one, one.len())).collect();
+            let together = vec![Parcel::new(None, &whole, segment)];
+            let singly =
+                whole.chunks(segment).map(|one| Parcel::new(None, one, one.len())).collect();
             for parcels in [together, singly] {
                 let (fates, calls) = send(&client, &parcels);
                 assert_eq!(sent(&fates), 64, "{ip}, {segment}: {fates:?}");
@@ -189,7 +190,7 @@ fn no_room([here, _]: &[Host; 2]) {
     // Nobody has this address: what is sent to it waits until that is known, a second at least.
     let absent = Some(Peer { address: "198.18.77.99:9".parse().expect("an address"), from: None });
     let payload = pattern(1_000);
-    let parcels = [parcel(absent, &payload, 1_000), parcel(absent, &payload, 300)];
+    let parcels = [Parcel::new(absent, &payload, 1_000), Parcel::new(absent, &payload, 300)];
     let parcels: Vec<Parcel<'_>> = parcels.into_iter().cycle().take(100).collect();
     let (fates, calls) = send(&sender, &parcels);
     let mut datagrams = [0; 100];
@@ -218,7 +219,7 @@ fn link_local([here, there]: &[Host; 2]) {
     let scoped = format!("[{}%{}]:{port}", there.link_local(), here.interface());
     let to = scoped.parse().expect("an address");
     let client = here.run(|| connect_udp(to, None)).expect("connected");
-    send(&client, &[parcel(None, b"which?", 6)]);
+    send(&client, &[Parcel::new(None, b"which?", 6)]);
     wait(&server);
     let mut inbox = Inbox::new();
     inbox.receive(&server).expect("received");
@@ -226,7 +227,7 @@ fn link_local([here, there]: &[Host; 2]) {
     let ours = LocalAddr { ip: there.link_local(), interface: there.interface() };
     assert_eq!(asked.local, Some(ours));
     let back = Some(Peer { address: asked.peer, from: asked.local });
-    assert_eq!(sent(&send(&server, &[parcel(back, b"this one", 8)]).0), 1);
+    assert_eq!(sent(&send(&server, &[Parcel::new(back, b"this one", 8)]).0), 1);
     // A connected socket hears its peer only.
     assert_eq!(receive(&client, 1).datagrams, [b"this one"]);
 }
@@ -256,19 +257,6 @@ fn pattern(len: usize) -> Vec<u8> {
 
 fn cut(payload: &[u8], segment: usize) -> Vec<Vec<u8>> {
     payload.chunks(segment).map(<[u8]>::to_vec).collect()
-}
-
-fn parcel(to: Option<Peer>, payload: &[u8], segment: usize) -> Parcel<'_> {
-    let message = Message {
-        peer: SocketAddr::from(([0, 0, 0, 0], 0)),
-        local: None,
-        payload,
-        segment,
-        ecn: Ecn::default(),
-        is_truncated: false,
-        is_unicast: true,
-    };
-    Parcel { to, message, segmenting: Segmenting::default() }
 }
 
 type Fates = Vec<(usize, Fate)>;

@@ -13,7 +13,7 @@ use super::pass::Around;
 use super::plane::Token;
 use super::port::Port;
 use crate::net::Segmenting;
-use crate::routing::{ClientAddr, DatagramDrop, FlowEnd, FlowId};
+use crate::routing::{ClientAddr, DatagramDrop, FlowId};
 
 /// A client whose first datagram has come.
 pub(super) struct Newcomer<'a> {
@@ -102,9 +102,7 @@ impl Port {
         settings.metrics.began.inc();
         let id = self.table.insert(key, flow, now);
         if !Token::can_name(id) || self.watch(readiness, id).is_err() {
-            if let Some((_, flow)) = self.table.remove(id) {
-                flow.end(FlowEnd::Evicted, now);
-            }
+            self.give_up(id, now);
             return Err(DatagramDrop::Local);
         }
         Ok(id)

@@ -1,7 +1,7 @@
 //! Which access point a flow goes to, at its beginning and again later.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -11,8 +11,8 @@ use crate::config::OnRemoved;
 use crate::forward::worker::Worker;
 use crate::net::{connect_udp, set_receive_buffer};
 use crate::routing::{
-    AccessPointId, AdminState, AttemptPlan, Client, ClientAddr, ConnectFailure, DatagramDrop,
-    FlowMove, GiveUp, Health, LocalFailure, Protocol, Ranking, Snapshot, Step, rank,
+    AccessPointId, AdminState, Attempt, AttemptPlan, Client, ClientAddr, ConnectFailure,
+    DatagramDrop, FlowMove, Health, LocalFailure, Protocol, Ranking, Snapshot, Step, rank,
 };
 
 /// Where a flow goes from now on.
@@ -93,11 +93,10 @@ impl Chooser<'_> {
         loop {
             let attempt = match plan.next(snapshot, now) {
                 Step::Dial(attempt) => attempt,
-                Step::GiveUp(GiveUp::NoCandidate | GiveUp::Full | GiveUp::Failed)
-                | Step::GiveUp(GiveUp::Deadline)
                 // Nothing is ever in flight.
-                | Step::Wait(_)
-                | Step::Abandon { .. } => return Err(used_up.unwrap_or(DatagramDrop::NoDc)),
+                Step::GiveUp(_) | Step::Wait(_) | Step::Abandon { .. } => {
+                    return Err(used_up.unwrap_or(DatagramDrop::NoDc));
+                }
             };
             let id = snapshot.topology.access_point(attempt.access_point).id;
             if passed_over.contains(&id) {
@@ -108,17 +107,16 @@ impl Chooser<'_> {
                 return Ok(Choice::Same);
             }
             let peer = id.address.socket;
-            match connect(peer, snapshot.sources(attempt.dc, peer.ip())) {
+            match connect_udp(peer, snapshot.sources(attempt.dc, peer.ip())) {
                 Ok(socket) => {
                     return Ok(Choice::Way(self.open(socket, &attempt, &ranking, current)));
                 }
                 Err(error) => {
-                    let is_used_up = error.kind() == io::ErrorKind::AddrInUse;
-                    let failure = match is_used_up {
-                        true => ConnectFailure::Local(LocalFailure::NoPort),
-                        false => ConnectFailure::new(&error, false),
-                    };
-                    used_up = used_up.or(is_used_up.then_some(DatagramDrop::NoPort));
+                    let failure = ConnectFailure::new(&error, false);
+                    // And not that the source is no address of this host: no eviction helps then.
+                    if error.kind() == io::ErrorKind::AddrInUse {
+                        used_up = Some(DatagramDrop::NoPort);
+                    }
                     worker.shared.context.metrics.connect_failed(id, failure);
                     match failure {
                         ConnectFailure::Local(LocalFailure::NoDescriptor) => {
@@ -138,7 +136,7 @@ impl Chooser<'_> {
     fn open(
         &self,
         socket: UdpSocket,
-        attempt: &crate::routing::Attempt,
+        attempt: &Attempt,
         ranking: &Ranking,
         current: Option<AccessPointId>,
     ) -> Way {
@@ -179,22 +177,4 @@ pub(super) fn reason_to_move(
         (None | Some((_, true)), OnRemoved::Move) => Some(FlowMove::Removed),
         (None | Some((_, true)), OnRemoved::Keep) | (Some((_, false)), _) => None,
     }
-}
-
-/// A socket for this access point, from the first of these sources that has a port left; if there is none
-/// to choose from, the kernel chooses.
-fn connect(peer: SocketAddr, sources: impl Iterator<Item = IpAddr>) -> io::Result<UdpSocket> {
-    let mut result = None;
-    for source in sources {
-        match connect_udp(peer, Some(source)) {
-            Err(error) if is_used_up(&error) => result = Some(Err(error)),
-            done => return done,
-        }
-    }
-    result.unwrap_or_else(|| connect_udp(peer, None))
-}
-
-/// There is no port left at this source, or it is no address of this machine.
-fn is_used_up(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable)
 }

@@ -6,7 +6,6 @@ use std::time::Instant;
 use slab::Slab;
 
 use super::port::Port;
-use crate::routing::FlowEnd;
 
 /// Ends the flow that is missed least, of this port and of those others whose flows would help: a flood
 /// that has come in by one address must not cost flows of another. `None` if there is none.
@@ -24,15 +23,12 @@ pub(super) fn evict(
     });
     let other = others.min_by_key(|(first, _)| *first);
     let of_own = own.as_ref().and_then(|own| own.table.first_to_go());
-    let evicted = match (own, other) {
+    match (own, other) {
         (Some(own), Some((first, _))) if of_own.is_some_and(|of_own| of_own <= first) => {
-            own.table.evict()
+            own.evict(now)
         }
-        (_, Some((_, port))) => port.try_borrow_mut().ok()?.table.evict(),
-        (Some(own), None) => own.table.evict(),
+        (_, Some((_, port))) => port.try_borrow_mut().ok()?.evict(now),
+        (Some(own), None) => own.evict(now),
         (None, None) => None,
-    };
-    let (_, flow) = evicted?;
-    flow.end(FlowEnd::Evicted, now);
-    Some(())
+    }
 }

@@ -11,7 +11,9 @@ use crate::forward::descriptors::FlowPlace;
 use crate::forward::worker::LiveSession;
 use crate::metrics::udp::{FlowDcMetrics, FlowMetrics};
 use crate::net::{LocalAddr, Segmenting};
-use crate::routing::{AccessPointId, AccessPointSlot, ClientAddr, DcId, DcSlot, FlowEnd, Snapshot};
+use crate::routing::{
+    AccessPointId, AccessPointSlot, Attempt, ClientAddr, DcId, DcSlot, FlowEnd, Snapshot,
+};
 use crate::sessions::{ClientPermit, SessionPermit};
 
 /// Whose datagrams are of one flow.
@@ -92,7 +94,7 @@ impl Way {
     pub(super) fn open(
         socket: UdpSocket,
         snapshot: &Snapshot,
-        attempt: &crate::routing::Attempt,
+        attempt: &Attempt,
         metrics: Rc<FlowDcMetrics>,
         remember: Option<DcId>,
     ) -> Self {

@@ -85,7 +85,7 @@ impl Batch<'_> {
         }
         // Those of one flow keep their order.
         self.batches.sorted.sort_unstable_by_key(|(id, at)| (id.place, *at));
-        let Batches { inbox, outbox, sorted, fates, .. } = &mut *self.batches;
+        let Batches { inbox, outbox, sorted, fates } = &mut *self.batches;
         for run in sorted.chunk_by(|a, b| a.0 == b.0) {
             let &[(id, _), ..] = run else { continue };
             let Some((_, flow)) = port.table.entry(id) else {
@@ -98,11 +98,8 @@ impl Batch<'_> {
                 );
                 continue;
             };
-            let parcel = |&(_, at): &(FlowId, usize)| Parcel {
-                to: None,
-                message: inbox.message(at),
-                segmenting: flow.up,
-            };
+            let parcel =
+                |&(_, at): &(FlowId, usize)| Parcel::relay(None, &inbox.message(at), flow.up);
             // Filled where it lies: it is larger than what most batches need of it.
             let mut parcels = ArrayVec::<_, { Inbox::MESSAGES }>::new();
             parcels.extend(run.iter().map(parcel));
@@ -110,13 +107,7 @@ impl Batch<'_> {
             outbox.send(&flow.way.socket, &parcels, self.now, &mut |at, fate| {
                 fates.on_fate(at, fate);
             });
-            settle(
-                port,
-                self.around.worker,
-                self.around.metrics,
-                (Direction::Up, id, self.now),
-                fates.all(),
-            );
+            settle(port, self.around, (Direction::Up, id, self.now), fates.all());
         }
     }
 
@@ -134,12 +125,12 @@ impl Batch<'_> {
             self.turns.push(Token::Flow(port.number, id));
         }
         self.observe();
-        let Batches { inbox, outbox, sorted, fates, .. } = &mut *self.batches;
+        let Batches { inbox, outbox, sorted, fates } = &mut *self.batches;
         let table = &port.table;
         let parcel = |&(id, at): &(FlowId, usize)| {
             let (key, flow) = table.entry(id)?;
             let to = Peer { address: key.client, from: key.local };
-            Some(Parcel { to: Some(to), message: inbox.message(at), segmenting: flow.down })
+            Some(Parcel::relay(Some(to), &inbox.message(at), flow.down))
         };
         let mut parcels = ArrayVec::<_, { Inbox::MESSAGES }>::new();
         parcels.extend(sorted.iter().filter_map(parcel));
@@ -151,7 +142,7 @@ impl Batch<'_> {
             let part = from..from + run.len();
             from = part.end;
             let of = (Direction::Down, id, self.now);
-            settle(port, self.around.worker, self.around.metrics, of, &fates.all()[part]);
+            settle(port, self.around, of, &fates.all()[part]);
         }
     }
 
@@ -231,11 +222,11 @@ impl Batch<'_> {
 /// Counts what has become of parcels of one flow, and draws its conclusions.
 fn settle(
     port: &mut Port,
-    worker: &Worker,
-    metrics: &DatagramMetrics,
+    around: Around<'_>,
     (direction, id, now): (Direction, FlowId, Instant),
     fates: &[ParcelFate],
 ) {
+    let Around { worker, metrics, .. } = around;
     let (full, failed) = match direction {
         Direction::Up => (DatagramDrop::UpstreamFull, DatagramDrop::UpstreamError),
         Direction::Down => (DatagramDrop::DownstreamFull, DatagramDrop::DownstreamError),

@@ -89,7 +89,19 @@ impl Port {
             return;
         }
         self.settings.flows.hand_place();
-        if let Some((_, flow)) = self.table.evict() {
+        self.evict(now);
+    }
+
+    /// Ends the flow that is missed least; `None` if there is none.
+    pub(super) fn evict(&mut self, now: Instant) -> Option<()> {
+        let (_, flow) = self.table.evict()?;
+        flow.end(FlowEnd::Evicted, now);
+        Some(())
+    }
+
+    /// Ends a flow whose answers nobody would hear.
+    pub(super) fn give_up(&mut self, id: FlowId, now: Instant) {
+        if let Some((_, flow)) = self.table.remove(id) {
             flow.end(FlowEnd::Evicted, now);
         }
     }
@@ -137,11 +149,8 @@ impl Port {
         flow.up = Segmenting::default();
         metrics.moved(reason).inc();
         if let Err(error) = self.watch(readiness, id) {
-            // Without its answers it is of no use.
             debug!(%error, "cannot watch the socket of a flow");
-            if let Some((_, flow)) = self.table.remove(id) {
-                flow.end(FlowEnd::Evicted, now);
-            }
+            self.give_up(id, now);
         }
     }
 

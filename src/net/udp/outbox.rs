@@ -80,11 +80,11 @@ impl Outbox {
         now: Instant,
         report: &mut dyn FnMut(usize, Fate),
     ) -> usize {
-        if let [Parcel { to: None, message, .. }] = parcels
-            && message.datagrams() == 1
-            && message.ecn == Ecn::default()
+        if let [alone @ Parcel { to: None, .. }] = parcels
+            && alone.is_single()
+            && alone.ecn == Ecn::default()
         {
-            return send_alone(socket, message.payload, report);
+            return send_alone(socket, alone.payload, report);
         }
         let mut yard = Yard { parcels, now, refusal: None };
         let mut place = Place::default();
@@ -115,8 +115,7 @@ impl Outbox {
             self.address(&yard.parcels[train.begins.parcel], &train);
             for at in first..self.pieces.len() {
                 let Piece { begins, bytes, .. } = self.pieces[at];
-                let payload =
-                    &yard.parcels[begins.parcel].message.payload[begins.offset..][..bytes];
+                let payload = &yard.parcels[begins.parcel].payload[begins.offset..][..bytes];
                 // The kernel reads it, and nobody writes.
                 let base = payload.as_ptr().cast_mut().cast();
                 self.batch.vectors[at] = libc::iovec { iov_base: base, iov_len: bytes };
@@ -147,7 +146,7 @@ impl Outbox {
         if train.datagrams > 1 {
             say(libc::SOL_UDP, libc::UDP_SEGMENT, &(train.segment as u16).to_ne_bytes());
         }
-        let ecn = parcel.message.ecn;
+        let ecn = parcel.ecn;
         if ecn != Ecn::default() {
             let class = libc::c_int::from(ecn.bits()).to_ne_bytes();
             let address = parcel.to.map(|to| to.address);

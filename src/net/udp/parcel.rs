@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::message::{LocalAddr, Message};
+use super::message::{Ecn, LocalAddr, Message};
 use super::segmenting::Segmenting;
 
 /// Where datagrams of a socket that is not connected go.
@@ -14,13 +14,37 @@ pub struct Peer {
     pub from: Option<LocalAddr>,
 }
 
-/// One message to send: all its datagrams, as they were received.
+/// One message to send: one datagram, or several of equal length, of which the last may be shorter.
 #[derive(Clone, Copy, Debug)]
 pub struct Parcel<'a> {
     /// To whom; `None` if the socket is connected.
     pub to: Option<Peer>,
-    /// What. Its payload, its segments and its ECN count, not where it came from.
-    pub message: Message<'a>,
+    /// The bytes of all its datagrams.
+    pub payload: &'a [u8],
+    /// Bytes of each datagram but the last. Of a single one: of the payload.
+    pub segment: usize,
+    /// What the network is told of congestion.
+    pub ecn: Ecn,
     /// What is known of segmentation towards that peer.
     pub segmenting: Segmenting,
+}
+
+impl<'a> Parcel<'a> {
+    /// Datagrams of so many bytes each, of which nobody knows anything.
+    #[must_use]
+    pub fn new(to: Option<Peer>, payload: &'a [u8], segment: usize) -> Self {
+        Self { to, payload, segment, ecn: Ecn::default(), segmenting: Segmenting::default() }
+    }
+
+    /// A message as it was received.
+    #[must_use]
+    pub fn relay(to: Option<Peer>, message: &Message<'a>, segmenting: Segmenting) -> Self {
+        let &Message { payload, segment, ecn, .. } = message;
+        Self { to, payload, segment, ecn, segmenting }
+    }
+
+    /// Whether it is one datagram.
+    pub(super) fn is_single(&self) -> bool {
+        self.payload.len() <= self.segment
+    }
 }

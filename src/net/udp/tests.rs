@@ -62,7 +62,7 @@ fn message(payload: &[u8], segment: usize) -> Message<'_> {
 
 fn parcel(to: Option<SocketAddr>, message: Message<'_>) -> Parcel<'_> {
     let to = to.map(|address| Peer { address, from: None });
-    Parcel { to, message, segmenting: Segmenting::default() }
+    Parcel::relay(to, &message, Segmenting::default())
 }
 
 /// Sends, and gives back what was reported and how many system calls it took.

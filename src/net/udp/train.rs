@@ -85,7 +85,7 @@ impl Yard<'_, '_> {
             train.datagrams += piece.datagrams;
             train.pieces += 1;
             let end = train.ends.offset + piece.bytes;
-            let is_whole = end == parcel.message.payload.len();
+            let is_whole = end == parcel.payload.len();
             train.ends = match is_whole {
                 true => Place { parcel: train.ends.parcel + 1, offset: 0 },
                 false => Place { offset: end, ..train.ends },
@@ -100,7 +100,7 @@ impl Yard<'_, '_> {
     }
 
     fn joins(&self, first: &Parcel<'_>, next: &Parcel<'_>, segment: usize) -> bool {
-        first.to == next.to && first.message.ecn == next.message.ecn && self.allows(next, segment)
+        first.to == next.to && first.ecn == next.ecn && self.allows(next, segment)
     }
 
     fn allows(&self, parcel: &Parcel<'_>, segment: usize) -> bool {
@@ -118,7 +118,7 @@ struct Room {
 impl Room {
     /// As much of the parcel, from this place on, as joins a train of such segments and fits.
     fn take(&self, parcel: &Parcel<'_>, begins: Place, segment: usize) -> Piece {
-        let left = parcel.message.payload.len() - begins.offset;
+        let left = parcel.payload.len() - begins.offset;
         let own = segment_of(parcel);
         let next = own.min(left);
         let piece = |bytes, datagrams| Piece { begins, bytes, datagrams };
@@ -148,14 +148,14 @@ impl Room {
 
 /// Bytes of the datagram at this place.
 fn next_datagram(parcel: &Parcel<'_>, offset: usize) -> usize {
-    segment_of(parcel).min(parcel.message.payload.len() - offset)
+    segment_of(parcel).min(parcel.payload.len() - offset)
 }
 
 /// Bytes of all its datagrams but the last; 0 only of an empty one.
 fn segment_of(parcel: &Parcel<'_>) -> usize {
-    match parcel.message.segment {
-        0 => parcel.message.payload.len(),
-        segment => segment.min(parcel.message.payload.len()),
+    match parcel.segment {
+        0 => parcel.payload.len(),
+        segment => segment.min(parcel.payload.len()),
     }
 }
 

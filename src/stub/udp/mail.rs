@@ -1,7 +1,7 @@
 //! Datagrams in batches: what has come, and answers that leave together.
 
 use super::port::Port;
-use crate::net::{Ecn, Fate, Inbox, Message, Outbox, Parcel, Peer, Segmenting};
+use crate::net::{Fate, Inbox, Message, Outbox, Parcel, Peer};
 use std::io;
 use std::ops::Range;
 use std::time::Instant;
@@ -83,7 +83,7 @@ impl Answers {
         let parcels: Vec<Parcel<'_>> = self
             .datagrams
             .iter()
-            .map(|(to, range)| parcel(*to, &self.bytes[range.clone()]))
+            .map(|(to, range)| Parcel::new(Some(*to), &self.bytes[range.clone()], range.len()))
             .collect();
         let mut sent = (0, 0);
         self.outbox.send(socket, &parcels, Instant::now(), &mut |_, fate| match fate {
@@ -94,17 +94,4 @@ impl Answers {
         self.bytes.clear();
         sent
     }
-}
-
-fn parcel(to: Peer, payload: &[u8]) -> Parcel<'_> {
-    let message = Message {
-        peer: to.address,
-        local: None,
-        payload,
-        segment: payload.len(),
-        ecn: Ecn::default(),
-        is_truncated: false,
-        is_unicast: true,
-    };
-    Parcel { to: Some(to), message, segmenting: Segmenting::default() }
 }

@@ -1,6 +1,6 @@
 //! The socket of a client: datagrams in batches, both ways.
 
-use nearpoint::net::{self, Ecn, Fate, Inbox, Message, Outbox, Parcel, Segmenting};
+use nearpoint::net::{self, Fate, Inbox, Outbox, Parcel};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -14,7 +14,6 @@ const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Socket {
     socket: UdpSocket,
-    peer: SocketAddr,
     inbox: Inbox,
     outbox: Outbox,
 }
@@ -29,22 +28,13 @@ pub(super) fn connect(target: SocketAddr) -> io::Result<UdpSocket> {
 impl Socket {
     pub(super) fn connect(target: SocketAddr) -> io::Result<Socket> {
         let socket = connect(target)?;
-        Ok(Socket { socket, peer: target, inbox: Inbox::new(), outbox: Outbox::new() })
+        Ok(Socket { socket, inbox: Inbox::new(), outbox: Outbox::new() })
     }
 
     /// Sends datagrams of `segment` bytes each, by one call if the kernel segments them. Those for which
     /// there is no room are lost; an error says that the peer is gone.
     pub(super) fn send(&mut self, payload: &[u8], segment: usize) -> io::Result<()> {
-        let message = Message {
-            peer: self.peer,
-            local: None,
-            payload,
-            segment,
-            ecn: Ecn::default(),
-            is_truncated: false,
-            is_unicast: true,
-        };
-        let parcel = Parcel { to: None, message, segmenting: Segmenting::default() };
+        let parcel = Parcel::new(None, payload, segment);
         let mut outcome = Ok(());
         self.outbox.send(&self.socket, &[parcel], Instant::now(), &mut |_, fate| match fate {
             Fate::Sent { .. } | Fate::Unsegmented { .. } => {}

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::net::udp::message::{Ecn, Message};
+use crate::net::udp::message::Ecn;
 use crate::net::udp::segmenting::Segmenting;
 
 /// A parcel of the tests, by value.
@@ -30,16 +30,8 @@ impl Load {
         if let Some(refused) = self.refused {
             segmenting.refused(refused, now);
         }
-        let message = Message {
-            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 1)),
-            local: None,
-            payload: &self.payload,
-            segment: self.segment,
-            ecn: self.ecn,
-            is_truncated: false,
-            is_unicast: true,
-        };
-        Parcel { to: self.to, message, segmenting }
+        let &Self { to, ref payload, segment, ecn, .. } = self;
+        Parcel { to, payload, segment, ecn, segmenting }
     }
 
     fn datagrams(&self) -> Vec<&[u8]> {
