@@ -159,6 +159,7 @@ impl<'a> Show<'a> {
     async fn restore_power(&mut self, view: &mut View) -> Result<(), DemoError> {
         let at = self.now();
         // Before the stubs are up: the daemon may notice sooner than we run again.
+        self.flows.on_power_back();
         let note = self.tally.on_power_back(at);
         self.network.restore_power(VICTIM).await.map_err(DemoError::Power)?;
         self.power = true;

@@ -3,7 +3,7 @@
 //! A datagram that is lost is no failure, whoever sent it asks again; a client that is not answered any
 //! more, by anybody, is one.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::routing::DcId;
@@ -47,8 +47,30 @@ pub(in crate::demo) struct FlowFigures {
 pub(in crate::demo) struct Flows {
     clients: Vec<Client>,
     figures: FlowFigures,
-    /// Who has lost its DC and not been answered since, and when that was.
-    displaced: BTreeMap<FlowId, (DcId, Duration)>,
+    outage: Option<Outage>,
+}
+
+/// The last power loss.
+struct Outage {
+    dc: DcId,
+    began: Duration,
+    /// Whether the power is back.
+    over: bool,
+    /// Who has lost its DC and not been answered since.
+    displaced: BTreeSet<FlowId>,
+}
+
+impl Outage {
+    /// How long a client that `dc` has answered was without its own DC, if it has been moved.
+    fn on_answered(&mut self, flow: FlowId, dc: DcId, at: Duration) -> Option<Duration> {
+        if dc == self.dc && !self.over {
+            // Still under way when the power went: its client belongs here too.
+            self.displaced.insert(flow);
+            return None;
+        }
+        let was_displaced = self.displaced.remove(&flow);
+        (was_displaced && dc != self.dc).then(|| at.saturating_sub(self.began))
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -65,7 +87,7 @@ impl Flows {
         Self {
             clients: vec![Client::default(); clients],
             figures: FlowFigures { clients, ..FlowFigures::default() },
-            displaced: BTreeMap::new(),
+            outage: None,
         }
     }
 
@@ -79,18 +101,25 @@ impl Flows {
         };
         *client = Client { dc: Some(dc), silent: 0 };
         self.figures.answered += 1;
-        if let Some((lost, since)) = self.displaced.remove(&flow)
-            && lost != dc
-        {
+        let outage = self.outage.as_mut();
+        if let Some(after) = outage.and_then(|outage| outage.on_answered(flow, dc, at)) {
             self.figures.moved += 1;
-            self.figures.slowest = self.figures.slowest.max(Some(at.saturating_sub(since)));
+            self.figures.slowest = self.figures.slowest.max(Some(after));
         }
     }
 
-    /// The power of a DC went. What it had answered before is known here.
-    pub(in crate::demo) fn on_power_lost(&mut self, dc: DcId, at: Duration) {
+    /// The power of a DC went.
+    pub(in crate::demo) fn on_power_lost(&mut self, dc: DcId, began: Duration) {
         let there = self.clients.iter().enumerate().filter(|(_, client)| client.dc == Some(dc));
-        self.displaced = there.map(|(number, _)| (FlowId(number), (dc, at))).collect();
+        let displaced = there.map(|(number, _)| FlowId(number)).collect();
+        self.outage = Some(Outage { dc, began, over: false, displaced });
+    }
+
+    /// The power is back.
+    pub(in crate::demo) fn on_power_back(&mut self) {
+        if let Some(outage) = &mut self.outage {
+            outage.over = true;
+        }
     }
 
     /// All of it together.
@@ -110,12 +139,16 @@ mod tests {
         flows.on_asked(Asked { flow: FlowId(flow), at: Duration::from_millis(at), dc });
     }
 
+    fn cut_power(flows: &mut Flows) {
+        flows.on_power_lost(AMS, Duration::from_millis(150));
+    }
+
     #[test]
     fn a_move_takes_from_the_power_loss_until_another_dc_answers() {
         let mut flows = Flows::new(2);
         ask(&mut flows, 0, 100, Some(AMS));
         ask(&mut flows, 1, 100, Some(DcId(3)));
-        flows.on_power_lost(AMS, Duration::from_millis(150));
+        cut_power(&mut flows);
         ask(&mut flows, 0, 500, None);
         ask(&mut flows, 0, 510, Some(DcId(1)));
         ask(&mut flows, 0, 710, Some(DcId(1)));
@@ -135,10 +168,24 @@ mod tests {
     fn whom_the_dc_answers_after_its_return_has_not_moved() {
         let mut flows = Flows::new(1);
         ask(&mut flows, 0, 100, Some(AMS));
-        flows.on_power_lost(AMS, Duration::from_millis(150));
+        cut_power(&mut flows);
+        flows.on_power_back();
         ask(&mut flows, 0, 500, Some(AMS));
         ask(&mut flows, 0, 700, Some(DcId(1)));
         assert_eq!(flows.figures().moved, 0);
+    }
+
+    #[test]
+    fn an_answer_on_its_way_while_the_power_goes_is_no_return() {
+        let mut flows = Flows::new(2);
+        ask(&mut flows, 0, 100, Some(AMS));
+        cut_power(&mut flows);
+        for flow in [0, 1] {
+            ask(&mut flows, flow, 151, Some(AMS));
+            ask(&mut flows, flow, 350, Some(DcId(1)));
+        }
+        let figures = flows.figures();
+        assert_eq!((figures.moved, figures.slowest), (2, Some(Duration::from_millis(200))));
     }
 
     #[test]
