@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use nearpoint::routing::policy::{Action, Rule};
 use nearpoint::routing::topology::{
-    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, OnDown, Revision, Route,
-    TopologySpec,
+    AccessPointSpec, ConnectLimits, DcSpec, Egress, HealthSettings, ListenerRoute, OnDown,
+    Revision, Route, TopologySpec,
 };
 use nearpoint::routing::{
     ClientAddr, ClientMatch, Coordinates, CountryCode, DcId, Locate, Location, Network, Origin,
@@ -42,8 +42,11 @@ pub(crate) fn network(dcs: u16, access_points: u8, policy: Policy) -> Snapshot {
         location: Some(place.centroid),
         site: None,
         weight: 100,
+        max_sessions: None,
         max_connecting: 512,
         source: Arc::default(),
+        egress: Egress::default(),
+        send_proxy: None,
         replicas: Arc::default(),
         health: HealthSettings::default(),
         access_points: (1..=access_points).map(|n| access_point(id, n)).collect(),

@@ -12,8 +12,8 @@ use crate::events::EventLog;
 use crate::metrics::Metrics;
 use crate::routing::control::{ProbeReport, ProbeRequest, ProbeTimes};
 use crate::routing::topology::{
-    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, OnDown, Revision, Route,
-    TopologySpec,
+    AccessPointSpec, ConnectLimits, DcSpec, Egress, HealthSettings, ListenerRoute, OnDown,
+    Revision, Route, TopologySpec,
 };
 use crate::routing::{
     AccessPointState, AdminState, ClientAddr, Coordinates, CountryCode, DcId, DcState, Health,
@@ -141,8 +141,11 @@ fn dc(id: u16, name: &str, place: (f64, f64)) -> DcSpec {
         location: Some(point(place)),
         site: None,
         weight: 100,
+        max_sessions: None,
         max_connecting: 512,
         source: Arc::default(),
+        egress: Egress::default(),
+        send_proxy: None,
         replicas: Arc::default(),
         health: HealthSettings::default(),
         access_points: (1..=2)

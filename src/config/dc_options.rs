@@ -54,6 +54,7 @@ struct DcOption {
     flags: AccessPointFlags,
     /// `None` when the entry does not say.
     weight: Option<u32>,
+    max_sessions: Option<u32>,
     secret: Option<Secret>,
     /// Whom it is offered to; everybody when `None`.
     offered_to: Option<listed::Offer>,
@@ -124,6 +125,7 @@ fn read_entry(
         protocols,
         flags,
         weight: entry.weight.get().map(|weight| weight.get()),
+        max_sessions: entry.max_sessions.value().map(|most| most.get()),
         secret: entry.secret.get().and_then(|secret| secret.get()).cloned(),
         offered_to,
         path,

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::routing::topology::{
-    ConnectLimits, DcSpec, Framing, HealthSettings, Hedging, HoldDown, HttpProbe, MtprotoProbe,
-    Probe, UdpProbe,
+    ConnectLimits, DcSpec, Egress, Framing, HealthSettings, Hedging, HoldDown, HttpProbe,
+    MtprotoProbe, Probe, SendProxy, UdpProbe,
 };
 use crate::routing::{DcId, Place};
 
@@ -15,7 +15,7 @@ use super::finding::Findings;
 use super::key_path::KeyPath;
 use super::node::Node;
 use super::tree;
-use super::value::{Name, spoken};
+use super::value::{Interface, Name, spoken};
 
 /// A DC as `dcs` describes it, before its access points are known.
 pub(super) struct DcDraft {
@@ -25,8 +25,11 @@ pub(super) struct DcDraft {
     location: Option<Place>,
     site: Option<Arc<str>>,
     weight: u32,
+    max_sessions: Option<u32>,
     max_connecting: u32,
     pub(super) source: Arc<[IpAddr]>,
+    egress: Egress,
+    pub(super) send_proxy: Option<SendProxy>,
     pub(super) replicas: Arc<[DcId]>,
     health: HealthSettings,
     /// Whether it says something of `udp_probe` itself.
@@ -63,8 +66,11 @@ impl DcDraft {
             location: tree.location.value().and_then(|place| place.resolve()),
             site: tree.site.value().map(Name::get),
             weight: tree.weight.get(),
+            max_sessions: tree.max_sessions.value().map(|most| most.get()),
             max_connecting: tree.max_connecting.get(),
             source: source(&tree.source, &path.key("source"), problems),
+            egress: egress(&tree.source),
+            send_proxy: tree.send_proxy.value().copied().map(SendProxy::from),
             replicas: tree.replicas.iter().map(|id| id.get()).collect(),
             health: settings(&own),
             has_udp_probe: !tree.health.udp_probe.is_absent(),
@@ -80,8 +86,11 @@ impl DcDraft {
             location: self.location.map(|place| place.coordinates),
             site: self.site.clone(),
             weight: self.weight,
+            max_sessions: self.max_sessions,
             max_connecting: self.max_connecting,
             source: Arc::clone(&self.source),
+            egress: self.egress.clone(),
+            send_proxy: self.send_proxy,
             replicas: Arc::clone(&self.replicas),
             health: self.health.clone(),
             access_points: Vec::new(),
@@ -98,8 +107,11 @@ pub(super) fn unlisted(id: DcId, health: HealthSettings) -> DcSpec {
         location: None,
         site: None,
         weight: weight.get(),
+        max_sessions: None,
         max_connecting: max_connecting.get(),
         source: Arc::default(),
+        egress: Egress::default(),
+        send_proxy: None,
         replicas: Arc::default(),
         health,
         access_points: Vec::new(),
@@ -199,6 +211,22 @@ fn source(tree: &tree::Source, path: &KeyPath, problems: &Findings) -> Arc<[IpAd
         }
     }
     tree.addresses.iter().map(|address| address.get()).collect()
+}
+
+fn egress(tree: &tree::Source) -> Egress {
+    Egress {
+        mark: tree.mark.value().map(|mark| mark.get()),
+        interface: tree.interface.value().map(Interface::get),
+    }
+}
+
+impl From<tree::SendProxy> for SendProxy {
+    fn from(tree: tree::SendProxy) -> Self {
+        match tree {
+            tree::SendProxy::V1 => Self::V1,
+            tree::SendProxy::V2 => Self::V2,
+        }
+    }
 }
 
 pub(super) fn connect_limits(tree: &tree::Connect, problems: &Findings) -> ConnectLimits {

@@ -69,7 +69,8 @@ impl Draft {
             let (path, node) = element("listeners", index);
             ListenerDraft::new(listener, path, node, told)
         });
-        let policy = PolicyDraft::new(&tree.policy, root.entry("policy"), told);
+        let mut policy = PolicyDraft::new(&tree.policy, root.entry("policy"), told);
+        policy.policy.overflow = tree.overflow.into();
         let draft = Self {
             routing: RoutingDraft {
                 dcs: dcs.collect(),

@@ -18,7 +18,7 @@ use crate::routing::{DcId, Protocol, Sticky};
 use super::finding::Findings;
 use super::key_path::KeyPath;
 use super::node::Node;
-use super::value::{ListenerSecret, spoken};
+use super::value::{ListenerSecret, OrNone, spoken};
 use super::{tree, value};
 
 pub use udp::{OnRemoved, UdpOptions};
@@ -35,6 +35,8 @@ pub struct Listener {
     pub proxy_protocol: ProxyProtocol,
     /// What it serves: sessions or flows. Default tcp.
     pub protocol: Protocol,
+    /// When a session is connected to its DC. Default on_accept.
+    pub dial: Dial,
     /// Bounds on its clients.
     pub limits: ListenerLimits,
     /// When sessions end by themselves.
@@ -65,13 +67,27 @@ pub struct ProxyProtocol {
     pub timeout: Duration,
 }
 
+/// When a session is connected to its DC. Scope: a TCP listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dial {
+    /// At once.
+    OnAccept,
+    /// When the client has said something, for which it has as long as [`Timeouts::first_byte`], else
+    /// [`Timeouts::idle`].
+    OnFirstByte,
+}
+
 /// Bounds on clients. Scope: a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListenerLimits {
     /// Sessions at a time; those beyond are reset. Default 100000.
     pub sessions: u32,
+    /// Sessions at a time of one client, an IPv4 address or an IPv6 /64. Default none.
+    pub sessions_per_client: Option<u32>,
     /// New sessions or flows; those beyond are refused. Default none.
     pub new_per_second: Option<NewRate>,
+    /// New sessions or flows of one client; those beyond are refused. Default none.
+    pub new_per_second_per_client: Option<NewRate>,
 }
 
 /// How many may be new, over all workers; at most 10,000,000 each. Scope: a listener.
@@ -143,6 +159,7 @@ impl ListenerDraft {
         }
         let listener = Listener {
             protocol: tree.protocol.into(),
+            dial: tree.dial.into(),
             udp: UdpOptions::new(&tree.udp, &path.key("udp"), problems),
             name: tree.name.get().map(value::Name::get).unwrap_or_default(),
             bind: tree.bind.iter().map(|address| address.get()).collect(),
@@ -190,6 +207,15 @@ impl From<tree::Protocol> for Protocol {
         match tree {
             tree::Protocol::Tcp => Self::Tcp,
             tree::Protocol::Udp => Self::Udp,
+        }
+    }
+}
+
+impl From<tree::Dial> for Dial {
+    fn from(tree: tree::Dial) -> Self {
+        match tree {
+            tree::Dial::OnAccept => Self::OnAccept,
+            tree::Dial::OnFirstByte => Self::OnFirstByte,
         }
     }
 }
@@ -282,8 +308,13 @@ impl From<&tree::ProxyProtocol> for ProxyProtocol {
 
 impl From<&tree::Limits> for ListenerLimits {
     fn from(tree: &tree::Limits) -> Self {
-        let new_per_second = tree.new_per_second.value().copied().map(NewRate::from);
-        Self { sessions: tree.sessions.get(), new_per_second }
+        let rate = |tree: &OrNone<tree::NewRate>| tree.value().copied().map(NewRate::from);
+        Self {
+            sessions: tree.sessions.get(),
+            sessions_per_client: tree.sessions_per_client.value().map(|most| most.get()),
+            new_per_second: rate(&tree.new_per_second),
+            new_per_second_per_client: rate(&tree.new_per_second_per_client),
+        }
     }
 }
 

@@ -56,8 +56,8 @@ pub use edge::{Edge, Geoip, GeoipDatabase, Workers};
 pub use finding::{ConfigError, Finding};
 pub use guards::GuardRefusal;
 pub use listener::{
-    Keepalive, Listener, ListenerLimits, NewRate, OnRemoved, ProxyProtocol, Sniffing, TcpOptions,
-    Timeouts, UdpOptions,
+    Dial, Keepalive, Listener, ListenerLimits, NewRate, OnRemoved, ProxyProtocol, Sniffing,
+    TcpOptions, Timeouts, UdpOptions,
 };
 pub use load::{Loaded, Sources, load, parse, readable_geoip};
 pub use plan::{Change, KeyChange, ListenerChanges, ReloadPlan};

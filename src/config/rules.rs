@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::routing::policy::{Action, Rule};
+use crate::routing::policy::{Action, Overflow, Rule};
 use crate::routing::{ClientMatch, DcId, Millis, Network, Policy};
 
 use super::finding::Findings;
@@ -46,6 +46,7 @@ impl PolicyDraft {
             default: tree.default.into(),
             rules: rules.into(),
             enforce_on_bound: tree.enforce_on_bound.into(),
+            overflow: Overflow::default(),
         };
         Self { policy, paths }
     }

@@ -128,7 +128,7 @@ mod tests {
     use crate::routing::control::Cause;
     use crate::routing::health::Transition;
     use crate::routing::topology::{
-        ConnectLimits, DcSpec, HealthSettings, OnDown, Revision, TopologySpec,
+        ConnectLimits, DcSpec, Egress, HealthSettings, OnDown, Revision, TopologySpec,
     };
     use crate::routing::{AdminState, Health, Policy};
 
@@ -139,8 +139,11 @@ mod tests {
             location: None,
             site: None,
             weight: 100,
+            max_sessions: None,
             max_connecting: 512,
             source: Arc::default(),
+            egress: Egress::default(),
+            send_proxy: None,
             replicas: Arc::default(),
             health: HealthSettings::default(),
             access_points: Vec::new(),

@@ -1,7 +1,6 @@
 //! What is counted of a connected session; on drop, so that one that is cut short is counted too.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 use prometheus::Histogram;
@@ -16,7 +15,8 @@ use crate::config::Timeouts;
 use crate::metrics::handles::DcMetrics;
 use crate::net;
 use crate::routing::{
-    AccessPointSlot, ClientAddr, ClientPrefix, CloseReason, DcSlot, Ending, Ranking, Side, Snapshot,
+    AccessPointSlot, ClientAddr, ClientPrefix, CloseReason, Ending, Ranking, Side, SlotPermit,
+    Snapshot,
 };
 
 /// A connected session, from its first byte to its last.
@@ -31,9 +31,8 @@ pub(super) struct SessionGuard {
     pub(super) closed: Option<CloseReason>,
     /// `None` for a neighbour that speaks for itself: of its end nothing is counted either.
     session_seconds: Option<Histogram>,
-    dc: Arc<DcSlot>,
-    /// The counters of its access point.
-    pub(super) access_point: Arc<AccessPointSlot>,
+    /// Its place in its DC, and at its access point.
+    permit: SlotPermit,
     /// Whose it is; `None` as above, and for a client that [proves nothing](Self::proves_nothing).
     client: Option<ClientPrefix>,
     began: Instant,
@@ -50,7 +49,7 @@ impl SessionGuard {
         ranking: Option<&Ranking>,
         connected: Connected,
     ) -> Self {
-        let Connected { stream, attempt, hedged: _, took } = connected;
+        let Connected { stream, attempt, mut permit, hedged: _, took } = connected;
         let context = &worker.shared.context;
         let topology = &snapshot.topology;
         let id = topology.dc(attempt.dc).id;
@@ -62,21 +61,24 @@ impl SessionGuard {
                 context.metrics.failed_over(topology.dc(home).id, id);
             }
         }
+        permit.connected();
         let session = Self {
             upstream: stream,
             timeouts: settings.config.timeouts,
             metrics,
             closed: None,
             session_seconds: ranking.map(|_| settings.metrics.session_seconds.clone()),
-            dc: Arc::clone(&snapshot.dc(attempt.dc).slot),
-            access_point: Arc::clone(&snapshot.access_point(attempt.access_point).slot),
+            permit,
             client: ranking.map(|_| addr.network()),
             began: Instant::now(),
         };
         session.metrics.sessions_active.inc();
-        session.dc.session_opened();
-        session.access_point.session_opened();
         session
+    }
+
+    /// The counters of its access point.
+    pub(super) fn access_point(&self) -> &AccessPointSlot {
+        self.permit.access_point()
     }
 
     /// Its client may say what no service answers: silence is not held against the access point.
@@ -87,12 +89,12 @@ impl SessionGuard {
     /// What it shows of its access point.
     pub(super) fn witness<'a>(&'a self, worker: &'a Worker) -> Witness<'a> {
         let evidence = &worker.shared.context.evidence;
-        Witness { slot: &self.access_point, evidence, client: self.client }
+        Witness { slot: self.access_point(), evidence, client: self.client }
     }
 
     /// How it knows that it is to end.
     pub(super) fn watch<'a>(&'a self, worker: &'a Worker) -> Watch<'a> {
-        Watch { closer: &worker.closer, access_point: &self.access_point, began: self.began }
+        Watch { closer: &worker.closer, access_point: self.access_point(), began: self.began }
     }
 }
 
@@ -109,7 +111,5 @@ impl Drop for SessionGuard {
             session_seconds.observe(self.began.elapsed().as_secs_f64());
         }
         self.metrics.sessions_active.dec();
-        self.dc.session_closed();
-        self.access_point.session_closed();
     }
 }

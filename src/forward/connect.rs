@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
-use super::dials::{ConnectPermit, Dials};
+use super::dials::{Dials, Ended, Permits};
 use super::hedge::Hedge;
 use super::listener::Settings;
 use super::worker::Worker;
 use crate::config;
-use crate::net::{DialError, DialOptions, Keepalive};
+use crate::net::{DialError, DialOptions, Egress, Keepalive};
 use crate::routing::{
-    Attempt, AttemptPlan, Client, ConnectFailure, GiveUp, Ranking, Snapshot, Step,
+    Attempt, AttemptPlan, Client, ConnectFailure, GiveUp, Ranking, SlotPermit, Snapshot, Step,
+    topology,
 };
 
 /// An upstream that answered.
@@ -22,6 +23,8 @@ pub(super) struct Connected {
     pub(super) stream: TcpStream,
     /// The dial that won.
     pub(super) attempt: Attempt,
+    /// Its place among the sessions of its DC.
+    pub(super) permit: SlotPermit,
     /// A dial that was merely silent lost: nothing has failed.
     pub(super) hedged: bool,
     /// Since the first dial.
@@ -36,7 +39,9 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             GiveUp::NoCandidate => "no DC is a candidate",
-            GiveUp::Full => "every candidate has as many connects in flight as it may have",
+            GiveUp::Full => {
+                "every candidate has as many sessions, or connects in flight, as it may have"
+            }
             GiveUp::Failed => "every attempt failed",
             GiveUp::Deadline => "connect.deadline passed",
         })
@@ -54,18 +59,28 @@ pub(super) async fn connect_upstream(
 ) -> Result<Connected, ConnectError> {
     let began = Instant::now();
     let plan = AttemptPlan::new(ranking, client, snapshot.topology.connect(), began);
-    let mut connecting =
-        Connecting { worker, settings, snapshot, client, plan, dials: Dials::default() };
+    let mut connecting = Connecting {
+        worker,
+        settings,
+        snapshot,
+        client,
+        overflow: ranking.overflow,
+        plan,
+        dials: Dials::default(),
+    };
     loop {
         match connecting.plan.next(snapshot, Instant::now()) {
             Step::Dial(attempt) => connecting.start(attempt),
             Step::Abandon { attempt, timed_out } => connecting.abandon(attempt, timed_out),
             Step::Wait(until) => match timeout_at(until.into(), connecting.dials.next()).await {
-                Ok((attempt, hedge, Ok(stream))) => {
+                Ok(Ended { attempt, hedge, permit, result: Ok(stream) }) => {
                     let hedged = connecting.connected(attempt, hedge);
-                    return Ok(Connected { stream, attempt, hedged, took: began.elapsed() });
+                    let took = began.elapsed();
+                    return Ok(Connected { stream, attempt, permit, hedged, took });
                 }
-                Ok((attempt, _failed, Err(error))) => connecting.failed(attempt, &error),
+                Ok(Ended { attempt, result: Err(error), .. }) => {
+                    connecting.failed(attempt, &error);
+                }
                 Err(_elapsed) => {}
             },
             Step::GiveUp(why) => return Err(ConnectError(why)),
@@ -79,6 +94,8 @@ struct Connecting<'a> {
     settings: &'a Settings,
     snapshot: &'a Snapshot,
     client: &'a Client,
+    /// Whether it may go where there is no room.
+    overflow: bool,
     plan: AttemptPlan,
     dials: Dials,
 }
@@ -86,10 +103,9 @@ struct Connecting<'a> {
 impl Connecting<'_> {
     /// Starts a dial, if its DC has room for one more and, for a hedge, if there is budget.
     fn start(&mut self, attempt: Attempt) {
-        let dc = &self.snapshot.dc(attempt.dc).slot;
-        let most = self.snapshot.topology.dc(attempt.dc).max_connecting;
-        let Some(permit) = ConnectPermit::reserve(dc, most) else {
-            return self.plan.on_full(attempt);
+        let permits = match Permits::reserve(self.snapshot, attempt, self.overflow) {
+            Ok(permits) => permits,
+            Err(full) => return self.plan.on_full(attempt, full),
         };
         // A hedge is made while one other dial is in flight.
         let silent = self.dials.oldest().filter(|_| attempt.hedge_of.is_some());
@@ -99,12 +115,14 @@ impl Connecting<'_> {
             Some(Some(hedge)) => Some(hedge),
         };
         if attempt.number == 1 {
-            dc.session_began();
+            self.snapshot.dc(attempt.dc).slot.session_began();
         }
         let address = self.snapshot.topology.access_point(attempt.access_point).id.address.socket;
         let sources = self.snapshot.sources(attempt.dc, address.ip());
+        let egress = egress(&self.snapshot.topology.dc(attempt.dc).egress);
         let options = dial_options(&self.settings.config.tcp);
-        if let Err(error) = self.dials.start(attempt, address, sources, &options, permit, hedge) {
+        let started = self.dials.start(attempt, address, sources, egress, &options, permits, hedge);
+        if let Err(error) = started {
             self.failed(attempt, &error);
         }
     }
@@ -165,6 +183,11 @@ impl Connecting<'_> {
         }
         hedged
     }
+}
+
+/// What sockets towards a DC leave by.
+pub(super) fn egress(of_dc: &topology::Egress) -> Egress<'_> {
+    Egress { mark: of_dc.mark, interface: of_dc.interface.as_deref() }
 }
 
 fn dial_options(tcp: &config::TcpOptions) -> DialOptions {

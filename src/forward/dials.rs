@@ -8,8 +8,8 @@ use std::task::Poll;
 use tokio::net::TcpStream;
 
 use super::hedge::Hedge;
-use crate::net::{self, DialError, DialOptions};
-use crate::routing::{Attempt, DcSlot};
+use crate::net::{self, DialError, DialOptions, Egress};
+use crate::routing::{Attempt, DcSlot, Full, SlotPermit, Snapshot};
 
 /// The dials in flight, in the order in which they were started. Dropping one resets it before a byte
 /// was sent.
@@ -22,11 +22,16 @@ struct Dial {
     attempt: Attempt,
     connecting: net::Dial,
     hedge: Option<Hedge>,
-    _permit: ConnectPermit,
+    permits: Permits,
 }
 
-/// How a dial ended.
-type Ended = (Attempt, Option<Hedge>, Result<TcpStream, DialError>);
+/// How a dial ended, with what it had taken of its DC, which a session that is connected keeps.
+pub(super) struct Ended {
+    pub(super) attempt: Attempt,
+    pub(super) hedge: Option<Hedge>,
+    pub(super) permit: SlotPermit,
+    pub(super) result: Result<TcpStream, DialError>,
+}
 
 impl Dials {
     /// Starts one more, from the first of these sources that has a port; see [`net::Dial::begin`].
@@ -38,12 +43,13 @@ impl Dials {
         attempt: Attempt,
         address: SocketAddr,
         sources: impl Iterator<Item = IpAddr>,
+        egress: Egress<'_>,
         options: &DialOptions,
-        permit: ConnectPermit,
+        permits: Permits,
         hedge: Option<Hedge>,
     ) -> Result<(), DialError> {
-        let connecting = net::Dial::begin(address, sources, Some(options))?;
-        self.in_flight.push(Dial { attempt, connecting, hedge, _permit: permit });
+        let connecting = net::Dial::begin(address, sources, egress, Some(options))?;
+        self.in_flight.push(Dial { attempt, connecting, hedge, permits });
         Ok(())
     }
 
@@ -70,13 +76,39 @@ impl Dials {
         poll_fn(|cx| {
             for at in 0..self.in_flight.len() {
                 if let Poll::Ready(result) = self.in_flight[at].connecting.poll_established(cx) {
-                    let Dial { attempt, hedge, .. } = self.in_flight.remove(at);
-                    return Poll::Ready((attempt, hedge, result));
+                    let Dial { attempt, hedge, permits, .. } = self.in_flight.remove(at);
+                    let Permits { session: permit, .. } = permits;
+                    return Poll::Ready(Ended { attempt, hedge, permit, result });
                 }
             }
             Poll::Pending
         })
         .await
+    }
+}
+
+/// What a dial takes of its DC.
+pub(super) struct Permits {
+    /// Among its sessions and those of the access point; kept if the dial wins.
+    pub(super) session: SlotPermit,
+    /// Among its connects in flight.
+    pub(super) _connect: ConnectPermit,
+}
+
+impl Permits {
+    /// Both, if there is room for both.
+    ///
+    /// # Errors
+    /// With where there is none.
+    pub(super) fn reserve(
+        snapshot: &Snapshot,
+        attempt: Attempt,
+        overflow: bool,
+    ) -> Result<Self, Full> {
+        let Attempt { dc, access_point, .. } = attempt;
+        let most = snapshot.topology.dc(dc).max_connecting;
+        let connect = ConnectPermit::reserve(&snapshot.dc(dc).slot, most).ok_or(Full::Dc)?;
+        Ok(Self { session: snapshot.reserve(dc, access_point, overflow)?, _connect: connect })
     }
 }
 
@@ -104,7 +136,8 @@ mod tests {
     use crate::metrics::Metrics;
     use crate::metrics::handles::DcMetrics;
     use crate::net::Keepalive;
-    use crate::routing::{AccessPointIndex, DcId, DcIndex, HedgeResult};
+    use crate::routing::slot::Capacity;
+    use crate::routing::{AccessPointIndex, AccessPointSlot, DcId, DcIndex, HedgeResult};
     use std::io;
     use std::rc::Rc;
     use std::time::Duration;
@@ -149,13 +182,19 @@ mod tests {
         async fn establish(&mut self, attempt: Attempt) -> TcpStream {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
             let address = listener.local_addr().expect("bound");
-            let permit = ConnectPermit::reserve(&self.slot, 2).expect("there is room");
+            let member = Arc::new(AccessPointSlot::default());
+            let permits = Permits {
+                session: SlotPermit::reserve(&self.slot, &member, Capacity::default())
+                    .expect("without a bound"),
+                _connect: ConnectPermit::reserve(&self.slot, 2).expect("there is room"),
+            };
             let hedge = attempt.hedge_of.map(|_| {
                 let hedge = Hedge::spend(FIRST, &self.slot, Rc::clone(&self.metrics));
                 hedge.expect("there is budget")
             });
+            let (sources, egress) = ([].into_iter(), Egress::default());
             let started =
-                self.dials.start(attempt, address, [].into_iter(), &OPTIONS, permit, hedge);
+                self.dials.start(attempt, address, sources, egress, &OPTIONS, permits, hedge);
             started.expect("a dial");
             listener.accept().await.expect("accepted").0
         }
@@ -176,13 +215,15 @@ mod tests {
         let mut won = lab.establish(FIRST).await;
         let lost = lab.establish(HEDGE).await;
         assert_eq!(lab.dials.oldest(), Some(FIRST));
-        let (attempt, hedge, stream) = lab.dials.next().await;
+        let Ended { attempt, hedge, permit, result } = lab.dials.next().await;
         assert!(attempt == FIRST && hedge.is_none());
         lab.dials.lose_to(attempt);
         assert!(is_reset(lost).await);
         assert_eq!(lab.counted(), [0, 1, 0, 0]);
-        assert_eq!(lab.slot.connecting(), 0);
-        drop(stream.expect("connected"));
+        assert_eq!((lab.slot.connecting(), lab.slot.placed()), (0, 1));
+        drop(permit);
+        assert_eq!(lab.slot.placed(), 0);
+        drop(result.expect("connected"));
         assert_eq!(won.read(&mut [0]).await.expect("an orderly end"), 0);
     }
 
@@ -195,7 +236,7 @@ mod tests {
         for peer in peers {
             assert!(is_reset(peer).await);
         }
-        assert_eq!(lab.slot.connecting(), 0);
+        assert_eq!((lab.slot.connecting(), lab.slot.placed()), (0, 0));
         assert_eq!(lab.counted(), [0, 0, 1, 0], "it did not win");
     }
 
@@ -205,7 +246,7 @@ mod tests {
         let _first = lab.establish(FIRST).await;
         let _peer = lab.establish(HEDGE).await;
         lab.dials.abandon(FIRST);
-        let (attempt, hedge, _stream) = lab.dials.next().await;
+        let Ended { attempt, hedge, .. } = lab.dials.next().await;
         assert_eq!(attempt, HEDGE);
         hedge.expect("it is one").won();
         assert!(Hedge::spend(FIRST, &lab.slot, Rc::clone(&lab.metrics)).is_none());

@@ -22,7 +22,7 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, mut accept
     // Boxed: a session that is connected must not carry the size of its beginning.
     match Box::pin(open(&worker, &listener, &accepted)).await {
         Ok(mut session) => {
-            let timer = worker.timer(session.timeouts.idle, &session.access_point);
+            let timer = worker.timer(session.timeouts.idle, session.access_point());
             let relay = Relay {
                 client: &accepted.stream,
                 upstream: &session.upstream,

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
 
+use super::egress::Egress;
 use super::option::set_option;
 use super::socket::reset_on_close;
 use super::source::from_first;
@@ -55,8 +56,8 @@ pub struct Dial {
 }
 
 impl Dial {
-    /// Starts to connect to `address`, from the first of these sources that has a port left for it; where
-    /// there are none, the kernel chooses. Without options it is a plain socket, as a probe needs it.
+    /// Starts to connect to `address`, by `egress`, from the first of these sources that has a port left for
+    /// it; where there are none, the kernel chooses. Without options it is a plain socket, as a probe needs it.
     ///
     /// # Errors
     /// Whatever socket(2), setsockopt(2), bind(2) or connect(2) say at once; `AddrNotAvailable` when no
@@ -64,9 +65,10 @@ impl Dial {
     pub fn begin(
         address: SocketAddr,
         sources: impl IntoIterator<Item = IpAddr>,
+        egress: Egress<'_>,
         options: Option<&DialOptions>,
     ) -> Result<Self, DialError> {
-        from_first(sources, |source| begin(address, source, options))
+        from_first(sources, |source| begin(address, source, egress, options))
             .map(|stream| Self { stream: Some(stream) })
             .map_err(|source| DialError { source, sent: false })
     }
@@ -123,7 +125,7 @@ impl Drop for Dial {
     }
 }
 
-/// Connects to `address`, from `source` if one is given; without options a plain socket, as a probe needs
+/// Connects to `address`, from `source` if one is given, and by `egress`; without options a plain socket, as a probe needs
 /// it. Dropping the future gives the dial up, with a reset. Whenever it is polled it asks the socket
 /// itself, so that who ran out of patience on a busy thread, and polls once more, learns whether it was the
 /// peer.
@@ -133,15 +135,17 @@ impl Drop for Dial {
 pub async fn dial(
     address: SocketAddr,
     source: Option<IpAddr>,
+    egress: Egress<'_>,
     options: Option<&DialOptions>,
 ) -> Result<TcpStream, DialError> {
-    let mut dial = Dial::begin(address, source, options)?;
+    let mut dial = Dial::begin(address, source, egress, options)?;
     poll_fn(|cx| dial.poll_decided(cx)).await
 }
 
 fn begin(
     address: SocketAddr,
     source: Option<IpAddr>,
+    egress: Egress<'_>,
     options: Option<&DialOptions>,
 ) -> io::Result<TcpStream> {
     let domain = Domain::for_address(address);
@@ -151,6 +155,7 @@ fn begin(
         keep_alive(&socket, options.keepalive)?;
         socket.set_tcp_user_timeout(Some(options.user_timeout))?;
     }
+    egress.apply(&socket)?;
     if let Some(source) = source {
         // connect(2) finds the port: one that is free for this peer, and not for all of them (`ip(7)`).
         set_option(&socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)?;
@@ -178,6 +183,20 @@ mod tests {
     use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
 
+    fn begin_from(
+        address: SocketAddr,
+        sources: impl IntoIterator<Item = IpAddr>,
+    ) -> Result<Dial, DialError> {
+        Dial::begin(address, sources, Egress::default(), None)
+    }
+
+    async fn dial_plainly(
+        address: SocketAddr,
+        options: Option<&DialOptions>,
+    ) -> Result<TcpStream, DialError> {
+        dial(address, None, Egress::default(), options).await
+    }
+
     #[tokio::test]
     async fn an_upstream_socket_has_its_options() -> io::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -190,7 +209,7 @@ mod tests {
             user_timeout: Duration::from_secs(33),
         };
         let stream =
-            dial(listener.local_addr()?, None, Some(&options)).await.map_err(|it| it.source)?;
+            dial_plainly(listener.local_addr()?, Some(&options)).await.map_err(|it| it.source)?;
         let socket = SockRef::from(&stream);
         assert!(socket.tcp_nodelay()? && socket.keepalive()?);
         assert_eq!(socket.tcp_keepalive_time()?, options.keepalive.idle);
@@ -205,7 +224,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let address = listener.local_addr().expect("bound");
         let begin = async || {
-            let dial = Dial::begin(address, None, None).expect("begun");
+            let dial = begin_from(address, None).expect("begun");
             // Who was accepted is connected, whether or not the dial has been asked.
             (dial, listener.accept().await.expect("accepted").0)
         };
@@ -224,7 +243,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_listening_is_refused() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let error = dial(free.expect("a port"), None, None).await.expect_err("nobody listens");
+        let error = dial_plainly(free.expect("a port"), None).await.expect_err("nobody listens");
         assert_eq!(error.source.kind(), io::ErrorKind::ConnectionRefused);
     }
 
@@ -234,7 +253,7 @@ mod tests {
         let address = listener.local_addr().expect("bound");
         // Loopback connects and refuses within the system call; nothing has turned the runtime since.
         let first_look = |address| {
-            let mut dialling = Box::pin(dial(address, None, None));
+            let mut dialling = Box::pin(dial_plainly(address, None));
             poll_fn(move |cx| Poll::Ready(dialling.as_mut().poll(cx)))
         };
         assert!(matches!(first_look(address).await, Poll::Ready(Ok(_))));
@@ -246,7 +265,7 @@ mod tests {
     async fn what_this_host_will_not_even_try_is_no_word_of_the_network() {
         // 255.255.255.255 is no address to connect to: EACCES or ENETUNREACH, at once.
         let nowhere = "255.255.255.255:1".parse().expect("an address of the test");
-        let error = dial(nowhere, None, None).await.expect_err("nobody is everybody");
+        let error = dial_plainly(nowhere, None).await.expect_err("nobody is everybody");
         assert!(!error.sent, "{error:?}");
     }
 
@@ -263,7 +282,7 @@ mod tests {
             let listener = TcpListener::bind(bound).await.expect("a listener");
             let address = listener.local_addr().expect("bound");
             let sources = sources.iter().map(|it| it.parse().expect("an address of the test"));
-            let _dial = Dial::begin(address, sources, None).expect("begun");
+            let _dial = begin_from(address, sources).expect("begun");
             let (_, peer) = listener.accept().await.expect("accepted");
             assert_eq!(peer.ip().to_string(), expected);
         }
@@ -274,7 +293,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let address = listener.local_addr().expect("bound");
         let foreign = [[203, 0, 113, 1], [203, 0, 113, 2]].map(IpAddr::from);
-        let error = Dial::begin(address, foreign, None).expect_err("none is ours");
+        let error = begin_from(address, foreign).expect_err("none is ours");
         assert_eq!((error.source.kind(), error.sent), (io::ErrorKind::AddrNotAvailable, false));
     }
 }

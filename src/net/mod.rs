@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 mod descriptors;
 mod dial;
+mod egress;
 mod exclusive;
 mod listen;
 mod low_water;
@@ -22,6 +23,7 @@ mod udp;
 
 pub use descriptors::raise_descriptor_limit;
 pub use dial::{Dial, DialError, DialOptions, Keepalive, dial};
+pub use egress::Egress;
 pub use exclusive::ExclusiveBind;
 pub use listen::{BindError, ListenOptions, accept_waiting, bind_group, listen};
 pub use low_water::set_receive_low_water;

@@ -1,14 +1,13 @@
 //! What probes that ask something have in common: a connection of their own, and one patience for all of
 //! it, from the dial to the answer, however slowly that comes.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 
 use super::patience::within;
-use super::tcp::failure;
+use super::target::Target;
 use crate::net;
 use crate::routing::control::ProbeTimes;
 use crate::routing::{ConnectFailure, LocalFailure, ProbeFailure};
@@ -22,19 +21,18 @@ pub(super) struct Patience {
     pub(super) total: Duration,
 }
 
-/// What comes of asking from `source` at `address`, and how long it took. The connection ends with a reset, so that
+/// What comes of asking `target`, and how long it took. The connection ends with a reset, so that
 /// neither side keeps it.
 pub(super) async fn asked<T>(
-    address: SocketAddr,
-    source: Option<IpAddr>,
+    target: Target<'_>,
     patience: Patience,
     ask: impl AsyncFnOnce(&TcpStream) -> Result<T, ProbeFailure>,
 ) -> Result<(T, ProbeTimes), ProbeFailure> {
     let began = Instant::now();
     let connected = OnceLock::new();
     let work = async {
-        let dialled = within(patience.connect, net::dial(address, source, None)).await;
-        let stream = dialled.ok_or(ConnectFailure::Timeout)?.map_err(|error| failure(&error))?;
+        let connected_in_time = within(patience.connect, target.connect()).await;
+        let stream = connected_in_time.ok_or(ConnectFailure::Timeout)??;
         net::reset_on_close(&stream);
         let connect = *connected.get_or_init(|| began.elapsed());
         Ok((ask(&stream).await?, connect))

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use super::asking::{Patience, asked};
 use super::line::Line;
 use super::patience::judged;
+use super::target::Target;
 use crate::routing::control::{ProbeAnswer, ProbeOutcome};
 use crate::routing::topology::HttpProbe;
 use crate::routing::{ConnectFailure, LocalFailure, ProbeFailure};
@@ -30,18 +31,19 @@ const LONGEST_HEAD: usize = 16 << 10;
 /// before, which have no end of themselves.
 const MOST_READ: usize = 4 * LONGEST_HEAD;
 
-/// Asks from `source` at the access point's `address`.
+/// Asks `target`, at the port of the page if that has one.
 pub(super) async fn probe(
-    address: SocketAddr,
-    source: Option<IpAddr>,
+    target: Target<'_>,
     page: &HttpProbe,
     patience: Patience,
 ) -> ProbeOutcome {
+    let Target { address, .. } = target;
     let address = SocketAddr::new(address.ip(), page.port.unwrap_or(address.port()));
+    let target = Target { address, ..target };
     // Configuration takes nothing that could not be asked. If it were otherwise, that were our fault.
     let request = request(address, page).map_err(|_| ConnectFailure::Local(LocalFailure::Other))?;
     let (status, times) =
-        asked(address, source, patience, async |stream| ask(stream, request).await).await?;
+        asked(target, patience, async |stream| ask(stream, request).await).await?;
     match page.expect.contains(&status.as_u16()) {
         true => judged(times, patience.total).map(ProbeAnswer::from),
         false => Err(ProbeFailure::WrongAnswer),

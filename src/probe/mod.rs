@@ -9,6 +9,7 @@ mod http;
 mod line;
 mod mtproto;
 mod patience;
+mod target;
 mod tcp;
 mod udp;
 
@@ -22,6 +23,7 @@ use crate::routing::control::{ProbeAnswer, ProbeOutcome, ProbeReport, ProbeReque
 use crate::routing::topology::Conversation;
 use crate::routing::{AccessPointId, ConnectFailure, LocalFailure};
 use asking::Patience;
+use target::Target;
 
 /// Makes every probe that is asked for until nobody can ask any more. Control bounds how many are
 /// under way. Each is reported once, whatever becomes of it.
@@ -48,18 +50,17 @@ pub async fn run(
 }
 
 async fn probe(request: ProbeRequest) -> ProbeOutcome {
-    let ProbeRequest { access_point, number: _, conversation, source, connect_timeout, timeout } =
-        request;
-    let (address, patience) =
-        (access_point.address.socket, Patience { connect: connect_timeout, total: timeout });
-    match conversation {
-        Conversation::Connect => tcp::probe(address, source, timeout).await.map(ProbeAnswer::from),
-        Conversation::Http(page) => http::probe(address, source, &page, patience).await,
+    let ProbeRequest { access_point, source, egress, connect_timeout, timeout, .. } = &request;
+    let target = Target { address: access_point.address.socket, source: *source, egress };
+    let patience = Patience { connect: *connect_timeout, total: *timeout };
+    match &request.conversation {
+        Conversation::Connect => tcp::probe(target, *timeout).await.map(ProbeAnswer::from),
+        Conversation::Http(page) => http::probe(target, page, patience).await,
         Conversation::Mtproto(style, wanted) => {
-            mtproto::probe(address, source, &style, &wanted, patience).await
+            mtproto::probe(target, style, wanted, patience).await
         }
         Conversation::Datagram(question) => {
-            udp::probe(address, source, &question, timeout).await.map(ProbeAnswer::from)
+            udp::probe(target, question, *timeout).await.map(ProbeAnswer::from)
         }
     }
 }

@@ -5,7 +5,6 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +14,7 @@ use tokio::net::TcpStream;
 use super::asking::{Patience, asked};
 use super::line::Line;
 use super::patience::judged;
+use super::target::Target;
 use crate::mtproto::{Answer, Question, Random, ResPq, Secret, Style, Transport, message_id};
 use crate::routing::control::{ProbeAnswer, ProbeOutcome, Remark};
 use crate::routing::topology::{Framing, MtprotoProbe, MtprotoStyle};
@@ -28,10 +28,9 @@ const NO_BACK_END: i32 = -404;
 const RATE_LIMITED: i32 = -429;
 const WRONG_DC: i32 = -444;
 
-/// Asks at the access point's `address`.
+/// Asks `target`.
 pub(super) async fn probe(
-    address: SocketAddr,
-    source: Option<IpAddr>,
+    target: Target<'_>,
     style: &MtprotoStyle,
     wanted: &MtprotoProbe,
     patience: Patience,
@@ -41,7 +40,7 @@ pub(super) async fn probe(
     let question = question(&style).map_err(|_| ConnectFailure::Local(LocalFailure::Other))?;
     let is_abridged = style == Style::plain(Transport::Abridged);
     let ask = async |stream: &TcpStream| ask(stream, question, is_abridged).await;
-    let (answer, times) = asked(address, source, patience, ask).await?;
+    let (answer, times) = asked(target, patience, ask).await?;
     let remark = judge(answer, wanted)?;
     judged(times, patience.total).map(|times| ProbeAnswer { times, remark })
 }

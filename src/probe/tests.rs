@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::net::reset_on_close;
+use crate::routing::topology::Egress;
 use crate::routing::topology::HttpProbe;
 use crate::routing::{DcId, DialAddress, ProbeFailure};
 
@@ -48,6 +49,8 @@ async fn probe_from(
         number: 7,
         conversation,
         source,
+        egress: Egress::default(),
+        send_proxy: None,
         connect_timeout: timeout,
         timeout,
     };
@@ -276,7 +279,8 @@ async fn an_answer_is_seen_before_the_runtime_hears_of_it() {
         let _ = stream.read(&mut [0]);
     });
     let page = page();
-    let mut probing = Box::pin(http::probe(address, None, &page, patience(PATIENT)));
+    let target = Target { address, source: None, egress: &Egress::default() };
+    let mut probing = Box::pin(http::probe(target, &page, patience(PATIENT)));
     let began = Instant::now();
     // Between these looks the runtime does not turn.
     let outcome = std::future::poll_fn(|cx| {
@@ -308,8 +312,10 @@ async fn an_answer_that_waited_for_this_process_is_not_held_against_the_access_p
         // Until the prober has ended the connection.
         let _ = stream.read(&mut [0]);
     });
-    let outcome =
-        tokio::spawn(async move { http::probe(address, None, &page(), patience(PATIENCE)).await });
+    let outcome = tokio::spawn(async move {
+        let target = Target { address, source: None, egress: &Egress::default() };
+        http::probe(target, &page(), patience(PATIENCE)).await
+    });
     while has_asked.try_recv().is_err() {
         tokio::task::yield_now().await;
     }

@@ -5,7 +5,6 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::patience::{judged, within};
+use super::target::Target;
 use crate::net;
 use crate::routing::control::ProbeTimes;
 use crate::routing::topology::UdpProbe;
@@ -22,17 +22,16 @@ use crate::routing::{ConnectFailure, ProbeFailure};
 /// So much of an answer is looked at. No answer is wrong for being longer.
 const LONGEST: usize = 2048;
 
-/// Sends the datagram from `source` to `address` and waits for an answer. Silence is that of the way as much
+/// Sends the datagram to `target` and waits for an answer. Silence is that of the way as much
 /// as that of the service: nothing tells them apart.
 pub(super) async fn probe(
-    address: SocketAddr,
-    source: Option<IpAddr>,
+    target: Target<'_>,
     question: &UdpProbe,
     patience: Duration,
 ) -> Result<ProbeTimes, ProbeFailure> {
     let began = Instant::now();
     let was_wrong = AtomicBool::new(false);
-    match within(patience, ask(address, source, question, &was_wrong)).await {
+    match within(patience, ask(target, question, &was_wrong)).await {
         Some(answered) => {
             answered?;
             judged(ProbeTimes::Echoed { answer: began.elapsed() }, patience)
@@ -44,13 +43,12 @@ pub(super) async fn probe(
 
 /// Waits for the right answer, however many wrong ones come before.
 async fn ask(
-    address: SocketAddr,
-    source: Option<IpAddr>,
+    target: Target<'_>,
     question: &UdpProbe,
     was_wrong: &AtomicBool,
 ) -> Result<(), ConnectFailure> {
     let ours = |error: io::Error| ConnectFailure::new(&error, false);
-    let socket = net::connect_udp(address, source).and_then(UdpSocket::from_std).map_err(ours)?;
+    let socket = target.connect_udp().map_err(ours)?;
     net::send(&socket, &question.send).map_err(ours)?;
     let mut answer = [0; LONGEST];
     loop {

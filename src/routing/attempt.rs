@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::ids::{AccessPointIndex, DcIndex};
 use super::rank::{Client, Exclusion, Ranking};
+use super::slot::Full;
 use super::snapshot::Snapshot;
 use super::topology::ConnectLimits;
 use candidates::{Candidates, Place};
@@ -55,7 +56,7 @@ pub enum Step {
 pub enum GiveUp {
     /// No DC, or none with an access point, was a candidate.
     NoCandidate,
-    /// Every DC that could be tried has as many connects in flight as it may have.
+    /// Every DC that could be tried has as many sessions, or connects in flight, as it may have.
     Full,
     /// Everything tried has failed.
     Failed,
@@ -148,20 +149,21 @@ impl AttemptPlan {
         self.owed = Some(self.candidates.place(attempt.dc));
     }
 
-    /// This dial was not made: the DC has as many connects in flight as it may have. It does not
-    /// count as an attempt, and the DC is not asked again; as the target of a hedge it is not, and
-    /// may have room when its turn comes.
-    pub fn on_full(&mut self, attempt: Attempt) {
+    /// This dial was not made: there is no room. It does not count as an attempt. A DC without room is
+    /// not asked again; as the target of a hedge it is not, and may have room when its turn comes. An
+    /// access point without room is passed over, for the next of its DC.
+    pub fn on_full(&mut self, attempt: Attempt, full: Full) {
         self.undo(attempt);
         self.full = true;
+        match (full, attempt.hedge_of) {
+            (Full::Dc, None) => self.candidates.close(attempt.dc),
+            (Full::Dc, Some(_)) => self.candidates.close_to_hedges(attempt.dc),
+            (Full::AccessPoint, _) => self.candidates.pass_over(attempt.access_point),
+        }
         match attempt.hedge_of {
-            None => {
-                self.owed = Some(self.candidates.place(attempt.dc));
-                self.candidates.close(attempt.dc);
-            }
+            None => self.owed = Some(self.candidates.place(attempt.dc)),
+            // Another one may have room for it.
             Some(_) => {
-                self.candidates.close_to_hedges(attempt.dc);
-                // Another DC may have room for it.
                 self.in_flight.iter_mut().for_each(|silent| silent.hedge_at = silent.overdue_at);
             }
         }

@@ -337,6 +337,8 @@ impl ControlState {
                 number,
                 conversation,
                 source,
+                egress: dc.egress.clone(),
+                send_proxy: dc.send_proxy,
                 connect_timeout,
                 timeout,
             };

@@ -40,8 +40,10 @@ pub enum LocalFailure {
     NoBuffer,
     /// No route, or no network at all: `ENETUNREACH`, `ENETDOWN`.
     NoRoute,
-    /// A filter of its own: `EPERM`, `EACCES`.
+    /// A filter of its own, or a privilege that it lacks: `EPERM`, `EACCES`.
     Filtered,
+    /// The interface to leave by is not there: `ENODEV`.
+    NoInterface,
     /// The answer had come and was looked at too late.
     HeldUp,
     /// Anything else that connect(2) said before a packet had left.
@@ -81,7 +83,7 @@ pub enum Foreign {
 
 impl ConnectFailure {
     /// All of them, for metrics.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Refused,
         Self::Reset,
         Self::Unreachable,
@@ -91,6 +93,7 @@ impl ConnectFailure {
         Self::Local(LocalFailure::NoBuffer),
         Self::Local(LocalFailure::NoRoute),
         Self::Local(LocalFailure::Filtered),
+        Self::Local(LocalFailure::NoInterface),
         Self::Local(LocalFailure::HeldUp),
         Self::Local(LocalFailure::Other),
     ];
@@ -140,6 +143,7 @@ impl LocalFailure {
             Some(ENOBUFS | ENOMEM) => Self::NoBuffer,
             Some(ENETUNREACH | ENETDOWN) => Self::NoRoute,
             Some(EPERM | EACCES) => Self::Filtered,
+            Some(ENODEV) => Self::NoInterface,
             Some(_) | None => Self::Other,
         }
     }
@@ -153,6 +157,7 @@ impl LocalFailure {
             Self::NoBuffer => "no_buffer",
             Self::NoRoute => "no_route",
             Self::Filtered => "filtered",
+            Self::NoInterface => "no_interface",
             Self::HeldUp => "held_up",
             Self::Other => "local",
         }
@@ -243,6 +248,7 @@ impl ProbeFailure {
                 | LocalFailure::NoPort
                 | LocalFailure::NoBuffer
                 | LocalFailure::Filtered
+                | LocalFailure::NoInterface
                 | LocalFailure::HeldUp
                 | LocalFailure::Other,
             )) => Way::Untried,
@@ -259,6 +265,7 @@ impl From<ConnectFailure> for ProbeFailure {
 const EPERM: i32 = 1;
 const ENOMEM: i32 = 12;
 const EACCES: i32 = 13;
+const ENODEV: i32 = 19;
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
 const EADDRINUSE: i32 = 98;
@@ -289,6 +296,7 @@ mod tests {
             (ENETDOWN, "no_route"),
             (EPERM, "filtered"),
             (EACCES, "filtered"),
+            (ENODEV, "no_interface"),
             (22, "local"),
         ] {
             assert!(!failure(errno).is_evidence(), "errno {errno}");

@@ -15,8 +15,8 @@ use super::policy::{Action, Policy, Rule};
 use super::rank::{Client, Ranking, rank};
 use super::snapshot::Snapshot;
 use super::topology::{
-    AccessPointSpec, ConnectLimits, DcSpec, HealthSettings, ListenerRoute, OnDown, Revision, Route,
-    Topology, TopologySpec,
+    AccessPointSpec, ConnectLimits, DcSpec, Egress, HealthSettings, ListenerRoute, OnDown,
+    Revision, Route, Topology, TopologySpec,
 };
 
 pub(super) const AMSTERDAM: (f64, f64) = (52.37, 4.90);
@@ -67,8 +67,11 @@ pub(super) fn dc(id: u16, place: Option<(f64, f64)>, access_points: u8) -> DcSpe
         location: place.map(point),
         site: None,
         weight: 100,
+        max_sessions: None,
         max_connecting: 512,
         source: Arc::default(),
+        egress: Egress::default(),
+        send_proxy: None,
         replicas: Arc::default(),
         health: HealthSettings { jitter_percent: 0, ..HealthSettings::default() },
         access_points: (1..=access_points)

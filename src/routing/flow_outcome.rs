@@ -68,8 +68,12 @@ pub enum DatagramDrop {
     Policy,
     /// No DC can be used.
     NoDc,
+    /// Every DC that could be used has as many sessions and flows as it may have.
+    Overflow,
     /// More new flows than `limits.new_per_second`.
     Rate,
+    /// More new flows of its client than `limits.new_per_second_per_client`.
+    ClientRate,
     /// Its client has as many flows as `udp.flows_per_client`.
     ClientLimit,
     /// As many flows as `udp.flows`, and none here to make room.
@@ -100,10 +104,12 @@ pub enum DatagramDrop {
 
 impl DatagramDrop {
     /// All of them, for metrics.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Policy,
         Self::NoDc,
+        Self::Overflow,
         Self::Rate,
+        Self::ClientRate,
         Self::ClientLimit,
         Self::FlowLimit,
         Self::NoDescriptor,
@@ -125,7 +131,9 @@ impl DatagramDrop {
         match self {
             Self::Policy => "policy",
             Self::NoDc => "no_dc",
+            Self::Overflow => "overflow",
             Self::Rate => "rate",
+            Self::ClientRate => "client_rate",
             Self::ClientLimit => "client_limit",
             Self::FlowLimit => "flow_limit",
             Self::NoDescriptor => "no_descriptor",
@@ -148,7 +156,10 @@ impl DatagramDrop {
         match self {
             Self::Policy => Some(Refusal::Policy),
             Self::NoDc => Some(Refusal::NoDc),
-            Self::Rate | Self::ClientLimit | Self::FlowLimit => Some(Refusal::Limit),
+            Self::Overflow => Some(Refusal::Overflow),
+            Self::Rate | Self::ClientRate | Self::ClientLimit | Self::FlowLimit => {
+                Some(Refusal::Limit)
+            }
             Self::NoDescriptor
             | Self::NoPort
             | Self::Local

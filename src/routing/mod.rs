@@ -56,7 +56,7 @@ pub use policy::Policy;
 pub use rank::{
     Client, Exclusion, Precedence, RankedDc, Ranking, Why, rank, rank_anybody, rank_neighbour,
 };
-pub use slot::{AccessPointSlot, DcSlot};
+pub use slot::{AccessPointSlot, DcSlot, Full, SlotPermit};
 pub use snapshot::{AccessPointState, Closing, DcState, Snapshot};
 pub use sticky::Sticky;
 pub use topology::{Topology, Traffic};

@@ -96,20 +96,29 @@ pub enum Refusal {
     Policy,
     /// No DC could be reached, or none was a candidate.
     NoDc,
-    /// The listener has as many sessions as it may have.
+    /// The listener, or this client of it, has as many sessions as it may have, or too many new ones.
     Limit,
-    /// Every candidate has as many connects in flight as it may have.
+    /// Every candidate has as many sessions, or connects in flight, as it may have.
     Overflow,
     /// The required PROXY header was missing, late or damaged.
     ProxyHeader,
     /// What the client said first leads to no DC, or it said nothing.
     Sniff,
+    /// The client said nothing, where its DC is dialled once it does.
+    Silent,
 }
 
 impl Refusal {
     /// All of them, for metrics.
-    pub const ALL: [Self; 6] =
-        [Self::Policy, Self::NoDc, Self::Limit, Self::Overflow, Self::ProxyHeader, Self::Sniff];
+    pub const ALL: [Self; 7] = [
+        Self::Policy,
+        Self::NoDc,
+        Self::Limit,
+        Self::Overflow,
+        Self::ProxyHeader,
+        Self::Sniff,
+        Self::Silent,
+    ];
 
     /// A fixed word, the metric label.
     #[must_use]
@@ -121,6 +130,7 @@ impl Refusal {
             Self::Overflow => "overflow",
             Self::ProxyHeader => "proxy_header",
             Self::Sniff => "sniff",
+            Self::Silent => "silent",
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Policy {
     pub rules: Arc<[Rule]>,
     /// Whether the rules hold for bound sessions too.
     pub enforce_on_bound: EnforceOnBound,
+    /// What happens to a client of a `nearest` listener when no candidate has room.
+    pub overflow: Overflow,
 }
 
 impl Default for Policy {
@@ -36,8 +38,19 @@ impl Default for Policy {
             default: Admission::Allow,
             rules: Arc::default(),
             enforce_on_bound: EnforceOnBound::Audit,
+            overflow: Overflow::Refuse,
         }
     }
+}
+
+/// What happens to a client when every DC that it could use has as many sessions as it may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It goes to the nearest of them all the same.
+    Nearest,
 }
 
 /// What a DC costs a client, in milliseconds of round trip.

@@ -12,7 +12,7 @@ use super::client::ClientAddr;
 use super::health::{AdminState, Health};
 use super::ids::{DcId, DcIndex};
 use super::place::Location;
-use super::policy::EnforceOnBound;
+use super::policy::{EnforceOnBound, Overflow};
 use super::snapshot::Snapshot;
 use super::sticky::WhenDown;
 use super::topology::{Class, Destination, ListenerRoute, Traffic};
@@ -198,11 +198,21 @@ impl<'a> Question<'a> {
                 }
             }
         }
+        let mut overflow = false;
+        if self.overflows(&dcs) {
+            for ranked in &mut dcs {
+                if ranked.exclusion == Some(Exclusion::Capacity) {
+                    ranked.exclusion = self.congested(ranked.dc);
+                    overflow |= ranked.exclusion.is_none();
+                }
+            }
+        }
         Ranking {
             refused_by_policy: self.is_refused_by_policy(&dcs),
             audited: self.is_audited(&dcs),
             dcs,
             fail_open,
+            overflow,
             verdict,
             destination: self.destination,
             protocol: self.listener.protocol,
@@ -230,6 +240,13 @@ impl<'a> Question<'a> {
             let health = || self.snapshot.health_for(index, traffic, None);
             is_ready && self.leads_to(dc.id) && health().is_some_and(Health::is_usable)
         })
+    }
+
+    /// Whether capacity is to be ignored where that is what leaves a client without a DC.
+    fn overflows(&self, dcs: &[RankedDc]) -> bool {
+        self.destination.bound_to().is_none()
+            && self.snapshot.topology.policy().overflow == Overflow::Nearest
+            && dcs.iter().all(|ranked| ranked.exclusion.is_some())
     }
 
     /// Whether the DC that a bound session is given, or wants if it is given none, is one that policy

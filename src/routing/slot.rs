@@ -1,11 +1,13 @@
 //! Live counters of one access point or DC, shared by every worker and handed from snapshot to
 //! snapshot by identity. Sessions write, control reads and takes; nobody waits.
 
+mod permit;
 mod prefixes;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::client::ClientPrefix;
+pub use permit::{Capacity, Full, SlotPermit};
 use prefixes::Prefixes;
 
 /// Sessions that have to be answered until an access point is known to answer.
@@ -14,6 +16,8 @@ const KNOWN_AFTER: u32 = 10;
 /// The live counters of one DC.
 #[derive(Debug, Default)]
 pub struct DcSlot {
+    /// Sessions and flows, dials included.
+    placed: AtomicU32,
     active: AtomicU32,
     connecting: AtomicU32,
     began: AtomicU32,
@@ -34,6 +38,13 @@ impl DcSlot {
     #[must_use]
     pub fn next_source(&self) -> u64 {
         self.source_turns.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Sessions and flows that have a place in this DC now: each has a socket towards it, also while that
+    /// connects.
+    #[must_use]
+    pub fn placed(&self) -> u32 {
+        self.placed.load(Ordering::Relaxed)
     }
 
     /// Sessions connected to this DC now.
@@ -110,6 +121,7 @@ impl DcSlot {
 /// looked.
 #[derive(Debug, Default)]
 pub struct AccessPointSlot {
+    placed: AtomicU32,
     active: AtomicU32,
     connected: AtomicU32,
     answered: AtomicU32,
@@ -143,6 +155,12 @@ impl AccessPointSlot {
     #[must_use]
     pub fn last_failure(&self) -> u64 {
         self.last_failure.load(Ordering::Relaxed)
+    }
+
+    /// Sessions and flows that have a place here now, dials included.
+    #[must_use]
+    pub fn placed(&self) -> u32 {
+        self.placed.load(Ordering::Relaxed)
     }
 
     /// Sessions connected to this access point now.

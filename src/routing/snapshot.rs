@@ -10,7 +10,7 @@ use super::health::{AdminState, Health};
 use super::ids::{AccessPointIndex, DcIndex};
 use super::place::Locate;
 use super::rank::Client;
-use super::slot::{AccessPointSlot, DcSlot};
+use super::slot::{AccessPointSlot, Capacity, DcSlot, Full, SlotPermit};
 use super::topology::{AccessPoint, Topology, Traffic};
 
 /// An immutable picture of the network. `control` publishes one whenever something changed; nobody
@@ -153,6 +153,27 @@ impl Snapshot {
         let it = self.topology.dc(dc);
         let turn = if it.source.len() > 1 { self.dc(dc).slot.next_source() } else { 0 };
         it.sources(peer, turn)
+    }
+
+    /// A place for a session or flow in a DC and one of its access points, as many as there are of them;
+    /// where capacity is ignored, beyond that.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn reserve(
+        &self,
+        dc: DcIndex,
+        access_point: AccessPointIndex,
+        overflow: bool,
+    ) -> Result<SlotPermit, Full> {
+        let most = match overflow {
+            true => Capacity::default(),
+            false => Capacity {
+                dc: self.topology.dc(dc).max_sessions,
+                access_point: self.topology.access_point(access_point).max_sessions,
+            },
+        };
+        SlotPermit::reserve(&self.dc(dc).slot, &self.access_point(access_point).slot, most)
     }
 
     /// The state of one DC.

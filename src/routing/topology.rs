@@ -5,6 +5,7 @@ mod advertised;
 mod connect;
 mod conversation;
 mod dc;
+mod egress;
 mod on_down;
 mod probing;
 mod route;
@@ -27,6 +28,7 @@ pub use advertised::{Advertised, Advertisement};
 pub use connect::{ConnectLimits, Hedging};
 pub use conversation::{Conversation, MtprotoStyle};
 pub use dc::Dc;
+pub use egress::{Egress, SendProxy};
 pub use on_down::OnDown;
 pub use probing::{Framing, HealthSettings, HoldDown, HttpProbe, MtprotoProbe, Probe, UdpProbe};
 pub use route::{
@@ -94,6 +96,7 @@ impl Topology {
                     dc: DcIndex(index),
                     flags: access_point.flags,
                     weight: access_point.weight,
+                    max_sessions: access_point.max_sessions,
                     offered_to: access_point.offered_to,
                     secret: access_point.secret,
                     retiring: false,

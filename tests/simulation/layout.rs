@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use nearpoint::routing::policy::{Action, Objective, Rule};
 use nearpoint::routing::topology::{
-    AccessPointSpec, ConnectLimits, DcSpec, Framing, HealthSettings, HttpProbe, ListenerRoute,
-    MtprotoProbe, OnDown, Probe, Revision, Route, TopologySpec, UdpProbe,
+    AccessPointSpec, ConnectLimits, DcSpec, Egress, Framing, HealthSettings, HttpProbe,
+    ListenerRoute, MtprotoProbe, OnDown, Probe, Revision, Route, TopologySpec, UdpProbe,
 };
 use nearpoint::routing::{
     AccessPointId, ClientMatch, Coordinates, DcId, DialAddress, Network as Prefix, Policy,
@@ -211,8 +211,11 @@ impl Layout {
             location: Some(Coordinates::new(lat, lon).expect("a city")),
             site: Some(format!("site-{site}").into()),
             weight: 100,
+            max_sessions: None,
             max_connecting: 512,
             source: Arc::default(),
+            egress: Egress::default(),
+            send_proxy: None,
             replicas: Arc::default(),
             health: any_health(id, random),
             access_points: protocols.map(|it| self.new_access_point(id, it)).collect(),

@@ -8,7 +8,7 @@ use nearpoint::routing::control::OVERTAKEN;
 use nearpoint::routing::topology::ListenerRoute;
 use nearpoint::routing::{
     AccessPointId, AccessPointSlot, Attempt, AttemptPlan, Client, ClientPrefix, ConnectFailure,
-    DcId, DcIndex, DcSlot, GiveUp, Ranking, Snapshot, Step, Traffic, rank,
+    DcId, DcIndex, DcSlot, Full, GiveUp, Ranking, Snapshot, Step, Traffic, rank,
 };
 
 use crate::clients::Manner;
@@ -243,7 +243,7 @@ impl Storm {
         let (dc, slot) = session.dc(attempt.dc);
         let most = snapshot.topology.dc(attempt.dc).max_connecting;
         if !slot.reserve_connect(most) {
-            session.plan.on_full(attempt);
+            session.plan.on_full(attempt, Full::Dc);
             return;
         }
         if let Some(silent) = silent {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use nearpoint::net::{
-    Fate, Inbox, LocalAddr, Outbox, Parcel, Peer, Segmenting, UdpOptions, bind_udp_group,
+    Egress, Fate, Inbox, LocalAddr, Outbox, Parcel, Peer, Segmenting, UdpOptions, bind_udp_group,
     connect_udp,
 };
 use network::Host;
@@ -218,7 +218,7 @@ fn link_local([here, there]: &[Host; 2]) {
     let port = address(&server).port();
     let scoped = format!("[{}%{}]:{port}", there.link_local(), here.interface());
     let to = scoped.parse().expect("an address");
-    let client = here.run(|| connect_udp(to, None)).expect("connected");
+    let client = here.run(|| connect_udp(to, None, Egress::default())).expect("connected");
     send(&client, &[Parcel::new(None, b"which?", 6)]);
     wait(&server);
     let mut inbox = Inbox::new();
@@ -240,7 +240,7 @@ fn bind(host: &Host, ip: IpAddr) -> UdpSocket {
 
 fn connect(host: &Host, peer: &UdpSocket) -> UdpSocket {
     let peer = address(peer);
-    host.run(|| connect_udp(peer, None)).expect("connected")
+    host.run(|| connect_udp(peer, None, Egress::default())).expect("connected")
 }
 
 fn address(socket: &UdpSocket) -> SocketAddr {

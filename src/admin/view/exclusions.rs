@@ -62,9 +62,13 @@ pub(super) fn says(
         Exclusion::Down => "no access point is up".to_owned(),
         Exclusion::Unknown => "not probed yet".to_owned(),
         Exclusion::Capacity => {
-            let most = snapshot.topology.dc(ranked.dc).max_connecting;
-            let connecting = snapshot.dc(ranked.dc).slot.connecting();
-            format!("{connecting} of {most} connects in flight")
+            let (dc, slot) = (snapshot.topology.dc(ranked.dc), &snapshot.dc(ranked.dc).slot);
+            match dc.max_sessions.filter(|most| slot.placed() >= *most) {
+                Some(most) => format!("{} of {most} sessions", slot.placed()),
+                None => {
+                    format!("{} of {} connects in flight", slot.connecting(), dc.max_connecting)
+                }
+            }
         }
     };
     Some(says)

@@ -15,6 +15,7 @@ pub(in crate::config) struct Listed {
     pub(super) address: DialAddress,
     pub(super) flags: AccessPointFlags,
     pub(super) weight: u32,
+    pub(super) max_sessions: Option<u32>,
     pub(super) secret: Option<Secret>,
     /// Everybody when empty.
     pub(super) offered_to: Vec<Offer>,
@@ -36,8 +37,9 @@ impl Listed {
         option: super::DcOption,
         offered_to: Vec<Offer>,
     ) -> Self {
-        let super::DcOption { dc, flags, weight, secret, .. } = option;
-        Self { dc, address, flags, weight: weight.unwrap_or(WEIGHT), secret, offered_to }
+        let super::DcOption { dc, flags, weight, max_sessions, secret, .. } = option;
+        let weight = weight.unwrap_or(WEIGHT);
+        Self { dc, address, flags, weight, max_sessions, secret, offered_to }
     }
 
     /// What it is known by.
@@ -63,6 +65,7 @@ impl Listed {
             address: self.address,
             flags: self.flags,
             weight: self.weight,
+            max_sessions: self.max_sessions,
             offered_to: self.offered_to.iter().map(|offer| offer.matching.clone()).collect(),
             secret: self.secret.as_ref().map(|secret| AccessPointSecret::new(secret.bytes())),
         }
@@ -71,7 +74,7 @@ impl Listed {
 
 impl Serialize for Listed {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Self { dc, address, flags, weight, secret, offered_to } = self;
+        let Self { dc, address, flags, weight, max_sessions, secret, offered_to } = self;
         let mut map = to.serialize_map(None)?;
         map.serialize_entry("id", &dc.0)?;
         map.serialize_entry("ip_address", &address.socket.ip())?;
@@ -87,6 +90,10 @@ impl Serialize for Listed {
             None => map.serialize_entry("secret", "none")?,
         }
         map.serialize_entry("weight", weight)?;
+        match max_sessions {
+            Some(most) => map.serialize_entry("max_sessions", most)?,
+            None => map.serialize_entry("max_sessions", "none")?,
+        }
         let written: Vec<&Clients> = offered_to.iter().map(|offer| &offer.written).collect();
         map.serialize_entry("for", &written)?;
         map.end()

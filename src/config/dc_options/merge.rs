@@ -44,6 +44,7 @@ fn repeat(
     notes.add(&option.path, text);
     first.flags = both(first.flags, option.flags);
     first.weight = first.weight.or(option.weight);
+    first.max_sessions = first.max_sessions.or(option.max_sessions);
     first.secret = first.secret.take().or_else(|| option.secret.clone());
     offers.add(option.offered_to.clone());
 }

@@ -16,7 +16,8 @@ fn read_text(text: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
     };
     let listed = listed.iter().map(|listed| {
         let dc = listed.dc;
-        let AccessPointSpec { address, flags, weight, offered_to, secret } = listed.spec();
+        let AccessPointSpec { address, flags, weight, max_sessions, offered_to, secret } =
+            listed.spec();
         let mut text = format!("{dc} {address} {weight}");
         for (on, name) in [
             (flags.media_only, " media_only"),
@@ -28,6 +29,7 @@ fn read_text(text: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
             text.push_str(if on { name } else { "" });
         }
         text.push_str(if secret.is_some() { " secret" } else { "" });
+        text.extend(max_sessions.map(|most| format!(" at most {most}")));
         for clients in offered_to.iter() {
             text.push_str(&format!(" for {clients}"));
         }

@@ -144,6 +144,8 @@ struct Entry<'a> {
     protocols: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     weight: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_sessions: Option<u32>,
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     offered_to: Option<&'a Clients>,
 }
@@ -151,7 +153,9 @@ struct Entry<'a> {
 /// One entry for access points at one address, or one for each kind of clients that they are offered to:
 /// those merge again.
 fn entries<'l>(alike: &'l [&'l Listed]) -> Vec<Entry<'l>> {
-    let Some(Listed { dc, address, flags, weight, secret, offered_to }) = alike.first() else {
+    let Some(Listed { dc, address, flags, weight, max_sessions, secret, offered_to }) =
+        alike.first()
+    else {
         return Vec::new();
     };
     let protocols = || alike.iter().map(|listed| listed.address.protocol);
@@ -170,6 +174,7 @@ fn entries<'l>(alike: &'l [&'l Listed]) -> Vec<Entry<'l>> {
         this_port_only: flags.this_port_only,
         secret: secret.as_ref().map(hex),
         weight: Some(*weight).filter(|weight| *weight != WEIGHT),
+        max_sessions: *max_sessions,
         offered_to,
     };
     match offered_to.is_empty() {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Clients;
 use super::dcs::MOST_WEIGHT;
 use crate::config::value::{
-    Count, DcNumber, Flag, FlagBits, Given, Ip, Later, List, NotYet, OptionalSecret, OrNone, Port,
+    Count, DcNumber, Flag, FlagBits, Given, Ip, List, NotYet, OptionalSecret, OrNone, Port,
 };
 
 /// A list of access points: bare, or in an object whose other keys mean nothing.
@@ -84,8 +84,9 @@ pub(crate) struct AccessPoint {
     /// The clients that it is offered to, and nobody else; without it, everybody.
     #[serde(rename = "for", skip_serializing_if = "Given::is_absent")]
     pub(crate) offered_to: Given<Clients>,
-    /// Sessions at a time, of this edge.
-    pub(crate) max_sessions: OrNone<Later>,
+    /// Sessions at a time of this edge, those that connect included; as many flows of UDP where it serves
+    /// both. Who finds no room goes to the next access point.
+    pub(crate) max_sessions: OrNone<Count<1, 10_000_000>>,
     /// What is different from the health settings of its DC.
     #[serde(skip_serializing)]
     pub(crate) health: NotYet,

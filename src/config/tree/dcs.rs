@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{DcHealth, Place};
-use crate::config::value::{Count, DcNumber, Given, Ip, Later, List, Name, OrNone};
+use crate::config::value::{Count, DcNumber, Given, Interface, Ip, List, Name, OrNone};
 
 /// The largest weight of a DC or an access point.
 pub(crate) const MOST_WEIGHT: u32 = 10_000;
@@ -30,15 +30,17 @@ pub(crate) struct Dc {
     pub(crate) site: OrNone<Name>,
     /// Its share among DCs that are equally near.
     pub(crate) weight: Count<0, MOST_WEIGHT>,
-    /// Sessions at a time, of this edge.
-    pub(crate) max_sessions: OrNone<Later>,
+    /// Sessions of TCP and flows of UDP at a time, of this edge, those that connect included. Who finds no room goes to the next
+    /// DC; see `overflow`.
+    pub(crate) max_sessions: OrNone<Count<1, 10_000_000>>,
     /// Connects in flight at a time, of this edge: a dead DC must not starve the others.
     pub(crate) max_connecting: Count<1, 1_000_000>,
     /// DCs that hold the same keys and data, in the order in which they stand in for it: for ordinary
     /// sessions, not for those of media or a CDN.
     pub(crate) replicas: List<DcNumber>,
-    /// The PROXY header that its access points expect.
-    pub(crate) send_proxy: OrNone<Later>,
+    /// The PROXY header that its access points expect: `v1`, or `v2`, which goes before every datagram of
+    /// UDP too. Probes send one that says that nobody but this edge is there.
+    pub(crate) send_proxy: OrNone<SendProxy>,
     /// How this edge dials it.
     pub(crate) source: Source,
     /// What is different from the section `health` for its access points.
@@ -70,8 +72,19 @@ pub(crate) struct Source {
     /// Addresses of this machine to dial from, none twice; where none is of the family that is dialled, the
     /// kernel chooses. Each gives as many flows more as there are ports.
     pub(crate) addresses: List<Ip>,
-    /// The mark of packets (`SO_MARK`).
-    pub(crate) mark: OrNone<Later>,
-    /// The interface (`SO_BINDTODEVICE`).
-    pub(crate) interface: OrNone<Later>,
+    /// The mark of packets, by which this machine may route them (`SO_MARK`). It takes the capability
+    /// CAP_NET_ADMIN.
+    pub(crate) mark: OrNone<Count<1, { u32::MAX }>>,
+    /// The interface that packets leave by, and no other (`SO_BINDTODEVICE`).
+    pub(crate) interface: OrNone<Interface>,
+}
+
+/// The version of a PROXY header.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "`v1` or `v2`")]
+pub(crate) enum SendProxy {
+    /// A line of text.
+    V1,
+    /// Binary, with what else is known of the session.
+    V2,
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Udp;
 use super::mtproto::Mtproto;
 use crate::config::value::{
-    AdvertisedAddress, All, Count, DcNumber, Given, Later, List, ListenAddress, Name, Or, OrNone,
+    AdvertisedAddress, All, Count, DcNumber, Given, List, ListenAddress, Name, Or, OrNone,
     SourceNetwork, Time, whole_seconds,
 };
 use crate::routing::{sticky, topology};
@@ -111,14 +111,15 @@ impl From<Class> for topology::Class {
 }
 
 /// When a session is connected to its DC.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", expecting = "`on_accept`")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "`on_accept` or `on_first_byte`")]
 pub(crate) enum Dial {
     /// At once.
     #[default]
     OnAccept,
-    /// When the client has said something.
-    OnFirstByte(Later),
+    /// When the client has said something: of protocols in which it speaks first. Who connects and says
+    /// nothing costs no upstream. It is waited for as long as `timeouts.first_byte` says, else `idle`.
+    OnFirstByte,
 }
 
 /// On where nothing is said.
@@ -203,12 +204,13 @@ impl Default for ProxyProtocol {
 pub(crate) struct Limits {
     /// Sessions at a time; those beyond are reset. Of flows `udp` says that.
     pub(crate) sessions: Count<1, 10_000_000>,
-    /// Sessions at a time of one client.
-    pub(crate) sessions_per_client: OrNone<Later>,
+    /// Sessions at a time of one client; those beyond are reset. Of flows `udp` says that.
+    pub(crate) sessions_per_client: OrNone<Count<1, 10_000_000>>,
     /// New sessions or flows; those beyond are refused.
     pub(crate) new_per_second: OrNone<NewRate>,
-    /// New sessions a second of one client.
-    pub(crate) new_per_second_per_client: OrNone<Later>,
+    /// New sessions or flows of one client; those beyond are refused, and take nobody else's part of
+    /// `new_per_second`.
+    pub(crate) new_per_second_per_client: OrNone<NewRate>,
 }
 
 impl Default for Limits {

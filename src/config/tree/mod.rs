@@ -26,13 +26,13 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use clients::{Clients, Place};
 pub(super) use dc_options::{AccessPoint, Document, Protocol as ListedProtocol};
-pub(super) use dcs::{Dc, Source, WEIGHT};
+pub(super) use dcs::{Dc, SendProxy, Source, WEIGHT};
 pub(super) use geoip::{Geoip, Overrides};
 pub(super) use health::{
     DcHealth, Health, HttpProbe, MOST_FINGERPRINTS, MtprotoProbe, MtprotoTransport, Probe,
 };
 pub(super) use listeners::{
-    Class, Keepalive, Limits, Listener, NewRate, Protocol, ProxyProtocol, Route, Sticky, Tcp,
+    Class, Dial, Keepalive, Limits, Listener, NewRate, Protocol, ProxyProtocol, Route, Sticky, Tcp,
     Timeouts, WhenDown,
 };
 pub(super) use mtproto::{MOST_SECRETS, Mtproto, TrustPlainDc, Unknown};

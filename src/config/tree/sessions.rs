@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::value::{Count, Factor, Later, NotYet, OrNone, Percent, Time};
+use crate::routing::policy;
 use crate::routing::topology::{self, ConnectLimits, Hedging};
 
 /// How sessions are connected to a DC.
@@ -137,13 +138,23 @@ pub(crate) enum AwaySessions {
     Move(Later),
 }
 
-/// What happens to a client when no candidate has room.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", expecting = "`refuse`")]
+/// What happens to a client of a `nearest` listener when every DC that it could use has as many sessions as
+/// `max_sessions` says. Bound ones are refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", expecting = "`refuse` or `nearest`")]
 pub(crate) enum Overflow {
     /// It is refused.
     #[default]
     Refuse,
-    /// It goes to the nearest candidate nevertheless.
-    Nearest(Later),
+    /// It goes to the nearest of them all the same.
+    Nearest,
+}
+
+impl From<Overflow> for policy::Overflow {
+    fn from(overflow: Overflow) -> Self {
+        match overflow {
+            Overflow::Refuse => Self::Refuse,
+            Overflow::Nearest => Self::Nearest,
+        }
+    }
 }

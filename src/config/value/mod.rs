@@ -33,7 +33,7 @@ pub(super) use pattern::whole_seconds;
 pub(super) use payload::Payload;
 pub(super) use quantity::{Percent, Size, Time};
 pub(super) use secret::{OptionalSecret, Secret};
-pub(super) use word::{FilePath, Flag, Host, Name};
+pub(super) use word::{FilePath, Flag, Host, Interface, Name};
 
 use std::cell::Cell;
 use std::fmt;

@@ -60,6 +60,42 @@ impl Scalar for Name {
 
 scalar!(Name);
 
+/// The name of a network interface, as Linux allows it (`dev_valid_name` of `net/core/dev.c`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Interface(Arc<str>);
+
+impl Interface {
+    pub(crate) fn get(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Scalar for Interface {
+    fn parse(node: &Node) -> Parsed<Self> {
+        let name = text(node)?;
+        let fits = |c: char| c.is_ascii_graphic() && !"/:".contains(c);
+        if name.len() <= 15 && name.chars().all(fits) && !matches!(name, "." | "..") {
+            return Ok(Self(name.into()));
+        }
+        Err(format!("{} is not the name of an interface: up to 15 characters", shown(name)))
+    }
+
+    fn written(&self) -> impl Serialize {
+        &*self.0
+    }
+
+    fn schema() -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": r"^(?!\.{1,2}$)[!-.0-9;-~]{1,15}$",
+            "x-kind": "interface",
+            "examples": ["eth1"],
+        })
+    }
+}
+
+scalar!(Interface);
+
 /// The path of a file or a folder; a relative one begins beside the main file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FilePath(PathBuf);

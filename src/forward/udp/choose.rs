@@ -8,11 +8,13 @@ use std::time::{Instant, SystemTime};
 use super::flow::{Flow, Way};
 use super::settings::Settings;
 use crate::config::OnRemoved;
+use crate::forward::connect::egress;
 use crate::forward::worker::Worker;
 use crate::net::{connect_udp, set_receive_buffer};
 use crate::routing::{
     AccessPointId, AdminState, Attempt, AttemptPlan, Client, ClientAddr, ConnectFailure,
-    DatagramDrop, FlowMove, Health, LocalFailure, Protocol, Ranking, Snapshot, Step, rank,
+    DatagramDrop, FlowMove, GiveUp, Health, LocalFailure, Protocol, Ranking, SlotPermit, Snapshot,
+    Step, rank,
 };
 
 /// Where a flow goes from now on.
@@ -93,8 +95,11 @@ impl Chooser<'_> {
         loop {
             let attempt = match plan.next(snapshot, now) {
                 Step::Dial(attempt) => attempt,
+                Step::GiveUp(GiveUp::Full) => return Err(DatagramDrop::Overflow),
                 // Nothing is ever in flight.
-                Step::GiveUp(_) | Step::Wait(_) | Step::Abandon { .. } => {
+                Step::GiveUp(GiveUp::NoCandidate | GiveUp::Failed | GiveUp::Deadline)
+                | Step::Wait(_)
+                | Step::Abandon { .. } => {
                     return Err(used_up.unwrap_or(DatagramDrop::NoDc));
                 }
             };
@@ -106,10 +111,20 @@ impl Chooser<'_> {
             if Some(id) == current {
                 return Ok(Choice::Same);
             }
+            let permit = snapshot.reserve(attempt.dc, attempt.access_point, ranking.overflow);
+            let permit = match permit {
+                Ok(permit) => permit,
+                Err(full) => {
+                    plan.on_full(attempt, full);
+                    continue;
+                }
+            };
             let peer = id.address.socket;
-            match connect_udp(peer, snapshot.sources(attempt.dc, peer.ip())) {
+            let sources = snapshot.sources(attempt.dc, peer.ip());
+            match connect_udp(peer, sources, egress(&snapshot.topology.dc(attempt.dc).egress)) {
                 Ok(socket) => {
-                    return Ok(Choice::Way(self.open(socket, &attempt, &ranking, current)));
+                    let opened = self.open((socket, permit), &attempt, &ranking, current);
+                    return Ok(Choice::Way(opened));
                 }
                 Err(error) => {
                     let failure = ConnectFailure::new(&error, false);
@@ -135,7 +150,7 @@ impl Chooser<'_> {
 
     fn open(
         &self,
-        socket: UdpSocket,
+        (socket, permit): (UdpSocket, SlotPermit),
         attempt: &Attempt,
         ranking: &Ranking,
         current: Option<AccessPointId>,
@@ -153,7 +168,8 @@ impl Chooser<'_> {
             }
         }
         let remember = ranking.remembers(attempt.dc, false).then_some(dc);
-        Way::open(socket, snapshot, attempt, metrics, remember)
+        let id = topology.access_point(attempt.access_point).id;
+        Way::open((socket, permit), id, metrics, remember)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 use arrayvec::ArrayVec;
@@ -11,9 +10,7 @@ use crate::forward::descriptors::FlowPlace;
 use crate::forward::worker::LiveSession;
 use crate::metrics::udp::{FlowDcMetrics, FlowMetrics};
 use crate::net::{LocalAddr, Segmenting};
-use crate::routing::{
-    AccessPointId, AccessPointSlot, Attempt, ClientAddr, DcId, DcSlot, FlowEnd, Snapshot,
-};
+use crate::routing::{AccessPointId, ClientAddr, DcId, FlowEnd, SlotPermit};
 use crate::sessions::{ClientPermit, SessionPermit};
 
 /// Whose datagrams are of one flow.
@@ -85,32 +82,21 @@ pub(super) struct Way {
     pub(super) answered: bool,
     /// The DC, if the listener is to remember that its client was given it.
     pub(super) remember: Option<DcId>,
-    pub(super) dc: Arc<DcSlot>,
-    pub(super) access_point: Arc<AccessPointSlot>,
+    /// Its place in its DC, and at its access point.
+    pub(super) permit: SlotPermit,
 }
 
 impl Way {
     /// The socket is connected: the flow counts among those of its access point and DC.
     pub(super) fn open(
-        socket: UdpSocket,
-        snapshot: &Snapshot,
-        attempt: &Attempt,
+        (socket, mut permit): (UdpSocket, SlotPermit),
+        id: AccessPointId,
         metrics: Rc<FlowDcMetrics>,
         remember: Option<DcId>,
     ) -> Self {
-        let way = Self {
-            socket,
-            id: snapshot.topology.access_point(attempt.access_point).id,
-            metrics,
-            answered: false,
-            remember,
-            dc: Arc::clone(&snapshot.dc(attempt.dc).slot),
-            access_point: Arc::clone(&snapshot.access_point(attempt.access_point).slot),
-        };
-        way.metrics.active.inc();
-        way.dc.session_opened();
-        way.access_point.session_opened();
-        way
+        metrics.active.inc();
+        permit.connected();
+        Self { socket, id, metrics, answered: false, remember, permit }
     }
 }
 
@@ -119,7 +105,5 @@ impl Drop for Way {
         // Its topology may be gone, and with it who would have.
         self.metrics.flush();
         self.metrics.active.dec();
-        self.dc.session_closed();
-        self.access_point.session_closed();
     }
 }

@@ -161,8 +161,9 @@ impl Port {
             return;
         }
         flow.refused_by.clear();
-        flow.way.access_point.record_connected();
-        flow.way.access_point.record_answered();
+        let access_point = flow.way.permit.access_point();
+        access_point.record_connected();
+        access_point.record_answered();
         if let (Some(sticky), Some(dc)) = (&self.settings.sticky, flow.way.remember) {
             sticky.remember(flow.client, dc, std::time::SystemTime::now().into());
         }
@@ -192,8 +193,9 @@ impl Port {
         let _ = flow.refused_by.try_push(flow.way.id);
         let context = &worker.shared.context;
         context.metrics.connect_failed(flow.way.id, failure);
-        flow.way.dc.member_failed(&flow.way.access_point);
-        context.evidence.failed_connect(&flow.way.access_point, flow.client.network());
+        let slots = &flow.way.permit;
+        slots.dc().member_failed(slots.access_point());
+        context.evidence.failed_connect(slots.access_point(), flow.client.network());
         debug!(access_point = %flow.way.id, reason = failure.as_str(), "flow refused");
     }
 

@@ -6,12 +6,13 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::bind::{report_all, set_send_buffer};
+use crate::net::egress::Egress;
 use crate::net::source::from_first;
 
 /// A few of the longest trains: what does not fit is lost.
 const SEND_BUFFER: usize = 1 << 20;
 
-/// A socket for one peer, that leaves from the first of these sources that has a port left; where there is
+/// A socket for one peer, that leaves by `egress`, from the first of these sources that has a port left; where there is
 /// none to choose from, the kernel chooses. It chooses the port, too. It does
 /// not block, coalesces datagrams, tells their ECN, and the peer's refusals are errors of it.
 ///
@@ -23,16 +24,18 @@ const SEND_BUFFER: usize = 1 << 20;
 pub fn connect_udp(
     peer: SocketAddr,
     sources: impl IntoIterator<Item = IpAddr>,
+    egress: Egress<'_>,
 ) -> io::Result<UdpSocket> {
-    from_first(sources, |source| connect(peer, source))
+    from_first(sources, |source| connect(peer, source, egress))
 }
 
-fn connect(peer: SocketAddr, source: Option<IpAddr>) -> io::Result<UdpSocket> {
+fn connect(peer: SocketAddr, source: Option<IpAddr>, egress: Egress<'_>) -> io::Result<UdpSocket> {
     let domain = Domain::for_address(peer);
     let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     report_all(&socket, peer)?;
     // What the system allows is enough to go on with.
     let _ = set_send_buffer(&socket, SEND_BUFFER);
+    egress.apply(&socket)?;
     if let Some(source) = source {
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }

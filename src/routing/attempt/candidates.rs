@@ -108,6 +108,11 @@ impl Candidates {
         self.tried.retain(|it| *it != access_point);
     }
 
+    /// Nothing of this access point, which was put back.
+    pub(super) fn pass_over(&mut self, access_point: AccessPointIndex) {
+        self.tried.push(access_point);
+    }
+
     /// Nothing more of this DC.
     pub(super) fn close(&mut self, dc: DcIndex) {
         let Place(at) = self.place(dc);

@@ -9,6 +9,7 @@ use crate::routing::fixture::{
 };
 use crate::routing::health::Health;
 use crate::routing::ids::DcId;
+use crate::routing::slot::Full;
 use crate::routing::topology::{ListenerRoute, Route, TopologySpec};
 
 /// The plan of a client in Berlin: of [`three_dcs`] it gets 2, then 1, then 5.
@@ -143,13 +144,29 @@ fn the_deadline_bounds_all_attempts_together() {
 fn a_full_dc_is_skipped_without_an_attempt() {
     let mut lab = Lab::new(all_up(three_dcs()));
     let first = lab.dial();
-    lab.plan.on_full(first);
+    lab.plan.on_full(first, Full::Dc);
     let second = lab.dial();
     assert_eq!((second.number, lab.id(second)), (1, 1));
-    lab.plan.on_full(second);
+    lab.plan.on_full(second, Full::Dc);
     let third = lab.dial();
-    lab.plan.on_full(third);
+    lab.plan.on_full(third, Full::Dc);
     assert_eq!(lab.next(), Step::GiveUp(GiveUp::Full));
+}
+
+#[test]
+fn an_access_point_without_room_is_passed_over_for_the_next_of_its_dc() {
+    let mut lab = Lab::new(all_up(three_dcs()));
+    let mut passed_over = Vec::new();
+    for (dc, number) in [(2, 1), (2, 1), (1, 1), (1, 1), (5, 1), (5, 1)] {
+        let attempt = lab.dial();
+        assert_eq!((lab.id(attempt), attempt.number), (dc, number), "no attempt was made");
+        lab.plan.on_full(attempt, Full::AccessPoint);
+        passed_over.push(attempt.access_point);
+    }
+    assert_eq!(lab.next(), Step::GiveUp(GiveUp::Full));
+    passed_over.sort_unstable();
+    passed_over.dedup();
+    assert_eq!(passed_over.len(), 6, "each was asked once");
 }
 
 #[test]

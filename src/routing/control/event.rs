@@ -11,7 +11,7 @@ use crate::routing::health::{AdminState, Health, Transition};
 use crate::routing::ids::{AccessPointId, DcId};
 use crate::routing::place::Locate;
 use crate::routing::snapshot::Snapshot;
-use crate::routing::topology::{Conversation, Revision, Topology};
+use crate::routing::topology::{Conversation, Egress, Revision, SendProxy, Topology};
 
 /// What happens to the machine.
 pub enum Event {
@@ -50,6 +50,10 @@ pub struct ProbeRequest {
     pub conversation: Conversation,
     /// The address to dial from; `None` where the kernel chooses.
     pub source: Option<IpAddr>,
+    /// What else to leave by.
+    pub egress: Egress,
+    /// The PROXY header to send first; it says that nobody but this edge is there.
+    pub send_proxy: Option<SendProxy>,
     /// When to call it a failure that there is no connection yet; not longer than `timeout`.
     pub connect_timeout: Duration,
     /// When to call it a failure.

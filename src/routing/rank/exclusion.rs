@@ -27,7 +27,7 @@ pub enum Exclusion {
     Down,
     /// None of its access points has answered a probe yet.
     Unknown,
-    /// As many connects are in flight as it may have.
+    /// It has as many sessions as it may have, or as many connects in flight.
     Capacity,
 }
 
@@ -107,13 +107,20 @@ impl Question<'_> {
         }
     }
 
-    /// Whether the DC has no room, which is left to say when its health is ignored. Flows connect at once.
+    /// Whether the DC has no room, which is left to say when its health is ignored.
     pub(super) fn full(&self, index: DcIndex) -> Option<Exclusion> {
-        if self.listener.protocol == Protocol::Udp {
-            return None;
+        let placed = self.snapshot.dc(index).slot.placed();
+        let most = self.snapshot.topology.dc(index).max_sessions;
+        match most.is_some_and(|most| placed >= most) {
+            true => Some(Exclusion::Capacity),
+            false => self.congested(index),
         }
+    }
+
+    /// Whether as many connects are in flight as there may be. Flows connect at once.
+    pub(super) fn congested(&self, index: DcIndex) -> Option<Exclusion> {
         let most = self.snapshot.topology.dc(index).max_connecting;
         let full = self.snapshot.dc(index).slot.connecting() >= most;
-        full.then_some(Exclusion::Capacity)
+        (full && self.listener.protocol == Protocol::Tcp).then_some(Exclusion::Capacity)
     }
 }

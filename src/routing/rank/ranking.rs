@@ -13,6 +13,8 @@ pub struct Ranking {
     pub dcs: Vec<RankedDc>,
     /// Health was ignored because nothing is Up; of a bound session that of its own DC only.
     pub fail_open: bool,
+    /// Capacity was ignored because nothing has room.
+    pub overflow: bool,
     /// What the rules say about the client; `None` where they were not asked: on a bound listener
     /// with `enforce_on_bound: off`, and for [`rank_anybody`](super::rank_anybody).
     pub verdict: Option<Verdict>,

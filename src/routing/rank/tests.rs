@@ -15,8 +15,8 @@ use crate::routing::fixture::{
     set_health, three_dcs, topology,
 };
 use crate::routing::geo::Millis;
-use crate::routing::ids::DcId;
-use crate::routing::policy::Objective;
+use crate::routing::ids::{AccessPointIndex, DcId};
+use crate::routing::policy::{Objective, Overflow};
 use crate::routing::topology::{Class, Route};
 
 const ANYWHERE: Destination = Destination::Nearest(Class::Main);
@@ -114,6 +114,50 @@ fn fail_open_lifts_no_bound_on_connects() {
     assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [1, 5]);
     let ranking = ranked(&snapshot, &NEAREST, &berliner);
     assert_eq!(ranking.dcs[0].exclusion, Some(Exclusion::Capacity));
+}
+
+#[test]
+fn a_dc_with_as_many_sessions_as_it_may_have_is_passed_over_until_one_ends() {
+    let mut spec = three_dcs();
+    spec.dcs.iter_mut().for_each(|dc| dc.max_sessions = Some(1));
+    let snapshot = all_up(spec);
+    let berliner = client("203.0.113.7", Some(BERLIN));
+    let nearest = || order_of(&snapshot, &NEAREST, &berliner);
+    let take = |dc: u32| {
+        let first_of_it = AccessPointIndex(2 * dc);
+        snapshot.reserve(DcIndex(dc), first_of_it, false).expect("room")
+    };
+    assert_eq!(nearest(), [2, 1, 5]);
+    let in_amsterdam = take(1);
+    assert_eq!(nearest(), [1, 5]);
+    let bound = ListenerRoute::new(Route::Dc(DcId(2)));
+    assert!(order_of(&snapshot, &bound, &berliner).is_empty(), "it has no replica");
+    let ranking = ranked(&snapshot, &NEAREST, &berliner);
+    assert_eq!(ranking.dcs[0].exclusion, Some(Exclusion::Capacity));
+    assert!(!ranking.overflow);
+    drop(in_amsterdam);
+    assert_eq!(nearest(), [2, 1, 5]);
+}
+
+#[test]
+fn nobody_has_room_and_overflow_says_what_then() {
+    let mut spec = three_dcs();
+    spec.dcs.iter_mut().for_each(|dc| dc.max_sessions = Some(0));
+    let berliner = client("203.0.113.7", Some(BERLIN));
+    let refusing = all_up(spec.clone());
+    assert!(order_of(&refusing, &NEAREST, &berliner).is_empty());
+    spec.policy.overflow = Overflow::Nearest;
+    spec.dcs[1].max_connecting = 0;
+    let mut snapshot = all_up(spec);
+    assert_eq!(order_of(&snapshot, &NEAREST, &berliner), [2, 5], "no bound on connects is lifted");
+    assert!(ranked(&snapshot, &NEAREST, &berliner).overflow);
+    let bound = ListenerRoute::new(Route::Dc(DcId(2)));
+    assert!(order_of(&snapshot, &bound, &berliner).is_empty(), "not of bound sessions");
+    for dc in [2, 5] {
+        set_health(&mut snapshot, dc, Health::Down);
+    }
+    assert!(order_of(&snapshot, &NEAREST, &berliner).is_empty(), "nor is health");
+    assert!(!ranked(&snapshot, &NEAREST, &berliner).overflow);
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub struct AccessPoint {
     pub flags: AccessPointFlags,
     /// Share within its DC; 100 is usual.
     pub weight: u32,
+    /// Sessions or flows at a time at most, dials included, over all workers.
+    pub max_sessions: Option<u32>,
     /// Offered to clients that one of these fits and to nobody else; to everybody when empty.
     pub offered_to: Arc<[ClientMatch]>,
     /// What clients, and probes, have to know to speak with it.

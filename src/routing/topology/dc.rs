@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::access_point::{AccessPoint, Class, Traffic};
-use super::{DcSpec, HealthSettings};
+use super::{DcSpec, Egress, HealthSettings, SendProxy};
 use crate::routing::client::ClientAddr;
 use crate::routing::geo::Coordinates;
 use crate::routing::ids::{DcId, Protocol};
@@ -24,10 +24,16 @@ pub struct Dc {
     pub site: Arc<str>,
     /// Share within a tie group; 100 is usual, 0 takes no part while another member can.
     pub weight: u32,
+    /// Sessions and flows at a time at most, dials included, over all workers.
+    pub max_sessions: Option<u32>,
     /// Connects in flight at most, over all workers.
     pub max_connecting: u32,
     /// The addresses that this edge dials it from; none where the kernel chooses.
     pub source: Arc<[IpAddr]>,
+    /// What else a socket towards it leaves by.
+    pub egress: Egress,
+    /// The PROXY header that its access points expect, of probes too.
+    pub send_proxy: Option<SendProxy>,
     /// DCs that hold the same keys and data, in the order in which they stand in for it.
     pub replicas: Arc<[DcId]>,
     /// How its access points are probed.
@@ -50,8 +56,11 @@ impl Dc {
             name: spec.name,
             location: spec.location,
             weight: spec.weight,
+            max_sessions: spec.max_sessions,
             max_connecting: spec.max_connecting,
             source: spec.source,
+            egress: spec.egress,
+            send_proxy: spec.send_proxy,
             replicas: spec.replicas,
             health: spec.health,
             key: rendezvous::dc_key(spec.id),

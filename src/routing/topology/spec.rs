@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    AccessPointFlags, AccessPointSecret, Advertised, ConnectLimits, HealthSettings, ListenerRoute,
-    OnDown, Revision,
+    AccessPointFlags, AccessPointSecret, Advertised, ConnectLimits, Egress, HealthSettings,
+    ListenerRoute, OnDown, Revision, SendProxy,
 };
 use crate::routing::client_match::ClientMatch;
 use crate::routing::geo::Coordinates;
@@ -54,10 +54,16 @@ pub struct DcSpec {
     pub site: Option<Arc<str>>,
     /// See [`Dc::weight`](super::Dc::weight).
     pub weight: u32,
+    /// See [`Dc::max_sessions`](super::Dc::max_sessions).
+    pub max_sessions: Option<u32>,
     /// See [`Dc::max_connecting`](super::Dc::max_connecting).
     pub max_connecting: u32,
     /// See [`Dc::source`](super::Dc::source).
     pub source: Arc<[IpAddr]>,
+    /// See [`Dc::egress`](super::Dc::egress).
+    pub egress: Egress,
+    /// See [`Dc::send_proxy`](super::Dc::send_proxy).
+    pub send_proxy: Option<SendProxy>,
     /// See [`Dc::replicas`](super::Dc::replicas).
     pub replicas: Arc<[DcId]>,
     /// See [`Dc::health`](super::Dc::health).
@@ -75,6 +81,8 @@ pub struct AccessPointSpec {
     pub flags: AccessPointFlags,
     /// See [`AccessPoint::weight`](super::AccessPoint::weight).
     pub weight: u32,
+    /// See [`AccessPoint::max_sessions`](super::AccessPoint::max_sessions).
+    pub max_sessions: Option<u32>,
     /// See [`AccessPoint::offered_to`](super::AccessPoint::offered_to).
     pub offered_to: Arc<[ClientMatch]>,
     /// See [`AccessPoint::secret`](super::AccessPoint::secret).
@@ -89,6 +97,7 @@ impl AccessPointSpec {
             address: DialAddress::tcp(address),
             flags: AccessPointFlags::default(),
             weight: 100,
+            max_sessions: None,
             offered_to: Arc::default(),
             secret: None,
         }

@@ -1,6 +1,6 @@
 //! The socket of a client: datagrams in batches, both ways.
 
-use nearpoint::net::{self, Fate, Inbox, Outbox, Parcel};
+use nearpoint::net::{self, Egress, Fate, Inbox, Outbox, Parcel};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -20,7 +20,7 @@ pub(super) struct Socket {
 
 /// A new one, from a free port.
 pub(super) fn connect(target: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = net::connect_udp(target, None)?;
+    let socket = net::connect_udp(target, None, Egress::default())?;
     net::set_receive_buffer(&socket, RECEIVE_BUFFER)?;
     UdpSocket::from_std(socket)
 }

@@ -16,7 +16,7 @@ fn a_group_shares_one_port_and_its_sockets_share_the_clients() {
         let to = SocketAddr::new(ip, port(&group[0]));
         // 64 clients fall to one of two sockets once in 2^63.
         let clients: Vec<UdpSocket> =
-            (0..64).map(|_| connect_udp(to, None).expect("connected")).collect();
+            (0..64).map(|_| connect_udp(to, None, Egress::default()).expect("connected")).collect();
         for client in &clients {
             client.send(b"hello").expect("sent");
         }
@@ -60,7 +60,8 @@ fn a_receive_buffer_is_what_the_kernel_says_it_is() {
 #[test]
 fn what_is_empty_is_drained_and_what_is_full_is_not() {
     let server = bound("127.0.0.1:0");
-    let client = connect_udp(server.local_addr().expect("bound"), None).expect("connected");
+    let client = connect_udp(server.local_addr().expect("bound"), None, Egress::default())
+        .expect("connected");
     let mut inbox = Inbox::new();
     let nothing = inbox.receive(&server).expect("no error");
     assert_eq!(nothing, Received { messages: 0..0, drained: true });
@@ -96,7 +97,7 @@ fn answers_leave_from_the_address_that_was_asked() {
         let clients = targets.map(|target| {
             let target: IpAddr = target.parse().expect("an address of the test");
             let to = SocketAddr::new(target, port(&server));
-            let client = connect_udp(to, None).expect("connected");
+            let client = connect_udp(to, None, Egress::default()).expect("connected");
             client.send(b"which?").expect("sent");
             wait(&server);
             let before = inbox.len();
@@ -143,7 +144,7 @@ fn congestion_is_told_and_passed_on() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
         let server = bound(address);
         let to = server.local_addr().expect("bound");
-        let connected = connect_udp(to, None).expect("connected");
+        let connected = connect_udp(to, None, Egress::default()).expect("connected");
         let unconnected = bound(address);
         let mut seen = BTreeSet::new();
         for bits in 0..4 {
@@ -174,7 +175,7 @@ fn congestion_is_told_and_passed_on() {
 fn a_refusal_is_an_error_of_the_next_receive_and_what_came_before_it_is_not_lost() {
     let gone = bound("127.0.0.1:0");
     let to = gone.local_addr().expect("bound");
-    let client = connect_udp(to, None).expect("connected");
+    let client = connect_udp(to, None, Egress::default()).expect("connected");
     let answer = parcel(Some(client.local_addr().expect("connected")), message(b"first", 5));
     send(&gone, &[answer]);
     wait(&client);
@@ -193,9 +194,9 @@ fn a_socket_leaves_from_the_source_that_it_is_given() {
     let server = bound("127.0.0.1:0");
     let to = server.local_addr().expect("bound");
     let source = "127.0.0.7".parse().expect("an address of the test");
-    let client = connect_udp(to, Some(source)).expect("connected");
+    let client = connect_udp(to, Some(source), Egress::default()).expect("connected");
     assert_eq!(client.local_addr().expect("connected").ip(), source);
     assert_eq!(client.peer_addr().expect("connected"), to);
     let foreign = "192.0.2.1".parse().expect("an address of the test");
-    assert!(connect_udp(to, Some(foreign)).is_err());
+    assert!(connect_udp(to, Some(foreign), Egress::default()).is_err());
 }

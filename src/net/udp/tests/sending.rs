@@ -9,7 +9,7 @@ fn a_train_arrives_as_one_message_and_its_boundaries_are_kept() {
     for address in ["127.0.0.1:0", "[::1]:0"] {
         let server = bound(address);
         let to = server.local_addr().expect("bound");
-        let client = connect_udp(to, None).expect("connected");
+        let client = connect_udp(to, None, Egress::default()).expect("connected");
         let payload: Vec<u8> = (0..12_300_u32).map(|at| (at / 7) as u8).collect();
         let (fates, calls) = send(&client, &[parcel(None, message(&payload, 1_200))]);
         assert!(matches!(fates[..], [(0, Fate::Sent { datagrams: 11, bytes: 12_300 })]));
@@ -55,7 +55,8 @@ fn many_parcels_of_many_peers_go_with_few_calls_and_each_arrives_where_it_should
 #[test]
 fn parcels_of_one_peer_are_joined_into_one_message() {
     let server = bound("127.0.0.1:0");
-    let client = connect_udp(server.local_addr().expect("bound"), None).expect("connected");
+    let client = connect_udp(server.local_addr().expect("bound"), None, Egress::default())
+        .expect("connected");
     let parcels = [parcel(None, message(&[5; 1_000], 1_000)); 64];
     let (fates, calls) = send(&client, &parcels);
     assert_eq!((fates.len(), sent(&fates), calls), (64, 64, 1));
@@ -68,7 +69,8 @@ fn parcels_of_one_peer_are_joined_into_one_message() {
 #[test]
 fn empty_datagrams_are_datagrams() {
     let server = bound("127.0.0.1:0");
-    let client = connect_udp(server.local_addr().expect("bound"), None).expect("connected");
+    let client = connect_udp(server.local_addr().expect("bound"), None, Egress::default())
+        .expect("connected");
     let payloads: [&[u8]; 5] = [b"", b"one", b"", b"", b"two"];
     let parcels = payloads.map(|payload| parcel(None, message(payload, payload.len())));
     let (fates, _) = send(&client, &parcels);
@@ -80,7 +82,8 @@ fn empty_datagrams_are_datagrams() {
 fn the_longest_datagrams_pass() {
     for (address, longest) in [("127.0.0.1:0", 65_507), ("[::1]:0", 65_527)] {
         let server = bound(address);
-        let client = connect_udp(server.local_addr().expect("bound"), None).expect("connected");
+        let client = connect_udp(server.local_addr().expect("bound"), None, Egress::default())
+            .expect("connected");
         let payload = vec![3; longest];
         let (fates, _) = send(&client, &[parcel(None, message(&payload, longest))]);
         assert_eq!(sent(&fates), 1);
@@ -98,7 +101,7 @@ fn a_refusal_is_told_at_the_next_send_and_what_is_sent_then_goes_out() {
     let gone = bound("127.0.0.1:0");
     let to = gone.local_addr().expect("bound");
     drop(gone);
-    let client = connect_udp(to, None).expect("connected");
+    let client = connect_udp(to, None, Egress::default()).expect("connected");
     let one = [parcel(None, message(b"hello", 5))];
     assert_eq!(sent(&send(&client, &one).0), 1);
     let back = UdpSocket::bind(to).expect("bound again");
@@ -117,7 +120,7 @@ fn all_datagrams_go_out_while_each_of_them_is_refused() {
     let gone = bound("127.0.0.1:0");
     let to = gone.local_addr().expect("bound");
     drop(gone);
-    let client = connect_udp(to, None).expect("connected");
+    let client = connect_udp(to, None, Egress::default()).expect("connected");
     let payloads: Vec<Vec<u8>> = (1..=70).map(|len| vec![0; len]).collect();
     let parcels: Vec<Parcel<'_>> =
         payloads.iter().map(|it| parcel(None, message(it, it.len()))).collect();

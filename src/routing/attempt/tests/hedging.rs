@@ -144,13 +144,13 @@ fn a_hedge_without_budget_is_no_attempt_and_is_asked_for_again_as_long_as_the_di
 fn a_hedge_whose_dc_is_full_goes_to_another_one_and_the_dc_keeps_its_turn() {
     let (mut lab, first, full) = hedged(three_dcs());
     assert_eq!(lab.id(full), 1);
-    lab.plan.on_full(full);
+    lab.plan.on_full(full, Full::Dc);
     let hedge = lab.dial();
     assert_eq!((lab.id(hedge), hedge.number, hedge.hedge_of), (5, 2, Some(first.dc)));
-    lab.plan.on_full(hedge);
+    lab.plan.on_full(hedge, Full::Dc);
     let last = lab.dial();
     assert_eq!(lab.id(last), 2, "better than none");
-    lab.plan.on_full(last);
+    lab.plan.on_full(last, Full::Dc);
     assert!(matches!(lab.next(), Step::Wait(_)));
     lab.plan.on_failed(first);
     let (dialled, why) = lab.fail_all();
@@ -162,7 +162,7 @@ fn a_full_dc_beside_a_silent_dial_is_skipped_without_an_attempt() {
     let (mut lab, _, hedge) = hedged(three_dcs());
     lab.plan.on_failed(hedge);
     let full = lab.dial();
-    lab.plan.on_full(full);
+    lab.plan.on_full(full, Full::Dc);
     let next = lab.dial();
     assert_eq!((lab.id(next), next.number), (5, 3));
 }

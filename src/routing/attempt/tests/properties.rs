@@ -14,6 +14,8 @@ use crate::routing::topology::{Hedging, Route};
 enum Fate {
     /// Its DC has no room.
     Full,
+    /// Its access point has none.
+    PassedOver,
     /// It is a hedge, and there is no budget; else as `Silent`.
     NoBudget,
     /// It fails after so many milliseconds, if it is let.
@@ -43,6 +45,7 @@ const PLACES: [(f64, f64); 3] = [AMSTERDAM, MIAMI, SINGAPORE];
 fn fates() -> impl Strategy<Value = Fate> {
     prop_oneof![
         1 => Just(Fate::Full),
+        1 => Just(Fate::PassedOver),
         1 => Just(Fate::NoBudget),
         4 => (0u64..4000).prop_map(Fate::Fails),
         1 => (0u64..4000).prop_map(Fate::Connects),
@@ -105,7 +108,11 @@ impl Case {
                 Step::Dial(attempt) => match fates.next().unwrap_or(Fate::Silent) {
                     Fate::Full => {
                         run.full.push(attempt);
-                        lab.plan.on_full(attempt);
+                        lab.plan.on_full(attempt, Full::Dc);
+                    }
+                    Fate::PassedOver => {
+                        run.passed_over.push(attempt);
+                        lab.plan.on_full(attempt, Full::AccessPoint);
                     }
                     Fate::NoBudget if attempt.hedge_of.is_some() => {
                         lab.plan.on_no_budget(attempt, lab.now)
@@ -119,7 +126,9 @@ impl Case {
                             match fate {
                                 Fate::Fails(after) => Some((due(after), false)),
                                 Fate::Connects(after) => Some((due(after), true)),
-                                Fate::Full | Fate::NoBudget | Fate::Silent => None,
+                                Fate::Full | Fate::PassedOver | Fate::NoBudget | Fate::Silent => {
+                                    None
+                                }
                             },
                         ));
                     }
@@ -171,6 +180,7 @@ struct Run {
     ended: Instant,
     dials: Vec<Dialled>,
     full: Vec<Attempt>,
+    passed_over: Vec<Attempt>,
     winner: Option<Attempt>,
     /// In flight when it connected.
     beside: Vec<Attempt>,
@@ -179,8 +189,9 @@ struct Run {
 
 impl Run {
     fn new(began: Instant) -> Self {
-        let (dials, full, beside, overtaken) = (vec![], vec![], vec![], vec![]);
-        Self { began, ended: began, dials, full, winner: None, beside, overtaken }
+        let (full, passed_over) = (vec![], vec![]);
+        let (dials, beside, overtaken) = (vec![], vec![], vec![]);
+        Self { began, ended: began, dials, full, passed_over, winner: None, beside, overtaken }
     }
 
     fn began(&self, attempt: Attempt) -> Instant {
@@ -218,6 +229,9 @@ proptest! {
         prop_assert!(run.ended <= run.began + Duration::from_millis(case.deadline));
         let tried: BTreeSet<_> = run.dials.iter().map(|it| it.attempt.access_point).collect();
         prop_assert_eq!(tried.len(), run.dials.len(), "nobody twice");
+        let passed_over = run.passed_over.iter().map(|it| it.access_point);
+        prop_assert!(passed_over.clone().all(|it| !tried.contains(&it)));
+        prop_assert_eq!(passed_over.clone().collect::<BTreeSet<_>>().len(), passed_over.count());
         for (number, dial) in (1..).zip(&run.dials) {
             prop_assert_eq!(dial.attempt.number, number);
             prop_assert!(dial.in_flight.len() < IN_FLIGHT);
@@ -228,7 +242,8 @@ proptest! {
     #[test]
     fn the_first_dial_is_the_best_of_the_ranking(case in cases()) {
         let run = case.run();
-        if let (Some(first), true) = (run.dials.first(), run.full.is_empty()) {
+        if let (Some(first), true) = (run.dials.first(), run.full.is_empty() && run.passed_over.is_empty())
+        {
             let best = one_by_one(&case.snapshot(), &case)[0];
             prop_assert_eq!(first.attempt.access_point, best);
             prop_assert_eq!(first.at, run.began);
@@ -237,7 +252,7 @@ proptest! {
 
     #[test]
     fn without_hedging_one_dial_follows_the_other(case in cases()) {
-        let full = |fate: &Fate| matches!(fate, Fate::Full);
+        let full = |fate: &Fate| matches!(fate, Fate::Full | Fate::PassedOver);
         let fates = case.fates.iter().copied().filter(|fate| !full(fate)).collect();
         let case = Case { hedging: false, fates, ..case };
         let run = case.run();
@@ -276,7 +291,9 @@ proptest! {
                 continue;
             }
             let before = run.dials.iter().take_while(|it| it.attempt != hedge.attempt);
-            let tried: Vec<_> = before.map(|it| it.attempt.access_point).collect();
+            let passed_over = run.passed_over.iter().map(|it| it.access_point);
+            let tried: Vec<_> =
+                before.map(|it| it.attempt.access_point).chain(passed_over).collect();
             let full = |dc| run.full.iter().any(|it| it.dc == dc);
             let elsewhere = (0..).zip(topology.access_points()).filter(|(_, it)| {
                 topology.dc(it.dc).site != *silent && !full(it.dc)
