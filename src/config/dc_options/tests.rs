@@ -219,8 +219,8 @@ const BROKEN: &[(&str, &str)] = &[
     ("id: 1, ip: 192.0.2.1, port: 1, protocols: []", "dc_options[0].protocols: names no protocol"),
     ("id: 1, ip: 192.0.2.1, port: 1, protocols: ", "dc_options[0].protocols: names no protocol"),
     (
-        "id: 1, ip: 192.0.2.1, port: 1, max_sessions: 5",
-        "dc_options[0].max_sessions: not in this version",
+        "id: 1, ip: 192.0.2.1, port: 1, max_sessions: 0",
+        "dc_options[0].max_sessions: 0 is outside 1..10000000",
     ),
     (
         "id: 1, ip: 192.0.2.1, port: 1, for: {country: [ZZ]}",

@@ -268,7 +268,18 @@ const BROKEN: &[(&str, &str)] = &[
         "dcs: [{id: 2, source: {addresses: [192.0.2.1/32]}}]",
         "dcs[0].source.addresses[0]: \"192.0.2.1/32\" is not an IP address",
     ),
-    ("dcs: [{id: 2, source: {interface: eth1}}]", "dcs[0].source.interface: not in this version"),
+    (
+        "dcs: [{id: 2, source: {interface: eth0/1}}]",
+        "dcs[0].source.interface: \"eth0/1\" is not the name of an interface: up to 15 characters",
+    ),
+    (
+        "dcs: [{id: 2, source: {interface: abcdefghijklmnop}}]",
+        "dcs[0].source.interface: \"abcdefghijklmnop\" is not the name of an interface: up to 15 characters",
+    ),
+    ("dcs: [{id: 2, source: {mark: 0}}]", "dcs[0].source.mark: 0 is outside 1..4294967295"),
+    ("dcs: [{id: 2, send_proxy: v3}]", "dcs[0].send_proxy: \"v3\" is not `v1` or `v2`"),
+    ("dcs: [{id: 2, max_sessions: 0}]", "dcs[0].max_sessions: 0 is outside 1..10000000"),
+    ("overflow: spill", "overflow: \"spill\" is not `refuse` or `nearest`"),
     ("health: {max_in_flight: 0}", "health.max_in_flight: 0 is outside 1..100000"),
     ("health: {hold_down: {first: 10m}}", "health.hold_down.max: 5m is shorter than `first`, 10m"),
     ("health: {hold_down: {max: 25h}}", "health.hold_down.max: 25h is outside 0ms..1d"),
@@ -497,8 +508,8 @@ const BROKEN_LISTENERS: &[(&str, &str)] = &[
         "listeners[0].class: \"none\" is not `main` or `media` or `cdn`",
     ),
     (
-        "{name: a, bind: ['0.0.0.0:1'], limits: {sessions_per_client: 4}}",
-        "listeners[0].limits.sessions_per_client: not in this version",
+        "{name: a, bind: ['0.0.0.0:1'], limits: {sessions_per_client: 0}}",
+        "listeners[0].limits.sessions_per_client: 0 is outside 1..10000000",
     ),
     (
         "{name: a, bind: ['0.0.0.0:1'], limits: {session: 4}}",

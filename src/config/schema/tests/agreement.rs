@@ -68,9 +68,9 @@ fn whole_main() -> Value {
         "dcs": [
             {
                 "id": 2, "name": "ams", "location": {"lat": 52.37, "lon": 4.9}, "site": "west",
-                "weight": 7, "max_sessions": "none", "max_connecting": 9, "replicas": [3],
-                "send_proxy": "none",
-                "source": {"addresses": ["192.0.2.9", "2001:db8::9"], "mark": "none", "interface": "none"},
+                "weight": 7, "max_sessions": 5, "max_connecting": 9, "replicas": [3],
+                "send_proxy": "v1",
+                "source": {"addresses": ["192.0.2.9", "2001:db8::9"], "mark": 7, "interface": "eth1.5"},
                 "health": {
                     "probe": {"http": {
                         "path": "/ready?deep=1", "host": "health.example.org:81", "port": 8080,
@@ -81,7 +81,8 @@ fn whole_main() -> Value {
                     "jitter": "100%", "hold_down": {"first": "10s", "max": "1d"},
                 },
             },
-            {"id": 3, "health": {"probe": {"mtproto": {
+            {"id": 3, "max_sessions": "none", "send_proxy": "v2",
+              "source": {"mark": "none", "interface": "none"}, "health": {"probe": {"mtproto": {
                 "transport": "obfuscated",
                 "fingerprints": ["0xc3b42b026ce86b21", "85fd64de851d9dd0", -1, u64::MAX],
             }}}},
@@ -89,13 +90,13 @@ fn whole_main() -> Value {
         "listeners": [
             {
                 "name": "a", "bind": ["0.0.0.0:443", "[::]:443"], "protocol": "tcp",
-                "route": {"dc": 2}, "class": "media", "dcs": [2, 3], "dial": "on_accept",
+                "route": {"dc": 2}, "class": "media", "dcs": [2, 3], "dial": "on_first_byte",
                 "sticky": "none", "proxy_protocol": {"accept_from": ["10.0.0.0/8"], "timeout": "1s"},
                 "advertise": ["192.0.2.10:443", "[2001:db8::10]:0443"],
                 "limits": {
-                    "sessions": 5, "sessions_per_client": "none",
+                    "sessions": 5, "sessions_per_client": 4,
                     "new_per_second": {"rate": 5000, "burst": 10_000},
-                    "new_per_second_per_client": "none",
+                    "new_per_second_per_client": {"rate": 5, "burst": 10},
                 },
                 "timeouts": {"idle": "1h", "half_close": "100ms", "first_byte": "10ms"},
                 "tcp": {
@@ -117,7 +118,10 @@ fn whole_main() -> Value {
             },
             {
                 "name": "d", "bind": ["0.0.0.0:443"], "protocol": "udp",
-                "limits": {"new_per_second": {"rate": 1}},
+                "limits": {
+                    "new_per_second": {"rate": 1}, "sessions_per_client": "none",
+                    "new_per_second_per_client": "none",
+                },
                 "udp": {
                     "idle": "2m", "unanswered_idle": "100ms", "flows": 1, "flows_per_client": 1,
                     "receive_buffer": "4KiB", "on_removed": "move",
@@ -147,7 +151,7 @@ fn whole_main() -> Value {
         },
         "on_down": {"sessions": "keep", "rate": 1},
         "failback": {"sessions": "keep"},
-        "overflow": "refuse",
+        "overflow": "nearest",
         "guards": {"max_removed": "7%", "empty_dc": "allow"},
         "memory": {"pending": "1GiB", "pipes": "1024KiB", "pipe_size": "64KiB"},
         "shutdown": {"grace": "0s", "deadline": "1d"},
@@ -178,7 +182,7 @@ fn whole_list() -> Value {
             "media_only": null, "tcpo_only": false, "cdn": false, "static": true,
             "this_port_only": false, "flags": 16, "secret": SECRET,
             "weight": 10000, "protocols": ["tcp", "udp"], "for": {"country": ["NL", "be"]},
-            "max_sessions": "none",
+            "max_sessions": 70,
         },
         {"id": 3, "ip": "2001:db8::1", "port": 1, "secret": [0xdd, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
          "for": {"cidr": "10.0.0.0/8", "continent": "AF", "eu": true, "eea": true, "asn": 7, "unknown": false}},
