@@ -17,8 +17,8 @@ use super::name::Name;
 use super::parcel::{Parcel, Peer};
 use super::train::{MOST_DATAGRAMS, Piece, Place, Refusal, Train, Yard};
 
-/// Pieces of one call: enough for 64 parcels of one datagram in whatever trains.
-const PIECES: usize = MESSAGES + MOST_DATAGRAMS;
+/// Vectors of one call: enough for 64 parcels of one datagram in whatever trains, each with its prefix.
+const VECTORS: usize = 2 * MESSAGES + MOST_DATAGRAMS;
 
 /// What has become of datagrams of one parcel. Those of a parcel that was split are told of in parts,
 /// in their order.
@@ -59,9 +59,9 @@ impl Outbox {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            batch: Batch::new(PIECES),
+            batch: Batch::new(VECTORS),
             trains: Vec::with_capacity(MESSAGES),
-            pieces: Vec::with_capacity(PIECES),
+            pieces: Vec::with_capacity(VECTORS),
         }
     }
 
@@ -82,6 +82,7 @@ impl Outbox {
     ) -> usize {
         if let [alone @ Parcel { to: None, .. }] = parcels
             && alone.is_single()
+            && alone.prefix.is_empty()
             && alone.ecn == Ecn::default()
         {
             return send_alone(socket, alone.payload, report);
@@ -108,22 +109,25 @@ impl Outbox {
     fn load(&mut self, yard: &Yard<'_, '_>, from: Place) -> Place {
         self.trains.clear();
         self.pieces.clear();
-        let mut place = from;
-        while self.trains.len() < MESSAGES && self.pieces.len() + MOST_DATAGRAMS <= PIECES {
-            let first = self.pieces.len();
+        let (mut place, mut vectors) = (from, 0);
+        while self.trains.len() < MESSAGES && vectors + MOST_DATAGRAMS <= VECTORS {
+            let (piece, vector) = (self.pieces.len(), vectors);
             let Some(train) = yard.train(place, |piece| self.pieces.push(piece)) else { break };
-            self.address(&yard.parcels[train.begins.parcel], &train);
-            for at in first..self.pieces.len() {
-                let Piece { begins, bytes, .. } = self.pieces[at];
-                let payload = &yard.parcels[begins.parcel].payload[begins.offset..][..bytes];
-                // The kernel reads it, and nobody writes.
-                let base = payload.as_ptr().cast_mut().cast();
-                self.batch.vectors[at] = libc::iovec { iov_base: base, iov_len: bytes };
+            let first = &yard.parcels[train.begins.parcel];
+            self.address(first, &train);
+            let pieces = self.pieces[piece..].iter().map(|&Piece { begins, bytes, .. }| {
+                &yard.parcels[begins.parcel].payload[begins.offset..][..bytes]
+            });
+            // A train after a prefix is one datagram.
+            for bytes in Some(first.prefix).filter(|it| !it.is_empty()).into_iter().chain(pieces) {
+                // The kernel reads them, and nobody writes.
+                let base = bytes.as_ptr().cast_mut().cast();
+                self.batch.vectors[vectors] = libc::iovec { iov_base: base, iov_len: bytes.len() };
+                vectors += 1;
             }
-            let vectors = self.batch.vectors.as_mut_ptr().wrapping_add(first);
             let header = &mut self.batch.headers[self.trains.len()].msg_hdr;
-            header.msg_iov = vectors;
-            header.msg_iovlen = train.pieces;
+            header.msg_iov = self.batch.vectors.as_mut_ptr().wrapping_add(vector);
+            header.msg_iovlen = vectors - vector;
             place = train.ends;
             self.trains.push(train);
         }
@@ -321,8 +325,8 @@ fn send(socket: &impl AsFd, headers: &mut [libc::mmsghdr]) -> Result<usize, i32>
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     loop {
         // SAFETY: the headers lead to a name, control messages and vectors of the outbox, as many and
-        // as long as they say; the vectors lead to payloads that are borrowed for longer than the
-        // call. The kernel writes into nothing but the headers.
+        // as long as they say; the vectors lead to prefixes and payloads that are borrowed for longer than
+        // the call. The kernel writes into nothing but the headers.
         let count = unsafe {
             // Not by the function of that name, which is a point of cancellation and pays for it.
             libc::syscall(

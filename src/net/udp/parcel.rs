@@ -19,6 +19,9 @@ pub struct Peer {
 pub struct Parcel<'a> {
     /// To whom; `None` if the socket is connected.
     pub to: Option<Peer>,
+    /// What goes before the bytes of each of its datagrams, in the same datagram. Those of a parcel that has
+    /// such go singly: the kernel would put it before the first segment alone.
+    pub prefix: &'a [u8],
     /// The bytes of all its datagrams.
     pub payload: &'a [u8],
     /// Bytes of each datagram but the last. Of a single one: of the payload.
@@ -33,14 +36,21 @@ impl<'a> Parcel<'a> {
     /// Datagrams of so many bytes each, of which nobody knows anything.
     #[must_use]
     pub fn new(to: Option<Peer>, payload: &'a [u8], segment: usize) -> Self {
-        Self { to, payload, segment, ecn: Ecn::default(), segmenting: Segmenting::default() }
+        let (ecn, segmenting) = (Ecn::default(), Segmenting::default());
+        Self { to, prefix: &[], payload, segment, ecn, segmenting }
     }
 
     /// A message as it was received.
     #[must_use]
     pub fn relay(to: Option<Peer>, message: &Message<'a>, segmenting: Segmenting) -> Self {
         let &Message { payload, segment, ecn, .. } = message;
-        Self { to, payload, segment, ecn, segmenting }
+        Self { to, prefix: &[], payload, segment, ecn, segmenting }
+    }
+
+    /// The same, with these bytes before each datagram.
+    #[must_use]
+    pub fn after(self, prefix: &'a [u8]) -> Self {
+        Self { prefix, ..self }
     }
 
     /// Whether it is one datagram.

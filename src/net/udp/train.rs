@@ -105,7 +105,9 @@ impl Yard<'_, '_> {
 
     fn allows(&self, parcel: &Parcel<'_>, segment: usize) -> bool {
         let refused = |refusal: Refusal| refusal.to == parcel.to && segment >= refusal.segment;
-        !self.refusal.is_some_and(refused) && parcel.segmenting.allows(segment, self.now)
+        parcel.prefix.is_empty()
+            && !self.refusal.is_some_and(refused)
+            && parcel.segmenting.allows(segment, self.now)
     }
 }
 

@@ -184,3 +184,37 @@ fn what_the_kernel_does_not_segment_goes_singly() {
     let (fates, calls) = send(&sender, &parcels.map(|parcel| Parcel { segmenting, ..parcel }));
     assert_eq!((fates.len(), sent(&fates), calls), (12, 12, 1), "it is not tried");
 }
+
+#[test]
+fn every_datagram_of_a_parcel_with_a_prefix_has_it_and_boundaries_are_kept() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let server = bound(address);
+        let to = server.local_addr().expect("bound");
+        let client = connect_udp(to, None, Egress::default()).expect("connected");
+        let other = bound(address);
+        let payload: Vec<u8> = (0..3_000_u32).map(|at| (at / 7) as u8).collect();
+        for (socket, to) in [(&client, None), (&other, Some(to))] {
+            let train = parcel(to, message(&payload, 700));
+            let (single, empty) = (parcel(to, message(b"one", 3)), parcel(to, message(b"", 0)));
+            let parcels = [train.after(b"<a>"), single.after(b"<b>"), empty.after(b"<c>"), train];
+            let (fates, _) = send(socket, &parcels);
+            assert_eq!(sent(&fates), 5 + 1 + 1 + 5, "{fates:?}");
+            let arrived = datagrams(&server, 12);
+            let chunks = || payload.chunks(700);
+            let expected: Vec<Vec<u8>> = chunks()
+                .map(|it| [b"<a>", it].concat())
+                .chain([b"<b>one".to_vec(), b"<c>".to_vec()])
+                .chain(chunks().map(<[u8]>::to_vec))
+                .collect();
+            assert_eq!(arrived, expected);
+        }
+        let single = parcel(None, message(b"one", 3)).after(b"<d>");
+        let (fates, calls) = send(&client, &[single]);
+        assert_eq!((sent(&fates), calls), (1, 1));
+        assert_eq!(datagrams(&server, 1), [b"<d>one"]);
+        let train = parcel(None, message(&payload, 700)).after(b"<e>");
+        let (fates, _) = send(&client, &[train; 40]);
+        assert_eq!(sent(&fates), 200, "more than one call takes");
+        assert!(datagrams(&server, 200).iter().all(|it| it.starts_with(b"<e>")));
+    }
+}

@@ -31,7 +31,7 @@ impl Load {
             segmenting.refused(refused, now);
         }
         let &Self { to, ref payload, segment, ecn, .. } = self;
-        Parcel { to, payload, segment, ecn, segmenting }
+        Parcel { to, prefix: &[], payload, segment, ecn, segmenting }
     }
 
     fn datagrams(&self) -> Vec<&[u8]> {
