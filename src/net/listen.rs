@@ -55,13 +55,22 @@ pub fn bind_group(
     options: &ListenOptions,
     count: usize,
 ) -> Result<Vec<TcpListener>, BindError> {
-    let mut group: Vec<TcpListener> = Vec::with_capacity(count);
+    group(address, count, |address| bind(address, options), TcpListener::local_addr)
+}
+
+/// As many sockets at one address, of which the first picks the port where that is 0.
+pub(super) fn group<S>(
+    address: SocketAddr,
+    count: usize,
+    bind: impl Fn(SocketAddr) -> Result<S, BindError>,
+    local_addr: impl Fn(&S) -> io::Result<SocketAddr>,
+) -> Result<Vec<S>, BindError> {
+    let mut group = Vec::with_capacity(count);
     let mut bound = address;
     while group.len() < count {
-        let listener = bind(bound, options)?;
-        bound =
-            listener.local_addr().map_err(|source| BindError { address, act: "read", source })?;
-        group.push(listener);
+        let socket = bind(bound)?;
+        bound = local_addr(&socket).map_err(|source| BindError { address, act: "read", source })?;
+        group.push(socket);
     }
     Ok(group)
 }

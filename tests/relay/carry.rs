@@ -6,21 +6,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 use crate::lab::{BLOCK, Lab, PATIENCE, flood, wait_until};
-
-/// Bytes that look random and are the same on both ends (xorshift64*).
-struct Noise(u64);
-
-impl Noise {
-    fn fill(&mut self, buffer: &mut [u8]) {
-        for chunk in buffer.chunks_mut(8) {
-            self.0 ^= self.0 >> 12;
-            self.0 ^= self.0 << 25;
-            self.0 ^= self.0 >> 27;
-            let word = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes();
-            chunk.copy_from_slice(&word[..chunk.len()]);
-        }
-    }
-}
+use crate::noise::Noise;
 
 async fn send_noise(mut to: OwnedWriteHalf, seed: u64, blocks: usize) {
     let (mut noise, mut block) = (Noise(seed), vec![0; BLOCK]);

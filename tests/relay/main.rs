@@ -3,3 +3,5 @@
 mod carry;
 mod ends;
 mod lab;
+#[path = "../support/noise.rs"]
+mod noise;

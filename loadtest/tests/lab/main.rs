@@ -7,6 +7,8 @@
 mod dns;
 mod edge;
 mod held;
+#[path = "../../../tests/support/noise.rs"]
+mod noise;
 mod privilege;
 mod quic;
 mod scenarios;

@@ -2,6 +2,7 @@
 //! way, and a DC that dies.
 
 use crate::edge::{CLIENTS, Edge, PATIENCE};
+use crate::noise::Noise;
 use libtest_mimic::Failed;
 use quinn::rustls::RootCertStore;
 use quinn::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -28,21 +29,6 @@ const LIST: &str = "- {id: 1, ip_address: 198.19.1.10, port: 4430, protocols: [u
                     - {id: 2, ip_address: 198.19.2.11, port: 4430, protocols: [udp]}\n";
 const SHORTER: &str = "- {id: 1, ip_address: 198.19.1.10, port: 4430, protocols: [udp]}\n\
                        - {id: 2, ip_address: 198.19.2.10, port: 4430, protocols: [udp]}\n";
-
-/// Bytes that look random and are the same on both ends (xorshift64*), and where in them one is.
-struct Noise(u64);
-
-impl Noise {
-    fn fill(&mut self, buffer: &mut [u8]) {
-        for chunk in buffer.chunks_mut(8) {
-            self.0 ^= self.0 >> 12;
-            self.0 ^= self.0 << 25;
-            self.0 ^= self.0 >> 27;
-            let word = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes();
-            chunk.copy_from_slice(&word[..chunk.len()]);
-        }
-    }
-}
 
 /// What is told by whoever has ended a connection, or a stream of it.
 type Told = Box<dyn std::error::Error + Send + Sync>;

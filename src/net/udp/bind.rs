@@ -11,6 +11,7 @@ use rustix::net::sockopt::{
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::net::BindError;
+use crate::net::listen::group;
 use crate::net::option::set_option;
 
 /// How the UDP sockets of a listener are set up.
@@ -35,14 +36,7 @@ pub fn bind_udp_group(
     options: &UdpOptions,
     count: usize,
 ) -> Result<Vec<UdpSocket>, BindError> {
-    let mut group: Vec<UdpSocket> = Vec::with_capacity(count);
-    let mut bound = address;
-    while group.len() < count {
-        let socket = bind(bound, options)?;
-        bound = socket.local_addr().map_err(|source| BindError { address, act: "read", source })?;
-        group.push(socket);
-    }
-    Ok(group)
+    group(address, count, |address| bind(address, options), UdpSocket::local_addr)
 }
 
 /// Changes how many bytes may wait in a socket to be read, beyond the system's limit if this process is
