@@ -1,5 +1,6 @@
 //! UDP from outside: where datagrams go, and from where their answers come.
 
+mod announced;
 mod drain;
 mod failover;
 mod flood;

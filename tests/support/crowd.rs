@@ -26,6 +26,11 @@ impl Crowd {
         Self { socket, state }
     }
 
+    /// Where it is.
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.socket.local_addr().expect("it is bound")
+    }
+
     /// Sends a datagram from this address; or, with a `segment`, a train of datagrams of that size, of
     /// which the last may be shorter.
     pub(crate) async fn send(

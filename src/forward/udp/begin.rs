@@ -48,7 +48,8 @@ impl Port {
         if settings.pace.as_ref().is_some_and(|pace| !pace.admits()) {
             return Err(DatagramDrop::Rate);
         }
-        let chooser = Chooser { worker, settings: &settings, snapshot, client, now };
+        let announced = self.announced(&key);
+        let chooser = Chooser { worker, settings: &settings, snapshot, client, announced, now };
         let way = match chooser.begin() {
             Err(used_up @ (DatagramDrop::NoPort | DatagramDrop::NoDescriptor)) => {
                 evict(ports, Some(&mut *self), |_| true, now).ok_or_else(|| {

@@ -11,6 +11,8 @@ use crate::config::OnRemoved;
 use crate::forward::connect::egress;
 use crate::forward::worker::Worker;
 use crate::net::{connect_udp, set_receive_buffer};
+use crate::proxy_protocol::{Announced, Transport, v2};
+use crate::routing::topology::SendProxy;
 use crate::routing::{
     AccessPointId, AdminState, Attempt, AttemptPlan, Client, ClientAddr, ConnectFailure,
     DatagramDrop, FlowMove, GiveUp, Health, LocalFailure, Protocol, Ranking, SlotPermit, Snapshot,
@@ -31,6 +33,8 @@ pub(super) struct Chooser<'a> {
     pub(super) settings: &'a Settings,
     pub(super) snapshot: &'a Arc<Snapshot>,
     pub(super) client: ClientAddr,
+    /// Who the client is to a DC that wants to know.
+    pub(super) announced: Announced,
     pub(super) now: Instant,
 }
 
@@ -72,7 +76,7 @@ impl Chooser<'_> {
         current: Option<AccessPointId>,
         passed_over: &[AccessPointId],
     ) -> Result<Choice, DatagramDrop> {
-        let Self { worker, settings, snapshot, client: addr, now } = *self;
+        let Self { worker, settings, snapshot, client: addr, now, .. } = *self;
         let route = snapshot.topology.route(&settings.config.name);
         // A listener of this name may be one of TCP by now.
         let route = route.filter(|it| it.protocol == Protocol::Udp).or(settings.route.as_ref());
@@ -169,7 +173,13 @@ impl Chooser<'_> {
         }
         let remember = ranking.remembers(attempt.dc, false).then_some(dc);
         let id = topology.access_point(attempt.access_point).id;
-        Way::open((socket, permit), id, metrics, remember)
+        let header = match topology.dc(attempt.dc).send_proxy {
+            // No more than the addresses: every datagram pays for it.
+            Some(SendProxy::V2) => v2(Transport::Datagram, &self.announced, None),
+            // Configuration lists no access point for UDP in a DC with version 1, which has no form for it.
+            Some(SendProxy::V1) | None => Vec::new(),
+        };
+        Way::open((socket, permit), id, metrics, remember, header.into())
     }
 }
 

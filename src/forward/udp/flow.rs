@@ -84,6 +84,8 @@ pub(super) struct Way {
     pub(super) remember: Option<DcId>,
     /// Its place in its DC, and at its access point.
     pub(super) permit: SlotPermit,
+    /// The PROXY header that goes before each of its datagrams; empty where the DC wants none.
+    pub(super) header: Box<[u8]>,
 }
 
 impl Way {
@@ -93,10 +95,11 @@ impl Way {
         id: AccessPointId,
         metrics: Rc<FlowDcMetrics>,
         remember: Option<DcId>,
+        header: Box<[u8]>,
     ) -> Self {
         metrics.active.inc();
         permit.connected();
-        Self { socket, id, metrics, answered: false, remember, permit }
+        Self { socket, id, metrics, answered: false, remember, permit, header }
     }
 }
 

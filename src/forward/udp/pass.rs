@@ -98,8 +98,9 @@ impl Batch<'_> {
                 );
                 continue;
             };
-            let parcel =
-                |&(_, at): &(FlowId, usize)| Parcel::relay(None, &inbox.message(at), flow.up);
+            let parcel = |&(_, at): &(FlowId, usize)| {
+                Parcel::relay(None, &inbox.message(at), flow.up).after(&flow.way.header)
+            };
             // Filled where it lies: it is larger than what most batches need of it.
             let mut parcels = ArrayVec::<_, { Inbox::MESSAGES }>::new();
             parcels.extend(run.iter().map(parcel));
@@ -107,6 +108,7 @@ impl Batch<'_> {
             outbox.send(&flow.way.socket, &parcels, self.now, &mut |at, fate| {
                 fates.on_fate(at, fate);
             });
+            drop(parcels);
             settle(port, self.around, (Direction::Up, id, self.now), fates.all());
         }
     }

@@ -151,7 +151,7 @@ impl UdpPlane {
         let number = PortNumber(number.ok_or(io::ErrorKind::QuotaExceeded)?);
         self.watched.get_ref().add(&socket, Token::Port(number).into())?;
         let settings = Settings::new(&worker.shared.context, config);
-        place.insert(RefCell::new(Port::new(number, socket, settings)));
+        place.insert(RefCell::new(Port::new(number, socket, settings)?));
         Ok(number)
     }
 

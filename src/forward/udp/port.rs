@@ -2,7 +2,7 @@
 
 use std::hash::RandomState;
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use crate::forward::worker::Worker;
 use crate::metrics::udp::DatagramMetrics;
 use crate::net::set_receive_buffer;
 use crate::net::{Readiness, Segmenting};
+use crate::proxy_protocol::Announced;
 use crate::routing::{ConnectFailure, DatagramDrop, FlowEnd, FlowId, FlowTable, Standing};
 
 /// Flows that are ended at one look for idle ones, of each port: the others wait for the next.
@@ -30,6 +31,8 @@ const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Port {
     pub(super) number: PortNumber,
     pub(super) socket: UdpSocket,
+    /// Where that is bound.
+    address: SocketAddr,
     pub(super) settings: Rc<Settings>,
     pub(super) table: FlowTable<FlowKey, Flow, RandomState>,
     /// It waits for its turn to be read.
@@ -40,10 +43,18 @@ pub(super) struct Port {
 
 impl Port {
     /// Without flows.
-    pub(super) fn new(number: PortNumber, socket: UdpSocket, settings: Settings) -> Self {
+    ///
+    /// # Errors
+    /// When the socket does not tell where it is bound.
+    pub(super) fn new(
+        number: PortNumber,
+        socket: UdpSocket,
+        settings: Settings,
+    ) -> io::Result<Self> {
         let table = FlowTable::new(settings.times(false), RandomState::new());
         let port = Self {
             number,
+            address: socket.local_addr()?,
             socket,
             settings: Rc::new(settings),
             table,
@@ -51,7 +62,14 @@ impl Port {
             draining: false,
         };
         port.set_receive_buffer();
-        port
+        Ok(port)
+    }
+
+    /// Who this client is to a DC that wants to know: where it comes from, and where it has sent to.
+    pub(super) fn announced(&self, key: &FlowKey) -> Announced {
+        let ip = key.local.map_or(self.address.ip(), |local| local.ip);
+        let destination = SocketAddr::new(ip, self.address.port());
+        Announced::Client { source: key.client, destination }
     }
 
     /// Other settings hold, for flows that are there as well.
@@ -123,6 +141,8 @@ impl Port {
     pub(super) fn follow(&mut self, around: Around<'_>, (id, now): (FlowId, Instant)) {
         let Around { worker, readiness, metrics, snapshot, ports } = around;
         let settings = Rc::clone(&self.settings);
+        let Some((key, _)) = self.table.entry(id) else { return };
+        let announced = self.announced(key);
         let Some(flow) = self.table.get_mut(id) else { return };
         flow.generation = snapshot.generation;
         let Some(reason) = reason_to_move(flow, snapshot, settings.udp().on_removed) else {
@@ -130,7 +150,7 @@ impl Port {
         };
         flow.refused = false;
         let client = flow.client;
-        let chooser = Chooser { worker, settings: &settings, snapshot, client, now };
+        let chooser = Chooser { worker, settings: &settings, snapshot, client, announced, now };
         let choice = chooser.again(flow).or_else(|used_up| {
             // It is not this one that goes: its client has just sent something.
             evict(ports, Some(&mut *self), |_| true, now).ok_or(used_up)?;
