@@ -6,6 +6,7 @@ mod support;
 
 mod answers;
 mod bound;
+mod capacity;
 mod events;
 mod evidence;
 mod explain;
