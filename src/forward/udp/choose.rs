@@ -55,7 +55,8 @@ impl Chooser<'_> {
     /// # Errors
     /// When there is a better way, and no port or descriptor for it.
     pub(super) fn again(&self, flow: &Flow) -> Result<Choice, DatagramDrop> {
-        let choice = match self.choose(Some(flow.way.id), &flow.refused_by) {
+        let choose = || self.choose(Some(flow.way.id), &flow.refused_by);
+        let choice = match flow.way.permit.suspended(choose) {
             Err(used_up @ (DatagramDrop::NoPort | DatagramDrop::NoDescriptor)) => {
                 return Err(used_up);
             }

@@ -61,6 +61,19 @@ impl SlotPermit {
         }
     }
 
+    /// Does this as if the place were not taken: who looks for another one is not in his own way. After that
+    /// it is taken again, whether or not there is room.
+    pub fn suspended<T>(&self, act: impl FnOnce() -> T) -> T {
+        for places in [&self.dc.placed, &self.access_point.placed] {
+            places.fetch_sub(1, Ordering::Relaxed);
+        }
+        let done = act();
+        for places in [&self.dc.placed, &self.access_point.placed] {
+            places.fetch_add(1, Ordering::Relaxed);
+        }
+        done
+    }
+
     /// The session is connected: it counts among the active ones too.
     pub fn connected(&mut self) {
         if !std::mem::replace(&mut self.is_connected, true) {
@@ -115,6 +128,21 @@ mod tests {
         assert!(SlotPermit::reserve(&dc, &a, Capacity::default()).is_ok(), "without a bound");
         drop(held);
         assert_eq!((dc.active(), dc.placed(), a.placed(), b.placed()), (0, 0, 0, 0));
+    }
+
+    #[test]
+    fn who_moves_within_a_full_dc_is_not_in_his_own_way() {
+        let dc = Arc::new(DcSlot::default());
+        let [a, b] = [(); 2].map(|()| Arc::new(AccessPointSlot::default()));
+        let most = Capacity { dc: Some(1), access_point: Some(1) };
+        let before = SlotPermit::reserve(&dc, &a, most).expect("room");
+        assert_eq!(SlotPermit::reserve(&dc, &b, most).err(), Some(Full::Dc));
+        let after = before.suspended(|| SlotPermit::reserve(&dc, &b, most)).expect("its own place");
+        assert_eq!((dc.placed(), a.placed(), b.placed()), (2, 1, 1));
+        drop(before);
+        assert_eq!((dc.placed(), a.placed(), b.placed()), (1, 0, 1));
+        drop(after);
+        assert_eq!(dc.placed(), 0);
     }
 
     #[test]

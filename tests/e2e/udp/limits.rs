@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use nearpoint::stub::Fault;
+
 use super::{count, lab, start, until_counted};
 use crate::support::datagram::{UdpClient, client_of};
 use crate::support::eventually;
@@ -128,4 +130,25 @@ async fn new_flows_come_only_so_fast_and_old_ones_notice_nothing() {
     assert_eq!(old.ask().await.peer, peer, "who has a flow keeps it");
     // Who goes on asking is let in when there is room again.
     newcomers.pop().expect("the last one").ask_until_answered().await;
+}
+
+#[tokio::test]
+async fn a_full_dc_takes_no_more_flows_and_one_moves_within_it_all_the_same() {
+    let lab = lab(2);
+    let dcs = "[{id: 1, location: {lat: 25.77, lon: -80.19}}, \
+         {id: 2, location: {lat: 52.37, lon: 4.90}, max_sessions: 1}, \
+         {id: 5, location: {lat: 1.35, lon: 103.82}}]";
+    lab.configure_udp(&[("dcs", dcs)]);
+    let edge = start(&lab).await;
+    let mut first = UdpClient::new(client_of(AMSTERDAM, 1), edge.clients()).await;
+    let who = first.ask().await;
+    assert_eq!(who.dc, AMSTERDAM);
+    let mut second = UdpClient::new(client_of(AMSTERDAM, 2), edge.clients()).await;
+    assert_eq!(second.ask().await.dc, MIAMI, "there is room for one");
+    lab.udp(AMSTERDAM).set_fault(who.access_point, Fault::Refuse).await.expect("a fault");
+    let moved = eventually("the flow moves", async || {
+        first.ask_once().await.filter(|now| now.access_point != who.access_point)
+    });
+    assert_eq!(moved.await.dc, AMSTERDAM, "its own place is not in its way");
+    assert_eq!(active(&edge).await, 2.0);
 }
