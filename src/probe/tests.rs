@@ -279,7 +279,8 @@ async fn an_answer_is_seen_before_the_runtime_hears_of_it() {
         let _ = stream.read(&mut [0]);
     });
     let page = page();
-    let target = Target { address, source: None, egress: &Egress::default() };
+    let egress = &Egress::default();
+    let target = Target { address, source: None, egress, send_proxy: None };
     let mut probing = Box::pin(http::probe(target, &page, patience(PATIENT)));
     let began = Instant::now();
     // Between these looks the runtime does not turn.
@@ -313,7 +314,8 @@ async fn an_answer_that_waited_for_this_process_is_not_held_against_the_access_p
         let _ = stream.read(&mut [0]);
     });
     let outcome = tokio::spawn(async move {
-        let target = Target { address, source: None, egress: &Egress::default() };
+        let egress = &Egress::default();
+        let target = Target { address, source: None, egress, send_proxy: None };
         http::probe(target, &page(), patience(PATIENCE)).await
     });
     while has_asked.try_recv().is_err() {
