@@ -113,3 +113,33 @@ async fn send(stream: &TcpStream, header: &[u8]) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forward::fixture::pair;
+    use tokio::io::AsyncReadExt;
+
+    #[tokio::test]
+    async fn all_of_it_is_sent_however_slowly_it_is_taken() {
+        let (mut a, b) = pair().await;
+        let long: Vec<u8> = (0..=250).cycle().take(8 << 20).collect();
+        let read = async {
+            let mut read = vec![0; long.len()];
+            a.read_exact(&mut read).await.expect("read");
+            read
+        };
+        let (sent, read) = tokio::join!(send(&b, &long), read);
+        sent.expect("sent");
+        assert!(read == long);
+    }
+
+    #[tokio::test]
+    async fn who_is_gone_cannot_be_told() {
+        let (a, b) = pair().await;
+        net::reset_on_close(&a);
+        drop(a);
+        b.readable().await.expect("an event");
+        assert!(send(&b, b"header").await.is_err());
+    }
+}

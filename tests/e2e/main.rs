@@ -21,6 +21,7 @@ mod on_down;
 mod places;
 mod preview;
 mod probes;
+mod proxy_out;
 mod reload;
 mod shutdown;
 mod sniff;
