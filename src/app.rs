@@ -242,6 +242,7 @@ impl Parts {
         let limit = net::raise_descriptor_limit();
         let descriptors = Descriptors { limit, probes: config.topology.max_probes() };
         let context = Context {
+            edge: Arc::clone(&config.edge.name),
             snapshots: control.reader.clone(),
             evidence: control.evidence.clone(),
             metrics: Arc::clone(&self.metrics),

@@ -52,6 +52,7 @@
 //! | 1 | [`config`] | files to valid values, to the plan of a reload | `routing` |
 //! | 1 | [`net`] | sockets and pipes as Linux has them | nothing |
 //! | 1 | [`mtproto`] | the protocol of clients: headers, frames, the first question | nothing |
+//! | 1 | [`proxy_protocol`] | headers that say who a client is, read and written | nothing |
 //! | 1 | [`metrics`] | all that Prometheus reads | `routing` |
 //! | 1 | [`memory`] | the DC that each client was given, over restarts too | `routing` |
 //! | 1 | [`events`] | the last state changes and their causes | `routing` |
@@ -70,7 +71,7 @@
 //!    was reserved before; one among the sessions of the listener is now
 //!    ([`sessions::ListenerSessions::admit`]).
 //! 2. Who is it? The address of the peer, or what a PROXY header from a trusted network says
-//!    (`forward/proxy_header.rs`), in its canonical form ([`routing::ClientAddr`]): forms of IPv6
+//!    (`forward/proxy_header.rs`, [`proxy_protocol::parse`]), in its canonical form ([`routing::ClientAddr`]): forms of IPv6
 //!    that carry an IPv4 address are that address.
 //!    What does it say? A listener that routes by that looks at the first bytes, and leaves them in the
 //!    socket (`forward/sniff.rs`, [`mtproto::sniff()`]). Both looks wait in the same way
@@ -235,6 +236,7 @@ pub mod metrics;
 pub mod mtproto;
 pub mod net;
 pub mod probe;
+pub mod proxy_protocol;
 pub mod reload;
 pub mod routing;
 pub mod sessions;

@@ -33,6 +33,7 @@ const LAYERS: &[(&str, MayUse)] = &[
     ("config", Only(&["routing"])),
     ("net", Only(&[])),
     ("mtproto", Only(&[])),
+    ("proxy_protocol", Only(&[])),
     ("metrics", Only(&["routing"])),
     ("memory", Only(&["routing"])),
     ("events", Only(&["routing"])),
@@ -118,8 +119,11 @@ fn every_layer_is_a_module() {
 }
 
 /// Modules without a clock, sockets or randomness, and the crates that they may use.
-const PURE: &[(&str, &[&str])] =
-    &[("routing", &[]), ("mtproto", &["aes", "crc32fast", "ctr", "sha2"])];
+const PURE: &[(&str, &[&str])] = &[
+    ("routing", &[]),
+    ("mtproto", &["aes", "crc32fast", "ctr", "sha2"]),
+    ("proxy_protocol", &["crc", "ppp"]),
+];
 
 #[test]
 fn pure_modules_use_the_standard_library_and_little_else() {
@@ -137,9 +141,9 @@ fn pure_modules_use_the_standard_library_and_little_else() {
     }
     assert_none(
         wrong,
-        "`routing` uses std only, and `mtproto` beside it what computes on bytes, so that they can be \
-         tested without a network, a clock or a runtime. Let time, seeds and facts come in as \
-         arguments, and give back values",
+        "`routing` uses std only, `mtproto` and `proxy_protocol` beside it what computes on bytes, so \
+         that they can be tested without a network, a clock or a runtime. Let time, seeds and facts \
+         come in as arguments, and give back values",
     );
 }
 

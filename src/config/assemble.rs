@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use crate::routing::topology::{
-    AccessPointSpec, Advertised, Class, DcSpec, ListenerRoute, Revision, Route, TopologySpec,
-    UnknownClient,
+    AccessPointSpec, Advertised, Class, DcSpec, ListenerRoute, Revision, Route, SendProxy,
+    TopologySpec, UnknownClient,
 };
 use crate::routing::{DcId, DialAddress, Protocol, Topology};
 
@@ -195,6 +195,21 @@ pub(super) fn check_routes(draft: &RoutingDraft, options: &[Listed], problems: &
     }
     for (id, path) in draft.policy.named_dcs().filter(|(id, _)| !known.contains(id)) {
         problems.add(&path, unknown_dc(id));
+    }
+}
+
+/// Checks that every access point can be sent the header that its DC expects: version 1 has no form for
+/// datagrams.
+pub(super) fn check_headers(draft: &RoutingDraft, options: &[Listed], problems: &Findings) {
+    for dc in draft.dcs.iter().filter(|dc| dc.send_proxy == Some(SendProxy::V1)) {
+        let members = options.iter().filter(|it| it.dc == dc.id).map(|it| it.id().address);
+        let mut of_udp = members.filter(|address| address.protocol == Protocol::Udp);
+        if let Some(address) = of_udp.next() {
+            let text = format!(
+                "`v1` has no form for UDP, and {address} of dc_options serves it: `v2` has one"
+            );
+            problems.add(&dc.path.key("send_proxy"), text);
+        }
     }
 }
 

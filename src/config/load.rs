@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::routing::topology::Revision;
 
-use super::assemble::{assemble, check_routes};
+use super::assemble::{assemble, check_headers, check_routes};
 use super::draft::Draft;
 use super::edge::{Geoip, GeoipDatabase};
 use super::effective::Effective;
@@ -233,6 +233,7 @@ impl Main {
         // What could not be read may be the very DCs that a listener names.
         if list_problems.is_empty() && self.knows_dcs() {
             check_routes(&self.draft.routing, &options.listed, &self.problems);
+            check_headers(&self.draft.routing, &options.listed, &self.problems);
         }
         if self.has_problems() || !list_problems.is_empty() {
             let mut problems = self.into_problems();

@@ -8,6 +8,7 @@
 
 mod acceptor;
 mod account;
+mod announce;
 mod bind_set;
 mod closing;
 mod connect;
@@ -33,6 +34,7 @@ mod remembering;
 mod session;
 mod sniff;
 mod udp;
+mod unique_id;
 mod worker;
 
 pub use bind_set::OpenError;

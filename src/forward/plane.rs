@@ -16,6 +16,7 @@ use super::bind_set::{self, BindKey, NewBind, OpenBind, OpenError, listen_option
 use super::closing::ResetPace;
 use super::descriptors::{DescriptorBudget, Descriptors};
 use super::pipes::PipeBudget;
+use super::unique_id::UniqueIds;
 use super::worker::{self, BoundSocket, Command};
 use crate::config::{self, Memory};
 use crate::control::{PassiveEvidence, SnapshotReader};
@@ -27,6 +28,8 @@ use crate::sessions::Sessions;
 
 /// What the data plane needs of the rest of the daemon.
 pub struct Context {
+    /// What the edge is called, as it tells DCs.
+    pub edge: Arc<str>,
     /// Decides.
     pub snapshots: SnapshotReader,
     /// Learns of failed connects and of mute upstreams.
@@ -47,6 +50,7 @@ pub(super) struct Shared {
     pub(super) pending_limit: u64,
     pub(super) heartbeats: Heartbeats,
     pub(super) resets: Arc<ResetPace>,
+    pub(super) unique_ids: UniqueIds,
     lookups: [IntCounter; Origin::ALL.len()],
 }
 
@@ -114,7 +118,7 @@ impl DataPlane {
     /// can be.
     ///
     /// # Errors
-    /// When a thread cannot be had.
+    /// When a thread cannot be had, or a random number.
     pub fn start(
         workers: usize,
         memory: Memory,
@@ -130,6 +134,7 @@ impl DataPlane {
             pending_limit: memory.pending,
             heartbeats: Heartbeats::new(workers),
             resets: Arc::default(),
+            unique_ids: UniqueIds::draw()?,
             lookups,
             context,
         });

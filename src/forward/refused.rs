@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::announce::AnnounceError;
 use super::connect::ConnectError;
 use super::proxy_header::HeaderError;
 use super::sniff::Heard;
@@ -23,6 +24,8 @@ pub(super) enum Refused {
     Policy,
     /// Nobody answered.
     Connect(ConnectError),
+    /// The DC could not be told who comes.
+    Announce(AnnounceError),
 }
 
 impl Refused {
@@ -35,6 +38,7 @@ impl Refused {
             Self::Policy => Some(Refusal::Policy),
             Self::Connect(ConnectError(GiveUp::Full)) => Some(Refusal::Overflow),
             Self::NoRoute
+            | Self::Announce(_)
             | Self::Connect(ConnectError(
                 GiveUp::NoCandidate | GiveUp::Failed | GiveUp::Deadline,
             )) => Some(Refusal::NoDc),
@@ -51,6 +55,12 @@ impl From<HeaderError> for Refused {
 impl From<ConnectError> for Refused {
     fn from(error: ConnectError) -> Self {
         Self::Connect(error)
+    }
+}
+
+impl From<AnnounceError> for Refused {
+    fn from(error: AnnounceError) -> Self {
+        Self::Announce(error)
     }
 }
 
@@ -72,6 +82,7 @@ impl fmt::Display for Refused {
             Self::NoRoute => f.write_str("the listener has no route"),
             Self::Policy => f.write_str("policy"),
             Self::Connect(error) => error.fmt(f),
+            Self::Announce(error) => error.fmt(f),
         }
     }
 }

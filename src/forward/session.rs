@@ -4,9 +4,10 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use super::account::SessionGuard;
+use super::announce::announce;
 use super::connect::connect_upstream;
 use super::listener::{Accepted, Listener, Settings};
-use super::peer::Peer;
+use super::peer::{Arrival, Peer};
 use super::refused::Refused;
 use super::relay::Relay;
 use super::sniff::Heard;
@@ -52,28 +53,29 @@ async fn open(
     accepted: &Accepted,
 ) -> Result<Box<SessionGuard>, Refused> {
     let settings = listener.settings();
-    let peer = Peer::of(accepted, &settings.config.proxy_protocol).await;
-    if !matches!(peer, Ok(Peer::Neighbour(_))) {
+    let arrival = Arrival::of(accepted, &settings.config.proxy_protocol).await;
+    if !matches!(arrival, Ok(Arrival { peer: Peer::Neighbour(_), .. })) {
         settings.metrics.sessions_total.inc();
     }
-    let peer = peer?;
+    let arrival = arrival?;
     let heard = match &settings.sniffer {
         Some(sniffer) => Some(sniffer.hear(&accepted.stream).await),
         None => None,
     };
-    match peer {
-        Peer::Client(addr) => open_for_client(worker, &settings, addr, heard).await,
+    match arrival.peer {
+        Peer::Client(addr) => open_for_client(worker, &settings, &arrival, addr, heard).await,
         Peer::Neighbour(addr) => {
-            let opened = open_for_neighbour(worker, &settings, addr, heard).await;
+            let opened = open_for_neighbour(worker, &settings, &arrival, addr, heard).await;
             opened.map_err(|why| Refused::Neighbour(Box::new(why)))
         }
     }
 }
 
-/// Locate -> recall -> rank -> connect -> remember.
+/// Locate -> recall -> rank -> connect -> announce -> remember.
 async fn open_for_client(
     worker: &Worker,
     settings: &Settings,
+    arrival: &Arrival<'_>,
     addr: ClientAddr,
     heard: Option<Heard>,
 ) -> Result<Box<SessionGuard>, Refused> {
@@ -91,6 +93,7 @@ async fn open_for_client(
         return Err(Refused::Policy);
     }
     let connected = connect_upstream(worker, settings, &snapshot, &ranking, &client).await?;
+    announce(worker, settings, &snapshot, arrival, &client.location, &connected).await?;
     if let Some(sticky) = &settings.sticky
         && ranking.remembers(connected.attempt.dc, connected.hedged)
     {
@@ -104,11 +107,12 @@ async fn open_for_client(
     Ok(session)
 }
 
-/// Rank -> connect. A neighbour that looks whether we live sees a session as clients have one, and
+/// Rank -> connect -> announce. A neighbour that looks whether we live sees a session as clients have one, and
 /// is not counted, located, judged or remembered as one of them.
 async fn open_for_neighbour(
     worker: &Worker,
     settings: &Settings,
+    arrival: &Arrival<'_>,
     addr: ClientAddr,
     heard: Option<Heard>,
 ) -> Result<Box<SessionGuard>, Refused> {
@@ -117,6 +121,7 @@ async fn open_for_neighbour(
     let neighbour = Client::new(addr, Location::UNKNOWN);
     let ranking = rank_neighbour(&snapshot, route, destination, &neighbour);
     let connected = connect_upstream(worker, settings, &snapshot, &ranking, &neighbour).await?;
+    announce(worker, settings, &snapshot, arrival, &neighbour.location, &connected).await?;
     Ok(Box::new(SessionGuard::open(worker, settings, &snapshot, addr, None, connected)))
 }
 

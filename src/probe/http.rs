@@ -37,9 +37,8 @@ pub(super) async fn probe(
     page: &HttpProbe,
     patience: Patience,
 ) -> ProbeOutcome {
-    let Target { address, .. } = target;
-    let address = SocketAddr::new(address.ip(), page.port.unwrap_or(address.port()));
-    let target = Target { address, ..target };
+    let target = at_port(page.port, target);
+    let address = target.address;
     // Configuration takes nothing that could not be asked. If it were otherwise, that were our fault.
     let request = request(address, page).map_err(|_| ConnectFailure::Local(LocalFailure::Other))?;
     let (status, times) =
@@ -47,6 +46,17 @@ pub(super) async fn probe(
     match page.expect.contains(&status.as_u16()) {
         true => judged(times, patience.total).map(ProbeAnswer::from),
         false => Err(ProbeFailure::WrongAnswer),
+    }
+}
+
+/// What is asked at a port of its own is asked without the header that sessions begin with.
+fn at_port(port: Option<u16>, target: Target<'_>) -> Target<'_> {
+    match port.filter(|port| *port != target.address.port()) {
+        Some(port) => {
+            let address = SocketAddr::new(target.address.ip(), port);
+            Target { address, send_proxy: None, ..target }
+        }
+        None => target,
     }
 }
 

@@ -1,3 +1,4 @@
+mod announced;
 mod mtproto;
 mod source;
 mod udp;
@@ -16,8 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::net::reset_on_close;
-use crate::routing::topology::Egress;
 use crate::routing::topology::HttpProbe;
+use crate::routing::topology::{Egress, SendProxy};
 use crate::routing::{DcId, DialAddress, ProbeFailure};
 
 /// Far longer than anything here takes.
@@ -40,6 +41,15 @@ async fn probe_from(
     conversation: Conversation,
     timeout: Duration,
 ) -> (ProbeReport, Arc<Metrics>) {
+    probe_in_full((source, None), address, conversation, timeout).await
+}
+
+async fn probe_in_full(
+    (source, send_proxy): (Option<IpAddr>, Option<SendProxy>),
+    address: DialAddress,
+    conversation: Conversation,
+    timeout: Duration,
+) -> (ProbeReport, Arc<Metrics>) {
     let (requests, asked) = mpsc::unbounded_channel();
     let (reports, mut reported) = mpsc::unbounded_channel();
     let metrics = Arc::new(Metrics::new("edge-1"));
@@ -50,7 +60,7 @@ async fn probe_from(
         conversation,
         source,
         egress: Egress::default(),
-        send_proxy: None,
+        send_proxy,
         connect_timeout: timeout,
         timeout,
     };
@@ -279,7 +289,8 @@ async fn an_answer_is_seen_before_the_runtime_hears_of_it() {
         let _ = stream.read(&mut [0]);
     });
     let page = page();
-    let target = Target { address, source: None, egress: &Egress::default() };
+    let egress = &Egress::default();
+    let target = Target { address, source: None, egress, send_proxy: None };
     let mut probing = Box::pin(http::probe(target, &page, patience(PATIENT)));
     let began = Instant::now();
     // Between these looks the runtime does not turn.
@@ -313,7 +324,8 @@ async fn an_answer_that_waited_for_this_process_is_not_held_against_the_access_p
         let _ = stream.read(&mut [0]);
     });
     let outcome = tokio::spawn(async move {
-        let target = Target { address, source: None, egress: &Egress::default() };
+        let egress = &Egress::default();
+        let target = Target { address, source: None, egress, send_proxy: None };
         http::probe(target, &page(), patience(PATIENCE)).await
     });
     while has_asked.try_recv().is_err() {

@@ -49,7 +49,7 @@ async fn ask(
 ) -> Result<(), ConnectFailure> {
     let ours = |error: io::Error| ConnectFailure::new(&error, false);
     let socket = target.connect_udp().map_err(ours)?;
-    net::send(&socket, &question.send).map_err(ours)?;
+    net::send(&socket, &target.datagram(&question.send)).map_err(ours)?;
     let mut answer = [0; LONGEST];
     loop {
         let received = receive(&socket, &mut answer).await;

@@ -9,7 +9,7 @@ use super::udp;
 use crate::mtproto::Secret;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -21,6 +21,8 @@ pub(super) struct Dc {
     pub(super) id: u16,
     /// Secrets that clients of MTProto may use.
     pub(super) secrets: Box<[Secret]>,
+    /// Sessions and datagrams begin with a PROXY header.
+    pub(super) expects_header: bool,
 }
 
 /// How long accepting rests after an error, most likely for want of a descriptor.
@@ -189,6 +191,7 @@ impl Task {
             service: self.service,
             counters: Arc::clone(&self.counters),
             standing: self.standing.subscribe(),
+            announced: OnceLock::new(),
         };
         self.sessions.spawn(session.run(stream));
     }

@@ -8,7 +8,11 @@
 //! tell its DC. With [`Service::Udp`] an access point answers datagrams ([`UdpService`]); one of TCP may
 //! have the same address.
 //!
-//! It deliberately knows nothing of nearpoint: no configuration, no PROXY header. It needs a tokio runtime with I/O and time, and runs on a single thread as well.
+//! A DC that [expects a PROXY header](Setup::expects_header) serves nobody who sends none, and says in its
+//! [`Whoami`] whom the header announced.
+//!
+//! It deliberately knows nothing of nearpoint: no configuration. It needs a tokio runtime with I/O and time, and
+//! runs on a single thread as well.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,6 +27,7 @@
 //! ```
 
 mod access_point;
+mod announcement;
 mod counts;
 mod fault;
 mod http;
@@ -33,6 +38,7 @@ mod service;
 mod tests;
 mod udp;
 
+pub use announcement::Announcement;
 pub use counts::Counts;
 pub use fault::{Fault, MtprotoFault, ParseFaultError};
 pub use mtproto::{dc_of_fingerprints, fingerprints_of};
@@ -64,6 +70,9 @@ pub struct Setup<'a> {
     pub device: Option<&'a str>,
     /// Secrets that clients of [`Service::Mtproto`] may use. Those without one are served as well.
     pub secrets: &'a [Secret],
+    /// Each session begins with a PROXY header, and so does each datagram. A session without one is reset,
+    /// a datagram is lost.
+    pub expects_header: bool,
 }
 
 impl StubDc {
@@ -81,7 +90,8 @@ impl StubDc {
         at: &[(SocketAddr, Service)],
     ) -> Result<StubDc, BindError> {
         let mut tasks = JoinSet::new();
-        let dc = Arc::new(Dc { id: dc, secrets: setup.secrets.into() });
+        let Setup { secrets, expects_header, .. } = setup;
+        let dc = Arc::new(Dc { id: dc, secrets: secrets.into(), expects_header });
         let mut access_points = Vec::new();
         for &(address, service) in at {
             let started =

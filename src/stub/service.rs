@@ -1,6 +1,7 @@
 //! What an access point answers, and how a session lives under a fault.
 
 use super::access_point::{Dc, Standing};
+use super::announcement::{self, Announcement};
 use super::counts::Counters;
 use super::fault::Fault;
 use super::udp::UdpService;
@@ -12,7 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::str::FromStr;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::net::tcp::WriteHalf;
@@ -64,6 +65,9 @@ pub struct Whoami {
     pub peer: SocketAddr,
     /// Number of the connection at this access point, from 1; with UDP, of the client, as told by `peer`.
     pub connection: u64,
+    /// Whom the PROXY header announced, where one is expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Announcement>,
 }
 
 impl Whoami {
@@ -117,6 +121,8 @@ pub(super) struct Session {
     pub(super) service: Service,
     pub(super) counters: Arc<Counters>,
     pub(super) standing: watch::Receiver<Standing>,
+    /// What its header said, once it is read.
+    pub(super) announced: OnceLock<Announcement>,
 }
 
 impl Session {
@@ -135,6 +141,14 @@ impl Session {
 
     async fn answer(&self, stream: &mut TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
+        if self.dc.expects_header {
+            match announcement::read(stream).await? {
+                Some(announcement) => {
+                    self.announced.get_or_init(|| announcement);
+                }
+                None => return stream.set_zero_linger(),
+            }
+        }
         match self.service {
             Service::Echo => self.echo(stream).await,
             Service::Sink => self.sink(stream).await,
@@ -268,7 +282,8 @@ impl Session {
     pub(super) fn who_line(&self) -> Vec<u8> {
         let (dc, connection) = (self.dc.id, self.number);
         let Session { access_point, peer, .. } = *self;
-        Whoami { dc, access_point, peer, connection }.to_line()
+        let announced = self.announced.get().cloned();
+        Whoami { dc, access_point, peer, connection, announced }.to_line()
     }
 }
 

@@ -1,3 +1,4 @@
+mod announcement;
 mod mtproto;
 mod udp;
 
@@ -29,9 +30,12 @@ async fn until(stub: &StubDc, at: SocketAddr, condition: impl Fn(&Counts) -> boo
 #[tokio::test]
 async fn one_that_is_bound_to_loopback_serves_and_swallows_on_all_its_addresses() {
     let any = SocketAddr::from(([0, 0, 0, 0], 0));
-    let stub =
-        StubDc::bind_with(Setup { device: Some("lo"), secrets: &[] }, 2, &[(any, Service::Echo)])
-            .unwrap();
+    let stub = StubDc::bind_with(
+        Setup { device: Some("lo"), ..Setup::default() },
+        2,
+        &[(any, Service::Echo)],
+    )
+    .unwrap();
     let at = stub.local_addrs()[0];
     let many = [[127, 0, 0, 1], [127, 1, 2, 3], [127, 9, 0, 0]];
     let many = many.map(|ip| SocketAddr::from((ip, at.port())));
@@ -137,7 +141,7 @@ async fn who_names_the_dc_the_access_point_the_peer_and_the_connection() {
         let mut line = String::new();
         client.read_line(&mut line).await.unwrap();
         let whoami: Whoami = serde_json::from_str(&line).unwrap();
-        assert_eq!(whoami, Whoami { dc: 4, access_point: at, peer, connection });
+        assert_eq!(whoami, Whoami { dc: 4, access_point: at, peer, connection, announced: None });
         assert_eq!(ask(client.get_mut(), b"and now it echoes").await, b"and now it echoes");
     }
     assert_eq!(stub.counts(stub.local_addrs()[0]).unwrap().accepted, 0);

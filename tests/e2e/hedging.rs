@@ -32,7 +32,7 @@ async fn start(lab: &Lab, connect: &str, health: &str) -> Edge {
     edge
 }
 
-fn dc_slot(edge: &Edge, dc: u16) -> Arc<DcSlot> {
+pub(crate) fn dc_slot(edge: &Edge, dc: u16) -> Arc<DcSlot> {
     let snapshot = edge.app.reader.load_full();
     let index = snapshot.topology.find_dc(DcId(dc)).expect("a DC of the laboratory");
     Arc::clone(&snapshot.dc(index).slot)

@@ -22,6 +22,7 @@ mod on_down;
 mod places;
 mod preview;
 mod probes;
+mod proxy_out;
 mod reload;
 mod shutdown;
 mod sniff;

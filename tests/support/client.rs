@@ -47,6 +47,11 @@ impl Client {
         Ok(this)
     }
 
+    /// Where it is.
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.stream.get_ref().local_addr().expect("it is bound")
+    }
+
     /// Sends bytes.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await
@@ -75,6 +80,18 @@ impl Client {
             true => Ok(()),
             false => Err(io::ErrorKind::InvalidData.into()),
         }
+    }
+
+    /// Gets a PROXY header of version 2, as it is.
+    pub(crate) async fn hear_header(&mut self) -> Vec<u8> {
+        let mut header = vec![0; SIGNATURE.len() + 4];
+        self.stream.read_exact(&mut header).await.expect("a head");
+        let [.., high, low] = header[..] else { unreachable!("it has a length") };
+        let rest = usize::from(u16::from_be_bytes([high, low]));
+        let head = header.len();
+        header.resize(head + rest, 0);
+        self.stream.read_exact(&mut header[head..]).await.expect("the rest");
+        header
     }
 
     /// Ends the stream to the DC, and expects the DC to end its own.

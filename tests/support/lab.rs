@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use nearpoint::app::{App, StartError};
 use nearpoint::routing::{DcId, Health, Snapshot};
-use nearpoint::stub::{Service, StubDc, UdpService};
+use nearpoint::stub::{Service, Setup, StubDc, UdpService};
 use tempfile::TempDir;
 
 use super::doors::Doors;
@@ -43,6 +43,14 @@ impl Lab {
         let lab = Self::of(dcs.into(), Vec::new());
         lab.configure(&[]);
         lab
+    }
+
+    /// DCs of one access point each that serve nobody who sends no PROXY header: at 127.0.0.1, or at ::1.
+    pub(crate) fn expecting_headers(service: Service, host: IpAddr) -> Self {
+        let setup = Setup { expects_header: true, ..Setup::default() };
+        let at = [(SocketAddr::new(host, 0), service)];
+        let dcs = DCS.map(|dc| StubDc::bind_with(setup, dc, &at).expect("a stub DC"));
+        Self::of(dcs.into(), Vec::new())
     }
 
     /// DCs of so many access points each, of TCP and of UDP, that say who they are: at 127.0.0.1, or

@@ -55,6 +55,8 @@ pub struct DcView {
     pub connecting: u32,
     /// Connects in flight at most.
     pub max_connecting: u32,
+    /// The PROXY header that it expects, `v1` or `v2`, if it expects one.
+    pub send_proxy: Option<String>,
     /// By address.
     pub access_points: Vec<AccessPointView>,
 }
@@ -175,6 +177,7 @@ fn dc(snapshot: &Snapshot, index: DcIndex, failed: &FailedDials, now: Instant) -
         sessions_active: state.slot.active(),
         connecting: state.slot.connecting(),
         max_connecting: dc.max_connecting,
+        send_proxy: dc.send_proxy.map(|it| it.as_str().to_owned()),
         access_points: access_points.collect(),
     }
 }

@@ -192,10 +192,14 @@ fn ranking(view: &ExplainView, look: Look) -> String {
 
 /// How the DCs are, and why some are left out.
 fn states(dcs: &[RankedView], look: Look) -> String {
-    let header = ["", "DC", "SITE", "HEALTH", "ADMIN", "SESSIONS", "CONNECTING", "LEFT OUT"];
-    let mut table = table(look, &header);
+    let columns =
+        ["", "DC", "SITE", "HEALTH", "ADMIN", "SESSIONS", "CONNECTING", "PROXY", "LEFT OUT"];
+    let has_headers = dcs.iter().any(|dc| dc.send_proxy.is_some());
+    let shown = |title: &&str| has_headers || *title != "PROXY";
+    let mut table = table(look, &columns.into_iter().filter(shown).collect::<Vec<_>>());
     for dc in dcs {
-        table.add_row(vec![
+        let proxy = Cell::new(dc.send_proxy.as_deref().unwrap_or(NOTHING));
+        let row = [
             Cell::new(if dc.chosen { "*" } else { "" }),
             number(dc.id),
             Cell::new(&dc.site),
@@ -203,8 +207,9 @@ fn states(dcs: &[RankedView], look: Look) -> String {
             word(&dc.admin),
             number(dc.sessions_active),
             number(format!("{} of {}", dc.connecting, dc.max_connecting)),
-            Cell::new(dc.exclusion_says.as_deref().unwrap_or_default()),
-        ]);
+        ];
+        let left_out = Cell::new(dc.exclusion_says.as_deref().unwrap_or_default());
+        table.add_row(row.into_iter().chain(has_headers.then_some(proxy)).chain([left_out]));
     }
     text(&table)
 }

@@ -96,7 +96,8 @@ async fn an_answer_that_was_there_in_time_and_is_seen_late_is_no_silence() {
     let service = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let address = service.local_addr().expect("bound");
     let wanted = UdpProbe { send: QUESTION.into(), expect: Box::default() };
-    let target = Target { address, source: None, egress: &Egress::default() };
+    let egress = &Egress::default();
+    let target = Target { address, source: None, egress, send_proxy: None };
     let mut probing = Box::pin(super::super::udp::probe(target, &wanted, IMPATIENT));
     // It asks, and then nothing turns the runtime until its time is over.
     let looked = std::future::poll_fn(|cx| Poll::Ready(probing.as_mut().poll(cx)));

@@ -12,7 +12,7 @@ const LAX: Service = Service::Mtproto { strict: false };
 
 /// A DC of id 2 that knows these secrets.
 fn stub(service: Service) -> (StubDc, SocketAddr) {
-    let setup = Setup { device: None, secrets: &secrets() };
+    let setup = Setup { secrets: &secrets(), ..Setup::default() };
     let stub = StubDc::bind_with(setup, 2, &[(loopback(), service)]).unwrap();
     let at = stub.local_addrs()[0];
     (stub, at)

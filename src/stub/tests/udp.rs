@@ -57,7 +57,7 @@ async fn who_says_who_answers_whom_and_what_was_asked() {
     for connection in 1..=3 {
         let client = client(at).await;
         let peer = client.local_addr().unwrap();
-        let expected = Whoami { dc: 2, access_point: at, peer, connection };
+        let expected = Whoami { dc: 2, access_point: at, peer, connection, announced: None };
         for question in [&b"hello"[..], b"", b"two\nlines"] {
             let answer = ask(&client, question).await;
             assert_eq!(Whoami::split(&answer), Some((expected.clone(), question)));

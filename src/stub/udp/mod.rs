@@ -10,6 +10,7 @@ pub(super) use port::Port;
 pub use service::UdpService;
 
 use super::access_point::{Command, Dc, Order};
+use super::announcement::{self, Announcement};
 use super::counts::Counters;
 use super::fault::Fault;
 use super::service::Whoami;
@@ -129,6 +130,13 @@ impl Task {
             if self.is_lost() {
                 return;
             }
+            let (announced, datagram) = match self.dc.expects_header {
+                false => (None, datagram),
+                true => match announcement::split(datagram) {
+                    Some((announced, payload)) => (Some(announced), payload),
+                    None => return,
+                },
+            };
             let number = self.clients.number(from.address);
             self.counters.took(datagram.len(), self.clients.count());
             if self.fault == Fault::Mute {
@@ -137,7 +145,7 @@ impl Task {
             match self.service {
                 UdpService::Echo => self.answers.push(from, &[datagram]),
                 UdpService::Who => {
-                    let line = self.who(from, number as u64 + 1).to_line();
+                    let line = self.who(from, number as u64 + 1, announced).to_line();
                     self.answers.push(from, &[&line, datagram]);
                 }
                 UdpService::Sink => self.clients.client(from.address).on_numbered(datagram),
@@ -185,9 +193,9 @@ impl Task {
         }
     }
 
-    fn who(&self, peer: Peer, connection: u64) -> Whoami {
+    fn who(&self, peer: Peer, connection: u64, announced: Option<Announcement>) -> Whoami {
         let access_point = self.port.address();
-        Whoami { dc: self.dc.id, access_point, peer: peer.address, connection }
+        Whoami { dc: self.dc.id, access_point, peer: peer.address, connection, announced }
     }
 
     /// Sends all answers, at once or late.

@@ -52,6 +52,8 @@ pub struct RankedView {
     pub connecting: u32,
     /// Connects in flight at most.
     pub max_connecting: u32,
+    /// The PROXY header that it expects, `v1` or `v2`, if it expects one.
+    pub send_proxy: Option<String>,
     /// In the order in which this client would dial them, those last that it would not.
     pub access_points: Vec<OfferView>,
 }
@@ -126,6 +128,7 @@ impl RankedView {
             sessions_active: state.slot.active(),
             connecting: state.slot.connecting(),
             max_connecting: dc.max_connecting,
+            send_proxy: dc.send_proxy.map(|it| it.as_str().to_owned()),
             access_points: Vec::new(),
         }
     }
