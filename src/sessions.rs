@@ -1,6 +1,7 @@
 //! The registry of live sessions and flows: `forward` registers, `admin` reads. And what bounds them over
 //! all workers.
 
+mod client_pace;
 mod clients;
 mod pace;
 
@@ -8,8 +9,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use client_pace::ClientPace;
 pub use clients::{ClientCounts, ClientPermit};
 pub use pace::{Pace, Rate};
+
+use pace::Kept;
 
 /// Looks of all sockets of a listener together, four a second of each, while which a place is kept for who
 /// wanted it: time for a client to ask again.
@@ -31,7 +35,8 @@ pub struct ListenerSessions {
     handed: AtomicU32,
     /// By client.
     pub clients: Arc<ClientCounts>,
-    paces: pace::Paces,
+    pace: Kept<Pace>,
+    client_pace: Kept<ClientPace>,
 }
 
 /// The place of one session; given up when dropped.
@@ -68,7 +73,13 @@ impl ListenerSessions {
     /// How fast new ones may come, shared by all who ask for this rate.
     #[must_use]
     pub fn pace(&self, rate: Rate) -> Arc<Pace> {
-        self.paces.at(rate)
+        self.pace.at(rate)
+    }
+
+    /// How fast new ones of each client may come, shared by all who ask for this rate.
+    #[must_use]
+    pub fn client_pace(&self, rate: Rate) -> Arc<ClientPace> {
+        self.client_pace.at(rate)
     }
 
     /// A place for one more session, if there are fewer than `most`. Reserves first and checks

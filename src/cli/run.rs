@@ -109,3 +109,54 @@ fn abort_on_panic() {
         std::process::abort();
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    use tokio::runtime::{Builder, LocalOptions};
+
+    /// Set in the process that is to panic.
+    const CHILD: &str = "NEARPOINT_TEST_PANICS_IN";
+
+    /// A task whose panic the runtime would catch, on a thread that is not the main one: a worker.
+    fn panic_in_a_task() {
+        let worker = std::thread::spawn(|| {
+            let runtime = Builder::new_current_thread().build_local(LocalOptions::default());
+            runtime.expect("a runtime").block_on(async {
+                // That it panicked is all that its handle would tell.
+                let _ = tokio::task::spawn_local(async { panic!("a task of a worker") }).await;
+            });
+        });
+        let _ = worker.join();
+    }
+
+    /// A thread whose panic whoever joins it would learn of, and nobody does.
+    fn panic_in_a_thread() {
+        let _ = std::thread::spawn(|| panic!("a thread")).join();
+    }
+
+    #[test]
+    fn a_panic_of_any_thread_or_task_aborts_the_process_and_is_told() {
+        if let Ok(place) = env::var(CHILD) {
+            super::abort_on_panic();
+            match place.as_str() {
+                "task" => panic_in_a_task(),
+                _ => panic_in_a_thread(),
+            }
+            return;
+        }
+        const SIGABRT: i32 = 6;
+        const THIS: &str = "a_panic_of_any_thread_or_task_aborts_the_process_and_is_told";
+        for (place, told) in [("task", "a task of a worker"), ("thread", "a thread")] {
+            let mut child = Command::new(env::current_exe().expect("this test"));
+            let child = child.args([THIS, "--nocapture"]).env(CHILD, place);
+            let output = child.output().expect("it ran");
+            assert_eq!(output.status.signal(), Some(SIGABRT), "{place}: {output:?}");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(said.contains(told), "{said}");
+        }
+    }
+}

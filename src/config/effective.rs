@@ -79,14 +79,17 @@ fn fill_in(tree: &mut Main) {
         match &listener.route {
             Route::Nearest => {}
             Route::Dc(_) => listener.sticky.0 = no_memory,
-            Route::Mtproto(route) => match route.unknown {
-                Unknown::Nearest => {}
-                Unknown::Dc(_) => listener.sticky.0 = no_memory,
-                // Nobody is left whose class the header does not say.
-                Unknown::Close => {
-                    (listener.sticky.0, listener.class) = (no_memory, Class::default());
+            Route::Mtproto(route) => {
+                listener.dial = Listener::default().dial;
+                match route.unknown {
+                    Unknown::Nearest => {}
+                    Unknown::Dc(_) => listener.sticky.0 = no_memory,
+                    // Nobody is left whose class the header does not say.
+                    Unknown::Close => {
+                        (listener.sticky.0, listener.class) = (no_memory, Class::default());
+                    }
                 }
-            },
+            }
         }
     }
     let overrides = tree
@@ -107,7 +110,10 @@ fn leave_out_other_protocol(listener: &mut Listener) {
         Protocol::Udp => {
             (listener.tcp, listener.timeouts) = (Tcp::default(), Timeouts::default());
             listener.proxy_protocol = ProxyProtocol::default();
-            listener.limits.sessions = Limits::default().sessions;
+            listener.dial = Listener::default().dial;
+            let Limits { sessions, sessions_per_client, .. } = Limits::default();
+            (listener.limits.sessions, listener.limits.sessions_per_client) =
+                (sessions, sessions_per_client);
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::routing::{
     AccessPointSlot, ClientAddr, ClientPrefix, CloseReason, Ending, Ranking, Side, SlotPermit,
     Snapshot,
 };
+use crate::sessions::ClientPermit;
 
 /// A connected session, from its first byte to its last.
 pub(super) struct SessionGuard {
@@ -31,6 +32,8 @@ pub(super) struct SessionGuard {
     pub(super) closed: Option<CloseReason>,
     /// `None` for a neighbour that speaks for itself: of its end nothing is counted either.
     session_seconds: Option<Histogram>,
+    /// Its place among the sessions of its client, where these are limited.
+    pub(super) client_permit: Option<ClientPermit>,
     /// Its place in its DC, and at its access point.
     permit: SlotPermit,
     /// Whose it is; `None` as above, and for a client that [proves nothing](Self::proves_nothing).
@@ -68,6 +71,7 @@ impl SessionGuard {
             metrics,
             closed: None,
             session_seconds: ranking.map(|_| settings.metrics.session_seconds.clone()),
+            client_permit: None,
             permit,
             client: ranking.map(|_| addr.network()),
             began: Instant::now(),

@@ -11,9 +11,10 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::descriptors::DescriptorPlace;
-use super::pace::pace;
+use super::gate::Gate;
 use super::per_dc::PerDc;
 use super::refusal_log::RefusalLog;
+use super::refused::Refused;
 use super::remembering::Remembering;
 use super::session;
 use super::sniff::{Heard, Sniffer};
@@ -23,8 +24,8 @@ use crate::metrics::Metrics;
 use crate::metrics::handles::{DcMetrics, ListenerMetrics};
 use crate::net;
 use crate::routing::topology::ListenerRoute;
-use crate::routing::{DcId, Refusal, Topology};
-use crate::sessions::{ListenerSessions, Pace, SessionPermit};
+use crate::routing::{DcId, Limit, Topology};
+use crate::sessions::{ListenerSessions, SessionPermit};
 
 /// A listener as one worker has it.
 pub(super) struct Listener {
@@ -44,9 +45,9 @@ pub(super) struct Settings {
     pub(super) sticky: Option<Remembering>,
     /// Listens to what its clients say first, if they go by that.
     pub(super) sniffer: Option<Sniffer>,
+    /// Lets clients in, once it is known who they are.
+    pub(super) gate: Gate,
     sessions: Arc<ListenerSessions>,
-    /// How fast new ones may come.
-    pace: Option<Arc<Pace>>,
     dcs: PerDc<DcMetrics>,
 }
 
@@ -80,6 +81,8 @@ impl Settings {
     fn new(worker: &Worker, config: Arc<config::Listener>) -> Rc<Self> {
         let context = &worker.shared.context;
         let sessions = context.sessions.of_listener(&config.name);
+        let per_client = config.limits.sessions_per_client;
+        let per_client = per_client.map(|most| (most, Limit::SessionsPerClient));
         Rc::new(Self {
             route: context.snapshots.load().topology.route(&config.name).cloned(),
             metrics: ListenerMetrics::resolve(&context.metrics, &config.name),
@@ -88,7 +91,7 @@ impl Settings {
                 .sniffing
                 .as_ref()
                 .map(|sniffing| Sniffer::new(sniffing, &config.name, &context.metrics)),
-            pace: pace(&config.limits, &sessions),
+            gate: Gate::new(&config.limits, per_client, &sessions),
             sessions,
             dcs: PerDc::default(),
             config,
@@ -133,33 +136,26 @@ impl Listener {
         *self.current.borrow_mut() = Settings::new(worker, config);
     }
 
-    /// Counts a client that is refused, and says so once in a while. Dropping it resets it.
-    pub(super) fn refuse(
-        &self,
-        worker: &Worker,
-        neighbour: SocketAddr,
-        refusal: Refusal,
-        detail: &dyn std::fmt::Display,
-    ) {
+    /// Counts a client that is refused, and says so once in a while. Dropping it resets it. One that is no
+    /// client is not counted.
+    pub(super) fn refuse(&self, worker: &Worker, neighbour: SocketAddr, why: &Refused) {
+        let Some(refusal) = why.refusal() else {
+            return debug!(%neighbour, %why, "neighbour refused");
+        };
         let settings = self.settings();
         settings.metrics.refused(refusal).inc();
+        if let Some(limit) = why.limit() {
+            settings.metrics.limited(limit).inc();
+        }
         let (listener, reason) = (&*settings.config.name, refusal.as_str());
-        debug!(listener, %neighbour, reason, %detail, "client refused");
-        self.refusals.tell(worker.tick(), listener, reason, detail);
+        debug!(listener, %neighbour, reason, detail = %why, "client refused");
+        self.refusals.tell(worker.tick(), listener, reason, why);
     }
 
     /// Begins a session with a client, or refuses it.
     pub(super) fn serve(self: &Rc<Self>, worker: &Rc<Worker>, accepted: Unadmitted) {
         let Unadmitted { stream, neighbour, place } = accepted;
         let settings = self.settings();
-        let refuse = |limit: &'static str| {
-            net::reset_on_close(&stream);
-            settings.metrics.sessions_total.inc();
-            self.refuse(worker, neighbour, Refusal::Limit, &limit);
-        };
-        if settings.pace.as_ref().is_some_and(|pace| !pace.admits()) {
-            return refuse("limits.new_per_second");
-        }
         match settings.sessions.admit(settings.config.limits.sessions) {
             Some(permit) => {
                 let accepted = Accepted {
@@ -173,7 +169,11 @@ impl Listener {
                 let session = session::serve(Rc::clone(worker), Rc::clone(self), accepted);
                 tokio::task::spawn_local(session);
             }
-            None => refuse("limits.sessions"),
+            None => {
+                net::reset_on_close(&stream);
+                settings.metrics.sessions_total.inc();
+                self.refuse(worker, neighbour, &Refused::Limited(Limit::Sessions));
+            }
         }
     }
 }

@@ -17,10 +17,10 @@ mod dials;
 #[cfg(test)]
 mod fixture;
 mod flow;
+mod gate;
 mod hedge;
 mod idle;
 mod listener;
-mod pace;
 mod peek;
 mod peer;
 mod per_dc;

@@ -2,9 +2,11 @@
 //! can be spliced.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::net;
 
@@ -43,6 +45,15 @@ pub(super) async fn peek(
     }
 }
 
+/// Whether something is said within `patience`. Whoever leaves before, or fails, has said nothing.
+pub(super) async fn speaks(stream: &TcpStream, patience: Duration) -> bool {
+    let mut first = [0];
+    let waited = timeout(patience, peek(stream, &mut first, 1)).await;
+    // A busy worker may not have seen yet what came in time.
+    let peeked = waited.unwrap_or_else(|_late| net::peek(stream, &mut first));
+    peeked.is_ok_and(|peeked| peeked > 0)
+}
+
 /// The mark of a socket of which nobody has said anything.
 const USUAL: usize = 1;
 
@@ -72,10 +83,8 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll, Wake, Waker};
-    use std::time::Duration;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::time::timeout;
 
     use super::*;
     use crate::forward::fixture::pair;
@@ -161,5 +170,21 @@ mod tests {
         net::reset_on_close(&a);
         let (peeked, ()) = tokio::join!(peek(&b, &mut buffer, 1), async { drop(a) });
         assert_eq!(peeked.map_err(|it| it.kind()), Err(io::ErrorKind::ConnectionReset));
+    }
+
+    #[tokio::test]
+    async fn one_byte_is_something_and_an_end_or_silence_is_nothing() {
+        const LONG: Duration = Duration::from_secs(3600);
+        let (mut a, mut b) = pair().await;
+        assert!(!speaks(&b, Duration::from_millis(20)).await);
+        let (spoken, sent) = tokio::join!(speaks(&b, LONG), a.write_all(&[7]));
+        sent.expect("written");
+        assert!(spoken);
+        until_received(&b, 1).await;
+        assert!(speaks(&b, Duration::ZERO).await, "what is there counts, however late it is seen");
+        drop(a);
+        assert!(speaks(&b, LONG).await, "it has spoken before it left");
+        assert_eq!(b.read_u8().await.expect("nothing was taken"), 7);
+        assert!(!speaks(&b, LONG).await);
     }
 }

@@ -7,7 +7,7 @@ use super::connect::ConnectError;
 use super::proxy_header::HeaderError;
 use super::sniff::Heard;
 use crate::routing::topology::NamedDc;
-use crate::routing::{GiveUp, Refusal};
+use crate::routing::{GiveUp, Limit, Refusal};
 
 /// Why there is no upstream.
 #[derive(Debug)]
@@ -16,6 +16,10 @@ pub(super) enum Refused {
     Neighbour(Box<Refused>),
     /// It is not known who connects.
     Header(HeaderError),
+    /// The listener, or the client, has had its share.
+    Limited(Limit),
+    /// The client is dialled for once it says something, and has said nothing.
+    Silent,
     /// What the client said leads nowhere.
     Sniff(Heard),
     /// It is not known where clients of the listener go.
@@ -34,6 +38,8 @@ impl Refused {
         match self {
             Self::Neighbour(_) => None,
             Self::Header(_) => Some(Refusal::ProxyHeader),
+            Self::Limited(_) => Some(Refusal::Limit),
+            Self::Silent => Some(Refusal::Silent),
             Self::Sniff(_) => Some(Refusal::Sniff),
             Self::Policy => Some(Refusal::Policy),
             Self::Connect(ConnectError(GiveUp::Full)) => Some(Refusal::Overflow),
@@ -42,6 +48,21 @@ impl Refused {
             | Self::Connect(ConnectError(
                 GiveUp::NoCandidate | GiveUp::Failed | GiveUp::Deadline,
             )) => Some(Refusal::NoDc),
+        }
+    }
+
+    /// The limit that is reached, if it is one.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Limited(limit) => Some(*limit),
+            Self::Neighbour(_)
+            | Self::Header(_)
+            | Self::Silent
+            | Self::Sniff(_)
+            | Self::NoRoute
+            | Self::Policy
+            | Self::Connect(_)
+            | Self::Announce(_) => None,
         }
     }
 }
@@ -69,7 +90,10 @@ impl fmt::Display for Refused {
         match self {
             Self::Neighbour(why) => why.fmt(f),
             Self::Header(error) => error.fmt(f),
-            Self::Sniff(Heard::Nothing) => f.write_str("the client has said nothing"),
+            Self::Limited(limit) => f.write_str(limit.key()),
+            Self::Silent | Self::Sniff(Heard::Nothing) => {
+                f.write_str("the client has said nothing")
+            }
             Self::Sniff(heard) => match heard.named_dc() {
                 Some(NamedDc { id, proved: true }) => {
                     write!(f, "the client proves that it wants DC {id}, which is not here")

@@ -3,15 +3,19 @@
 use std::rc::Rc;
 use std::time::SystemTime;
 
+use tokio::net::TcpStream;
+
 use super::account::SessionGuard;
 use super::announce::announce;
 use super::connect::connect_upstream;
 use super::listener::{Accepted, Listener, Settings};
+use super::peek::speaks;
 use super::peer::{Arrival, Peer};
 use super::refused::Refused;
 use super::relay::Relay;
 use super::sniff::Heard;
 use super::worker::Worker;
+use crate::config::{Dial, Timeouts};
 use crate::memory::EpochSeconds;
 use crate::routing::topology::{Destination, ListenerRoute, Route};
 use crate::routing::{
@@ -38,15 +42,12 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, mut accept
             accepted.ended_in_order = reason.ending == Ending::Closed;
             session.closed = Some(reason);
         }
-        Err(refused) => match refused.refusal() {
-            Some(refusal) => listener.refuse(&worker, accepted.neighbour, refusal, &refused),
-            None => tracing::debug!(neighbour = %accepted.neighbour, %refused, "neighbour refused"),
-        },
+        Err(refused) => listener.refuse(&worker, accepted.neighbour, &refused),
     }
 }
 
-/// Who it is, what it says, and a session for them. It is boxed, or it would be in the future twice:
-/// where it is returned, and where it is kept.
+/// Who it is, whether they may come in, what they say, and a session for them. It is boxed, or it would be
+/// in the future twice: where it is returned, and where it is kept.
 async fn open(
     worker: &Worker,
     listener: &Listener,
@@ -58,15 +59,37 @@ async fn open(
         settings.metrics.sessions_total.inc();
     }
     let arrival = arrival?;
-    let heard = match &settings.sniffer {
-        Some(sniffer) => Some(sniffer.hear(&accepted.stream).await),
-        None => None,
-    };
     match arrival.peer {
-        Peer::Client(addr) => open_for_client(worker, &settings, &arrival, addr, heard).await,
+        Peer::Client(addr) => {
+            let permit = settings.gate.admit(addr).map_err(Refused::Limited)?;
+            let heard = hear(&settings, &accepted.stream).await?;
+            let mut session = open_for_client(worker, &settings, &arrival, addr, heard).await?;
+            session.client_permit = permit;
+            Ok(session)
+        }
         Peer::Neighbour(addr) => {
-            let opened = open_for_neighbour(worker, &settings, &arrival, addr, heard).await;
-            opened.map_err(|why| Refused::Neighbour(Box::new(why)))
+            let opened = async {
+                let heard = hear(&settings, &accepted.stream).await?;
+                open_for_neighbour(worker, &settings, &arrival, addr, heard).await
+            };
+            opened.await.map_err(|why| Refused::Neighbour(Box::new(why)))
+        }
+    }
+}
+
+/// What the other end says first, as far as the listener goes by it. `None`: it does not matter what.
+async fn hear(settings: &Settings, stream: &TcpStream) -> Result<Option<Heard>, Refused> {
+    if let Some(sniffer) = &settings.sniffer {
+        return Ok(Some(sniffer.hear(stream).await));
+    }
+    match settings.config.dial {
+        Dial::OnAccept => Ok(None),
+        Dial::OnFirstByte => {
+            let Timeouts { first_byte, idle, half_close: _ } = settings.config.timeouts;
+            match speaks(stream, first_byte.unwrap_or(idle)).await {
+                true => Ok(None),
+                false => Err(Refused::Silent),
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What sessions and flows are called wherever they are heard of.
+//! What sessions are called wherever they are heard of.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-/// Gives each session and flow of the process a name of its own.
+/// Gives each session of the process a name of its own.
 pub(super) struct UniqueIds {
     /// Drawn at random: what tells processes apart, and lives of one.
     process: u64,

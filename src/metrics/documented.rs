@@ -42,6 +42,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         routed_total,
         failover_total,
         refused_total,
+        limited_total,
         udp:
             UdpVectors {
                 flows_active,
@@ -76,7 +77,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         listen_overflows_total,
         build_info,
     } = Metrics::new("edge-1");
-    let all: [&dyn Collector; 42] = [
+    let all: [&dyn Collector; 43] = [
         &flows_active,
         &flows_total,
         &flow_seconds,
@@ -97,6 +98,7 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         &routed_total,
         &failover_total,
         &refused_total,
+        &limited_total,
         &sniffed_total,
         &policy_audited_total,
         &sticky_clients,

@@ -5,7 +5,7 @@ use prometheus::{Histogram, IntCounter, IntGauge};
 use super::Metrics;
 use crate::routing::control::{ProbeAnswer, ProbeOutcome};
 use crate::routing::{
-    AccessPointId, CloseReason, ConnectFailure, DcId, Ending, HedgeResult, Refusal, Side,
+    AccessPointId, CloseReason, ConnectFailure, DcId, Ending, HedgeResult, Limit, Refusal, Side,
     SniffResult, Why,
 };
 
@@ -36,6 +36,7 @@ pub struct ListenerMetrics {
     /// Bound sessions that policy would refuse.
     pub policy_audited_total: IntCounter,
     refused: [IntCounter; Refusal::ALL.len()],
+    limited: [IntCounter; Limit::ALL.len()],
 }
 
 impl ListenerMetrics {
@@ -49,6 +50,7 @@ impl ListenerMetrics {
             refused: Refusal::ALL.map(|refusal| {
                 metrics.refused_total.with_label_values(&[listener, refusal.as_str()])
             }),
+            limited: limited(metrics, listener),
         }
     }
 
@@ -57,6 +59,17 @@ impl ListenerMetrics {
     pub fn refused(&self, refusal: Refusal) -> &IntCounter {
         &self.refused[refusal as usize]
     }
+
+    /// Clients that this limit has refused.
+    #[must_use]
+    pub fn limited(&self, limit: Limit) -> &IntCounter {
+        &self.limited[limit as usize]
+    }
+}
+
+/// What the limits of a listener have refused, in their order.
+pub(super) fn limited(metrics: &Metrics, listener: &str) -> [IntCounter; Limit::ALL.len()] {
+    Limit::ALL.map(|limit| metrics.limited_total.with_label_values(&[listener, limit.as_str()]))
 }
 
 /// What the first bytes of a listener's clients came to.

@@ -60,6 +60,8 @@ pub struct Metrics {
     pub failover_total: IntCounterVec,
     /// Clients refused: `listener`, `reason`.
     pub refused_total: IntCounterVec,
+    /// Clients refused by a limit of their listener: `listener`, `limit`.
+    pub limited_total: IntCounterVec,
     /// Flows and datagrams.
     pub udp: UdpVectors,
     /// Clients whose first bytes were looked at, by listener and result.
@@ -166,6 +168,11 @@ impl Metrics {
                 "refused_total",
                 "Clients refused: sessions with a reset, flows by silence.",
                 &["listener", "reason"],
+            ),
+            limited_total: new.counters(
+                "limited_total",
+                "Clients refused by a limit of their listener, by the key that sets it.",
+                &["listener", "limit"],
             ),
             udp: UdpVectors::new(&new),
             sniffed_total: new.counters(

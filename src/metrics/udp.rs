@@ -3,9 +3,9 @@
 use prometheus::local::{LocalHistogram, LocalIntCounter};
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
-use super::handles::Direction;
+use super::handles::{Direction, limited};
 use super::{Make, Metrics, SESSION_BUCKETS};
-use crate::routing::{DatagramDrop, DcId, FlowEnd, FlowMove, Refusal, Why};
+use crate::routing::{DatagramDrop, DcId, FlowEnd, FlowMove, Limit, Refusal, Why};
 
 /// Datagrams of one system call: one, to 64 messages of 64.
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
@@ -131,6 +131,7 @@ pub struct FlowMetrics {
     /// Bound flows that policy would refuse.
     pub policy_audited: IntCounter,
     refused: [IntCounter; Refusal::ALL.len()],
+    limited: [IntCounter; Limit::ALL.len()],
     ended: [IntCounter; FlowEnd::ALL.len()],
 }
 
@@ -145,6 +146,7 @@ impl FlowMetrics {
             policy_audited: metrics.policy_audited_total.with_label_values(&[listener]),
             refused: Refusal::ALL
                 .map(|it| metrics.refused_total.with_label_values(&[listener, it.as_str()])),
+            limited: limited(metrics, listener),
             ended: FlowEnd::ALL
                 .map(|it| udp.flows_ended_total.with_label_values(&[listener, it.as_str()])),
         }
@@ -154,6 +156,12 @@ impl FlowMetrics {
     #[must_use]
     pub fn refused(&self, refusal: Refusal) -> &IntCounter {
         &self.refused[refusal as usize]
+    }
+
+    /// Datagrams that this limit has refused a flow.
+    #[must_use]
+    pub fn limited(&self, limit: Limit) -> &IntCounter {
+        &self.limited[limit as usize]
     }
 
     /// Flows that ended so.

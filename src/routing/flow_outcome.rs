@@ -1,5 +1,6 @@
 //! What becomes of flows and datagrams, in words fixed for metrics.
 
+use super::limit::Limit;
 use super::outcome::Refusal;
 
 /// Why a flow has ended.
@@ -157,10 +158,36 @@ impl DatagramDrop {
             Self::Policy => Some(Refusal::Policy),
             Self::NoDc => Some(Refusal::NoDc),
             Self::Overflow => Some(Refusal::Overflow),
-            Self::Rate | Self::ClientRate | Self::ClientLimit | Self::FlowLimit => {
-                Some(Refusal::Limit)
-            }
-            Self::NoDescriptor
+            Self::Rate
+            | Self::ClientRate
+            | Self::ClientLimit
+            | Self::FlowLimit
+            | Self::NoDescriptor
+            | Self::NoPort
+            | Self::Local
+            | Self::Draining
+            | Self::Truncated
+            | Self::NotUnicast
+            | Self::Stranger
+            | Self::UpstreamFull
+            | Self::DownstreamFull
+            | Self::UpstreamError
+            | Self::DownstreamError => self.limit().map(|_| Refusal::Limit),
+        }
+    }
+
+    /// The limit of the listener that refuses the client a flow, if one does.
+    #[must_use]
+    pub fn limit(self) -> Option<Limit> {
+        match self {
+            Self::Rate => Some(Limit::NewPerSecond),
+            Self::ClientRate => Some(Limit::NewPerSecondPerClient),
+            Self::ClientLimit => Some(Limit::FlowsPerClient),
+            Self::FlowLimit => Some(Limit::Flows),
+            Self::Policy
+            | Self::NoDc
+            | Self::Overflow
+            | Self::NoDescriptor
             | Self::NoPort
             | Self::Local
             | Self::Draining
@@ -171,6 +198,17 @@ impl DatagramDrop {
             | Self::DownstreamFull
             | Self::UpstreamError
             | Self::DownstreamError => None,
+        }
+    }
+}
+
+impl From<Limit> for DatagramDrop {
+    fn from(limit: Limit) -> Self {
+        match limit {
+            Limit::NewPerSecond => Self::Rate,
+            Limit::NewPerSecondPerClient => Self::ClientRate,
+            Limit::SessionsPerClient | Limit::FlowsPerClient => Self::ClientLimit,
+            Limit::Sessions | Limit::Flows => Self::FlowLimit,
         }
     }
 }

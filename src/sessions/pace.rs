@@ -1,8 +1,7 @@
 //! How many sessions or flows of a listener may be new, over all workers.
 
 use std::num::NonZeroU32;
-use std::sync::Mutex;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
@@ -15,37 +14,47 @@ pub struct Rate {
     pub burst: NonZeroU32,
 }
 
+impl From<Rate> for Quota {
+    fn from(Rate { per_second, burst }: Rate) -> Self {
+        Self::per_second(per_second).allow_burst(burst)
+    }
+}
+
 /// The pace that all workers keep together.
 #[derive(Debug)]
-pub struct Pace {
-    rate: Rate,
-    limiter: DefaultDirectRateLimiter,
+pub struct Pace(DefaultDirectRateLimiter);
+
+impl From<Rate> for Pace {
+    fn from(rate: Rate) -> Self {
+        Self(RateLimiter::direct(rate.into()))
+    }
 }
 
 impl Pace {
-    fn new(rate: Rate) -> Self {
-        let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
-        Self { rate, limiter: RateLimiter::direct(quota) }
-    }
-
     /// Whether one more may begin now.
     #[must_use]
     pub fn admits(&self) -> bool {
-        self.limiter.check().is_ok()
+        self.0.check().is_ok()
     }
 }
 
-/// The pace of a listener, while it has one. What clients have used of it outlives a reload that leaves it
-/// as it is.
-#[derive(Debug, Default)]
-pub(super) struct Paces(Mutex<Option<Arc<Pace>>>);
+/// What keeps the pace of a listener, while it has one. What was used of a rate outlives a reload that
+/// leaves the rate as it is.
+#[derive(Debug)]
+pub(super) struct Kept<P>(Mutex<Option<(Rate, Arc<P>)>>);
 
-impl Paces {
-    pub(super) fn at(&self, rate: Rate) -> Arc<Pace> {
-        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*current {
-            Some(pace) if pace.rate == rate => Arc::clone(pace),
-            Some(_) | None => Arc::clone(current.insert(Arc::new(Pace::new(rate)))),
+impl<P> Default for Kept<P> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<P: From<Rate>> Kept<P> {
+    pub(super) fn at(&self, rate: Rate) -> Arc<P> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some((its, pace)) if *its == rate => Arc::clone(pace),
+            Some(_) | None => Arc::clone(&kept.insert((rate, Arc::new(rate.into()))).1),
         }
     }
 }
@@ -56,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_admitted_and_what_is_beyond_is_not_whoever_asks() {
-        let paces = Paces::default();
+        let paces = Kept::<Pace>::default();
         let number = |n| NonZeroU32::new(n).expect("a number of the test");
         let rate = Rate { per_second: number(1), burst: number(3) };
         let admitted = (0..10).filter(|_| paces.at(rate).admits()).count();

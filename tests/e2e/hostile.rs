@@ -1,4 +1,7 @@
-//! Headers, files and neighbours that are not what they should be.
+//! Headers, files, neighbours and crowds that are not what they should be.
+
+mod crowds;
+mod worker;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

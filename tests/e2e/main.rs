@@ -15,6 +15,7 @@ mod geoip;
 mod handshake;
 mod hedging;
 mod hostile;
+mod limits;
 mod metrics;
 mod mtproto_probe;
 mod mute;

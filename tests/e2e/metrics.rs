@@ -26,6 +26,7 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("routed_total", "counter", &["dc", "why"]),
     ("failover_total", "counter", &["from", "to"]),
     ("refused_total", "counter", &["listener", "reason"]),
+    ("limited_total", "counter", &["limit", "listener"]),
     ("udp_flows_active", "gauge", &["dc", "listener"]),
     ("udp_flows_total", "counter", &["listener"]),
     ("udp_flow_seconds", "histogram", &["listener"]),

@@ -170,7 +170,7 @@ fn find<'a>(lines: &'a [Value], message: &str) -> Option<&'a Value> {
 }
 
 /// The first address in a value as the log shows it.
-fn address(shown: &Value) -> SocketAddr {
+pub(crate) fn address(shown: &Value) -> SocketAddr {
     let shown = shown.as_str().expect("text");
     let from = shown.find("127.").expect("a loopback address");
     let rest = &shown[from..];

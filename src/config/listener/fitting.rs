@@ -51,6 +51,10 @@ pub(super) fn note_meaningless(
         notes.add(&path.key("sticky"), text);
     }
     let tree::Route::Mtproto(route) = &tree.route else { return };
+    if is_given("dial") && tree.protocol == tree::Protocol::Tcp {
+        let text = "means nothing here: a DC is dialled once the header of the client says which";
+        notes.add(&path.key("dial"), text);
+    }
     if is_given("class") && route.unknown == tree::Unknown::Close {
         let text = "means nothing here: clients that name a DC name the class too, and others \
                     are refused";
@@ -83,5 +87,11 @@ fn note_other_protocol(
 }
 
 /// What is of sessions alone.
-const OF_SESSIONS: &[&[&str]] =
-    &[&["tcp"], &["timeouts"], &["dial"], &["limits", "sessions"], &["proxy_protocol", "timeout"]];
+const OF_SESSIONS: &[&[&str]] = &[
+    &["tcp"],
+    &["timeouts"],
+    &["dial"],
+    &["limits", "sessions"],
+    &["limits", "sessions_per_client"],
+    &["proxy_protocol", "timeout"],
+];

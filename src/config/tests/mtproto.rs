@@ -91,12 +91,17 @@ fn what_decides_nothing_is_noted_and_no_part_of_the_effective_configuration() {
         let notes = good(main).notes.into_iter().filter(|note| !note.path.is_empty());
         notes.map(|note| format!("{}: {}", note.path, note.text)).collect()
     };
-    let close = main_file("{trust_plain_dc: known}", ", class: media, sticky: {ttl: 1h}");
+    let close = main_file(
+        "{trust_plain_dc: known}",
+        ", class: media, dial: on_first_byte, sticky: {ttl: 1h}",
+    );
     assert_eq!(
         told(&close),
         [
             "listeners[0].sticky: means nothing here: clients are remembered with `unknown: \
              nearest` only",
+            "listeners[0].dial: means nothing here: a DC is dialled once the header of the client \
+             says which",
             "listeners[0].class: means nothing here: clients that name a DC name the class too, \
              and others are refused",
         ]

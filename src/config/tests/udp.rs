@@ -102,14 +102,21 @@ fn keys_of_the_other_protocol_are_noted_and_mean_nothing() {
         )
     };
     let udp = listener(
-        "protocol: udp, tcp: {backlog: 9}, timeouts: {idle: 1h}, dial: on_accept,
-        limits: {sessions: 9, sessions_per_client: none}, proxy_protocol: {timeout: 1s}, udp: {flows: 9}",
+        "protocol: udp, tcp: {backlog: 9}, timeouts: {idle: 1h}, dial: on_first_byte,
+        limits: {sessions: 9, sessions_per_client: 8}, proxy_protocol: {timeout: 1s}, udp: {flows: 9}",
     );
     let told = "means nothing here: the listener serves UDP";
     assert_eq!(
         notes(&udp, BOTH),
-        ["tcp", "timeouts", "dial", "limits.sessions", "proxy_protocol.timeout"]
-            .map(|key| format!("listeners[0].{key}: {told}"))
+        [
+            "tcp",
+            "timeouts",
+            "dial",
+            "limits.sessions",
+            "limits.sessions_per_client",
+            "proxy_protocol.timeout"
+        ]
+        .map(|key| format!("listeners[0].{key}: {told}"))
     );
     let tcp = listener("udp: {flows: 9}");
     assert_eq!(

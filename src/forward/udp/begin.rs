@@ -37,17 +37,7 @@ impl Port {
             return Err(DatagramDrop::Draining);
         }
         let client = ClientAddr::new(key.client.ip());
-        let client_permit = match settings.udp().flows_per_client {
-            None => None,
-            Some(most) => {
-                let permit = settings.flows.clients.admit(client.prefix(), most);
-                Some(permit.ok_or(DatagramDrop::ClientLimit)?)
-            }
-        };
-        // Whoever has no place of his own takes nobody's turn.
-        if settings.pace.as_ref().is_some_and(|pace| !pace.admits()) {
-            return Err(DatagramDrop::Rate);
-        }
+        let client_permit = settings.gate.admit(client)?;
         let announced = self.announced(&key);
         let chooser = Chooser { worker, settings: &settings, snapshot, client, announced, now };
         let way = match chooser.begin() {

@@ -229,6 +229,9 @@ impl Port {
         metrics.dropped(drop).inc_by(datagrams as u64);
         if let Some(refusal) = drop.refusal() {
             self.settings.metrics.refused(refusal).inc_by(datagrams as u64);
+            if let Some(limit) = drop.limit() {
+                self.settings.metrics.limited(limit).inc_by(datagrams as u64);
+            }
             let name = &self.settings.config.name;
             let detail = drop.as_str();
             self.settings.refusals.tell(worker.tick(), name, refusal.as_str(), &detail);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::config::{self, UdpOptions};
-use crate::forward::pace::pace;
+use crate::forward::gate::Gate;
 use crate::forward::per_dc::PerDc;
 use crate::forward::plane::Context;
 use crate::forward::refusal_log::RefusalLog;
@@ -12,8 +12,8 @@ use crate::forward::remembering::Remembering;
 use crate::metrics::Metrics;
 use crate::metrics::udp::{FlowDcMetrics, FlowMetrics};
 use crate::routing::topology::ListenerRoute;
-use crate::routing::{DcId, FlowTimes, Topology};
-use crate::sessions::{ListenerSessions, Pace};
+use crate::routing::{DcId, FlowTimes, Limit, Topology};
+use crate::sessions::ListenerSessions;
 
 /// What holds for the flows of a listener, with its metrics resolved.
 pub(super) struct Settings {
@@ -27,8 +27,8 @@ pub(super) struct Settings {
     pub(super) sticky: Option<Remembering>,
     /// Its flows, over all workers.
     pub(super) flows: Arc<ListenerSessions>,
-    /// How fast new ones may come.
-    pub(super) pace: Option<Arc<Pace>>,
+    /// Lets clients begin one.
+    pub(super) gate: Gate,
     /// Which refusals the log tells of.
     pub(super) refusals: RefusalLog,
     dcs: PerDc<FlowDcMetrics>,
@@ -38,11 +38,12 @@ impl Settings {
     /// As `config` says.
     pub(super) fn new(context: &Context, config: Arc<config::Listener>) -> Self {
         let flows = context.sessions.of_listener(&config.name);
+        let per_client = config.udp.flows_per_client.map(|most| (most, Limit::FlowsPerClient));
         Self {
             route: context.snapshots.load().topology.route(&config.name).cloned(),
             metrics: Rc::new(FlowMetrics::resolve(&context.metrics, &config.name)),
             sticky: Remembering::resolve(context, &config.name),
-            pace: pace(&config.limits, &flows),
+            gate: Gate::new(&config.limits, per_client, &flows),
             flows,
             refusals: RefusalLog::default(),
             dcs: PerDc::default(),

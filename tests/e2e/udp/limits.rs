@@ -152,3 +152,41 @@ async fn a_full_dc_takes_no_more_flows_and_one_moves_within_it_all_the_same() {
     assert_eq!(moved.await.dc, AMSTERDAM, "its own place is not in its way");
     assert_eq!(active(&edge).await, 2.0);
 }
+
+#[tokio::test]
+async fn a_client_that_begins_flows_too_often_takes_nobody_elses_part() {
+    const BURST: u32 = 4;
+    const OTHERS: u8 = 20;
+    let lab = lab(1);
+    let keys = "limits: {new_per_second_per_client: {rate: 1, burst: 4}, \
+         new_per_second: {rate: 1, burst: 60}}";
+    limited(&lab, keys);
+    let edge = start(&lab).await;
+    let began = Instant::now();
+    let greedy = client_of(AMSTERDAM, 200);
+    let mut flows = Vec::new();
+    for number in 1..=OTHERS {
+        for _ in 0..5 {
+            let client = UdpClient::new(greedy, edge.clients()).await;
+            client.send(b"one more?").await;
+            flows.push(client);
+        }
+        UdpClient::new(client_of(MIAMI, number), edge.clients()).await.ask().await;
+    }
+    let (active, refused) = eventually("each has a flow or is refused", async || {
+        let scrape = edge.doors.scrape().await;
+        let active = scrape.sum("udp_flows_active", &[("listener", "clients")]);
+        let refused = scrape.sum("refused_total", &REFUSED);
+        (active + refused == f64::from(OTHERS) * 6.0).then_some((active, refused))
+    })
+    .await;
+    let of_greedy = active - f64::from(OTHERS);
+    // One a second, of which the machine may have let pass some.
+    let most = f64::from(BURST) + began.elapsed().as_secs_f64() + 1.0;
+    assert!((f64::from(BURST)..=most).contains(&of_greedy), "{of_greedy} flows, {most} at most");
+    assert_eq!(count(&edge, "udp_drops_total", &[("reason", "client_rate")]).await, refused);
+    let limit = [("listener", "clients"), ("limit", "new_per_second_per_client")];
+    let scrape = edge.doors.scrape().await;
+    assert_eq!(scrape.value("limited_total", &limit), refused);
+    assert_eq!(scrape.sum("limited_total", &[]), refused, "no other limit");
+}
