@@ -13,6 +13,7 @@ mod closing;
 mod connect;
 mod descriptors;
 mod dials;
+mod egress;
 #[cfg(test)]
 mod fixture;
 mod flow;
@@ -36,5 +37,6 @@ mod udp;
 mod worker;
 
 pub use bind_set::OpenError;
-pub use descriptors::Descriptors;
+pub use descriptors::{DescriptorNeed, Descriptors, NeedTerm};
+pub use egress::{UnusableEgress, unusable_egress};
 pub use plane::{Context, DataPlane, Liveness, Prepared};

@@ -73,10 +73,12 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         pending_bytes,
         fds_open,
         fds_limit,
-        listen_overflows_total,
+        namespace,
+        source_ports_in_use,
         build_info,
     } = Metrics::new("edge-1");
-    let all: [&dyn Collector; 42] = [
+    let [listen_overflows, udp_receive_drops] = namespace.counters();
+    let all: [&dyn Collector; 44] = [
         &flows_active,
         &flows_total,
         &flow_seconds,
@@ -117,7 +119,9 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         &pending_bytes,
         &fds_open,
         &fds_limit,
-        &listen_overflows_total,
+        listen_overflows,
+        udp_receive_drops,
+        &source_ports_in_use,
         &build_info,
     ];
     let described = all.iter().flat_map(|metric| metric.desc());

@@ -201,7 +201,10 @@ fn states(dcs: &[RankedView], look: Look) -> String {
             Cell::new(&dc.site),
             word(&dc.health),
             word(&dc.admin),
-            number(dc.sessions_active),
+            match dc.room.max_sessions {
+                None => number(dc.sessions_active),
+                Some(most) => number(format!("{} of {most}", dc.room.placed)),
+            },
             number(format!("{} of {}", dc.connecting, dc.max_connecting)),
             Cell::new(dc.exclusion_says.as_deref().unwrap_or_default()),
         ]);
