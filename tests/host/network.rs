@@ -76,7 +76,7 @@ impl Host {
     fn new() -> Result<Self, String> {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let name = format!("nearpoint-egress-{}-{number}", std::process::id());
+        let name = format!("nearpoint-host-{}-{number}", std::process::id());
         ip(&format!("netns add {name}"))?;
         let namespace = File::open(Path::new("/run/netns").join(&name));
         // It lives on for as long as it is open.

@@ -52,7 +52,7 @@ impl<'a> Daemon<'a> {
         let main = directory.path().join("nearpoint.yaml");
         fs::write(directory.path().join("dc_options.yaml"), list).expect("written");
         let text = format!(
-            "edge: {{name: egress, workers: 1}}\nshutdown: {{grace: 0s, deadline: 0s}}\n\
+            "edge: {{name: host, workers: 1}}\nshutdown: {{grace: 0s, deadline: 0s}}\n\
              admin: {{bind: '{ADMIN}'}}\nmetrics: {{bind: '{METRICS}'}}\n\
              log: {{level: info, format: json}}\n{keys}"
         );
@@ -126,6 +126,14 @@ impl<'a> Daemon<'a> {
             })
         });
         of_name.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    }
+
+    /// Failed dials and refusals, as they are measured.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let text = self.get(METRICS, "/metrics");
+        let names = ["nearpoint_connect_failures_total{", "nearpoint_refused_total{"];
+        let wanted = text.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
+        wanted.map(str::to_owned).collect()
     }
 
     fn get(&self, at: &str, path: &str) -> String {
@@ -202,13 +210,14 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
     }
 }
 
-/// Each from another address of loopback, so that no port is wanted twice.
+/// Each from another address of loopback, and from a port that is nobody's whom the kernel gives one: a port
+/// that was bound by itself is given to no dial of another program.
 fn connect(host: &Host, at: SocketAddr) -> io::Result<TcpStream> {
     static NEXT: AtomicU32 = AtomicU32::new(u32::from_be_bytes([127, 2, 0, 1]));
     let from = Ipv4Addr::from_bits(NEXT.fetch_add(1, Ordering::Relaxed));
     host.run(|| {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        socket.bind(&SocketAddr::from((from, 0)).into())?;
+        socket.bind(&SocketAddr::from((from, 20_000)).into())?;
         socket.connect(&at.into())?;
         Ok(socket.into())
     })
