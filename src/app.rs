@@ -17,17 +17,16 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::admin::{self, AdminContext, EventsApi, Facts, ScrapeContext};
-use crate::config::{Bind, Config, ConfigError, Shutdown, Workers};
+use crate::config::{Bind, Config, ConfigError, Shutdown};
 use crate::control::{self, Audience, Control, SnapshotReader};
 use crate::drain::{self, DrainTrigger, DrainWatch};
 use crate::events::EventLog;
-use crate::forward::{Context, DataPlane, Descriptors, OpenError};
+use crate::forward::{Context, DataPlane, Descriptors, OpenError, unusable_egress};
 use crate::memory::{self, StateDirError, StickyMemory};
 use crate::metrics::Metrics;
 use crate::net;
 use crate::probe;
 use crate::reload::{self, ContentError, DatabaseErrors, First, Outcome, Reloader, Source};
-use crate::routing::Protocol;
 use crate::sessions::Sessions;
 
 /// Reloads that wait; who asks beyond waits too.
@@ -35,6 +34,12 @@ const RELOADS: usize = 16;
 
 /// Between looks at the snapshot that let go of series nobody needs, whether anybody scrapes or not.
 const OBSERVE_EVERY: Duration = Duration::from_secs(60);
+
+/// The cores that this process may use.
+#[must_use]
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
 
 /// Why a daemon did not start.
 #[derive(Debug)]
@@ -224,10 +229,7 @@ struct Parts {
 
 impl Parts {
     fn new(config: &Config, memory: Arc<StickyMemory>) -> Self {
-        let workers = match config.edge.workers {
-            Workers::Auto => thread::available_parallelism().map_or(1, usize::from),
-            Workers::Count(count) => usize::try_from(count.get()).unwrap_or(usize::MAX),
-        };
+        let workers = config.edge.workers.count(cores());
         Self {
             metrics: Arc::new(Metrics::new(&config.edge.name)),
             facts: Arc::new(Facts::new(&config.edge.name, workers, Instant::now())),
@@ -240,7 +242,7 @@ impl Parts {
 
     fn data_plane(&self, config: &Config, control: &Control) -> Result<DataPlane, StartError> {
         let limit = net::raise_descriptor_limit();
-        let descriptors = Descriptors { limit, probes: config.topology.max_probes() };
+        let descriptors = Descriptors::new(limit, config, config.memory, self.workers);
         let context = Context {
             edge: Arc::clone(&config.edge.name),
             snapshots: control.reader.clone(),
@@ -251,29 +253,8 @@ impl Parts {
         };
         let plane = DataPlane::start(self.workers, config.memory, descriptors, context)
             .map_err(StartError::Thread)?;
-        // A session has two descriptors, a flow one.
-        let needed = config.listeners.iter().map(|it| match it.protocol {
-            Protocol::Tcp => 2 * u64::from(it.limits.sessions),
-            Protocol::Udp => u64::from(it.udp.flows),
-        });
-        let (needed, left) = (needed.sum::<u64>(), 2 * plane.most_sessions() as u64);
-        if needed > left {
-            warn!(
-                descriptors = limit,
-                left,
-                needed,
-                "the descriptor limit allows fewer sessions and flows than limits.sessions and udp.flows"
-            );
-        }
-        let (possible, wanted) = (descriptors.kept_for_probes(), descriptors.probes);
-        if wanted > possible {
-            warn!(
-                descriptors = limit,
-                possible,
-                wanted,
-                "the descriptor limit allows fewer probes than health.max_in_flight"
-            );
-        }
+        reload::warn_of_need(&plane.descriptor_need(config));
+        unusable_egress(&config.topology).iter().for_each(|it| warn!("{it}"));
         Ok(plane)
     }
 

@@ -96,6 +96,7 @@ impl AdminContext {
                 let mut view = StatusView::new(snapshot, &self.facts, reasons, now);
                 view.set_remembered(&self.memory.clients());
                 view.set_open(&self.sessions.open_by_listener());
+                view.set_open_descriptors(self.metrics.open_descriptors());
                 view.set_local_ports(snapshot, ports::local());
                 view.set_isolated_since(self.events.log().isolated_since());
                 reply::json(StatusCode::OK, &view)

@@ -31,8 +31,19 @@ pub struct Changing {
     pub last_reload: Option<ReloadFact>,
     /// What locates clients; `None` when nothing does.
     pub geoip: Option<GeoipFact>,
+    /// What descriptors allow; `None` before anything is accepted.
+    pub descriptors: Option<DescriptorsFact>,
     /// What the daemon goes by; `None` before it does.
     pub configuration: Option<ConfigurationFact>,
+}
+
+/// What the descriptors of the process allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DescriptorsFact {
+    /// That may be open.
+    pub limit: u64,
+    /// Sessions at a time at which accepting pauses; flows take half of one each.
+    pub most_sessions: u64,
 }
 
 /// The configuration that a daemon goes by.
@@ -137,6 +148,7 @@ impl Facts {
                 dc_options_accepted: now,
                 last_reload: None,
                 geoip: None,
+                descriptors: None,
                 configuration: None,
             }),
         }
@@ -155,6 +167,11 @@ impl Facts {
     /// What locates clients, from now on.
     pub fn set_geoip(&self, geoip: Option<GeoipFact>) {
         self.lock().geoip = geoip;
+    }
+
+    /// What descriptors allow, from now on.
+    pub fn set_descriptors(&self, descriptors: DescriptorsFact) {
+        self.lock().descriptors = Some(descriptors);
     }
 
     /// What the daemon goes by, from now on.

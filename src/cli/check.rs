@@ -11,8 +11,9 @@ use super::preview::{self, Preview};
 use super::{BAD_CONFIG, FAILED, output};
 use crate::admin::facts::GeoipFact;
 use crate::config::{Config, Geoip};
+use crate::forward::{DescriptorNeed, Descriptors, unusable_egress};
 use crate::geoip::Databases;
-use crate::{config, reload};
+use crate::{app, config, net, reload};
 
 /// The answer of `nearpoint check --json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub(super) struct CheckView {
     pub problems: Vec<String>,
     /// What was noticed and changes nothing.
     pub notes: Vec<String>,
+    /// What a valid configuration could need of descriptors, beside what a daemon may open that is started
+    /// as this process was: `null` for one that has problems.
+    pub descriptors: Option<DescriptorNeed>,
     /// What a reload would change; of a valid configuration, when that was asked for.
     pub against_running: Option<Preview>,
 }
@@ -76,9 +80,22 @@ impl CheckView {
         }
         let valid = problems.is_empty();
         let named = path.display().to_string();
-        let view = Self { config: named, valid, problems, notes, against_running: None };
-        (view, config.filter(|_| valid))
+        let config = config.filter(|_| valid);
+        if let Some(config) = &config {
+            notes.extend(texts(&unusable_egress(&config.topology)));
+        }
+        let descriptors = config.as_ref().map(descriptor_need);
+        let view =
+            Self { config: named, valid, problems, notes, descriptors, against_running: None };
+        (view, config)
     }
+}
+
+/// As a daemon would divide descriptors that is started where this process is, and as it was.
+fn descriptor_need(config: &Config) -> DescriptorNeed {
+    let (limit, workers) = (net::hard_descriptor_limit(), config.edge.workers.count(app::cores()));
+    let descriptors = Descriptors::new(limit, config, config.memory, workers);
+    DescriptorNeed::new(config, descriptors, workers)
 }
 
 /// What an operator may want to know of databases that serve.
@@ -101,13 +118,23 @@ fn text(view: &CheckView) -> String {
     }];
     lines.extend(view.problems.iter().map(|problem| format!("  {problem}")));
     lines.extend(view.notes.iter().map(|note| format!("note: {note}")));
+    lines.extend(view.descriptors.iter().filter(|need| !need.suffices).map(shortage));
     lines.extend(view.against_running.iter().map(preview::text));
+    lines.join("\n")
+}
+
+/// The whole sum, as a note.
+fn shortage(need: &DescriptorNeed) -> String {
+    let whose = "this is the hard limit of this command, and a service has its own (LimitNOFILE)";
+    let mut lines = vec![format!("note: {}; {whose}:", need.says())];
+    lines.extend(need.terms.iter().map(|term| format!("  {term}")));
     lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forward::NeedTerm;
 
     #[test]
     fn problems_are_counted_and_listed_with_notes_below() {
@@ -116,6 +143,7 @@ mod tests {
             valid: true,
             problems: Vec::new(),
             notes: vec!["dc_options: 2 duplicates merged".into()],
+            descriptors: None,
             against_running: None,
         };
         assert_eq!(text(&view), "nearpoint.yaml is valid\nnote: dc_options: 2 duplicates merged");
@@ -125,6 +153,57 @@ mod tests {
             text(&view),
             "nearpoint.yaml has 2 problems:\n  dcs[0].id: 0 is no DC\n  listeners: none"
         );
+    }
+
+    #[test]
+    fn a_shortage_of_descriptors_is_a_note_with_its_sum_and_enough_of_them_is_none() {
+        let term = NeedTerm {
+            what: "listener a: sessions (limits.sessions)".into(),
+            count: 100_000,
+            each: 2,
+            descriptors: 200_000,
+        };
+        let mut need = DescriptorNeed {
+            limit: 20_000,
+            needed: 200_000,
+            suffices: false,
+            terms: vec![term],
+            most_sessions: 9_500,
+            most_probes: 512,
+        };
+        let mut view = CheckView {
+            config: "nearpoint.yaml".into(),
+            valid: true,
+            problems: Vec::new(),
+            notes: Vec::new(),
+            descriptors: Some(need.clone()),
+            against_running: None,
+        };
+        let expected = format!(
+            "nearpoint.yaml is valid\nnote: {}; this is the hard limit of this command, and a \
+             service has its own (LimitNOFILE):\n  200000 = 100000 x 2, listener a: sessions \
+             (limits.sessions)",
+            need.says()
+        );
+        assert_eq!(text(&view), expected);
+        need.suffices = true;
+        view.descriptors = Some(need);
+        assert_eq!(text(&view), "nearpoint.yaml is valid");
+    }
+
+    #[test]
+    fn an_interface_that_is_not_here_is_a_note_and_no_problem() -> std::io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let main = dir.path().join("main.yaml");
+        std::fs::write(dir.path().join("dc_options.yaml"), "[{id: 2, ip: 192.0.2.1, port: 443}]")?;
+        let text = "listeners: [{name: a, bind: ['127.0.0.1:443']}]\n\
+                    dcs: [{id: 2, source: {interface: nowhere0}}]";
+        std::fs::write(&main, text)?;
+        let (view, _) = CheckView::of(&main);
+        assert!(view.valid, "{:?}", view.problems);
+        assert!(view.notes.iter().any(|note| note.contains("interface nowhere0")), "{view:?}");
+        assert!(view.descriptors.is_some());
+        Ok(())
     }
 
     #[test]

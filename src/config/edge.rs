@@ -38,6 +38,17 @@ pub enum Workers {
     Count(NonZeroU32),
 }
 
+impl Workers {
+    /// How many that is on a machine with so many cores.
+    #[must_use]
+    pub fn count(self, cores: usize) -> usize {
+        match self {
+            Self::Auto => cores,
+            Self::Count(count) => usize::try_from(count.get()).unwrap_or(usize::MAX),
+        }
+    }
+}
+
 impl Default for Edge {
     fn default() -> Self {
         Self::new(&tree::Edge::default(), Path::new(""))

@@ -14,6 +14,7 @@ mod closing;
 mod connect;
 mod descriptors;
 mod dials;
+mod egress;
 #[cfg(test)]
 mod fixture;
 mod flow;
@@ -38,5 +39,6 @@ mod unique_id;
 mod worker;
 
 pub use bind_set::OpenError;
-pub use descriptors::Descriptors;
+pub use descriptors::{DescriptorNeed, Descriptors, NeedTerm};
+pub use egress::{UnusableEgress, unusable_egress};
 pub use plane::{Context, DataPlane, Liveness, Prepared};

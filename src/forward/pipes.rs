@@ -9,6 +9,11 @@ use crate::net::Pipe;
 /// the copy that a pipe would save.
 const TURN_DOWN: u32 = 1000;
 
+/// As many pipes of `pipe_size` bytes as fit into `bytes`.
+pub(super) fn most(bytes: u64, pipe_size: u64) -> usize {
+    usize::try_from(bytes / pipe_size.max(1)).unwrap_or(usize::MAX)
+}
+
 /// How many pipes the process may have.
 pub(super) struct PipeBudget {
     free: AtomicUsize,
@@ -20,14 +25,9 @@ pub(super) struct PipeBudget {
 impl PipeBudget {
     /// Room for as many pipes of `pipe_size` bytes as fit into `bytes`.
     pub(super) fn new(bytes: u64, pipe_size: u64, workers: usize) -> Self {
-        let most = usize::try_from(bytes / pipe_size.max(1)).unwrap_or(usize::MAX);
+        let most = most(bytes, pipe_size);
         let pipe_size = usize::try_from(pipe_size).unwrap_or(usize::MAX);
         Self { free: AtomicUsize::new(most), pipe_size, workers: workers.max(1), most }
-    }
-
-    /// The most pipes there can be.
-    pub(super) fn most(&self) -> usize {
-        self.most
     }
 
     fn reserve(&self) -> bool {

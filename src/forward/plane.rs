@@ -14,11 +14,11 @@ use tracing::error;
 
 use super::bind_set::{self, BindKey, NewBind, OpenBind, OpenError, listen_options};
 use super::closing::ResetPace;
-use super::descriptors::{DescriptorBudget, Descriptors};
+use super::descriptors::{DescriptorBudget, DescriptorNeed, Descriptors};
 use super::pipes::PipeBudget;
 use super::unique_id::UniqueIds;
 use super::worker::{self, BoundSocket, Command};
-use crate::config::{self, Memory};
+use crate::config::{self, Config, Memory};
 use crate::control::{PassiveEvidence, SnapshotReader};
 use crate::memory::StickyMemory;
 use crate::metrics::Metrics;
@@ -104,6 +104,8 @@ impl Liveness {
 pub struct DataPlane {
     shared: Arc<Shared>,
     workers: Vec<mpsc::UnboundedSender<Command>>,
+    memory: Memory,
+    descriptor_limit: u64,
     open: BTreeMap<BindKey, OpenBind>,
 }
 
@@ -129,7 +131,7 @@ impl DataPlane {
         let lookups = Origin::ALL
             .map(|origin| context.metrics.geo_lookups_total.with_label_values(&[origin.as_str()]));
         let shared = Arc::new(Shared {
-            descriptors: Arc::new(DescriptorBudget::new(descriptors, pipes.most())),
+            descriptors: Arc::new(DescriptorBudget::new(descriptors)),
             pipes,
             pending_limit: memory.pending,
             heartbeats: Heartbeats::new(workers),
@@ -149,18 +151,30 @@ impl DataPlane {
             Ok(commands)
         };
         let workers = (0..workers).map(start).collect::<io::Result<_>>()?;
-        Ok(Self { shared, workers, open: BTreeMap::new() })
+        Ok(Self {
+            shared,
+            workers,
+            memory,
+            descriptor_limit: descriptors.limit,
+            open: BTreeMap::new(),
+        })
     }
 
-    /// The most sessions that descriptors allow.
+    /// What `config` could need of descriptors, and what there is: the limit, the threads and the pipes are
+    /// those of the start.
     #[must_use]
-    pub fn most_sessions(&self) -> usize {
-        self.shared.descriptors.most()
+    pub fn descriptor_need(&self, config: &Config) -> DescriptorNeed {
+        DescriptorNeed::new(config, self.descriptors(config), self.workers.len())
     }
 
-    /// So many probes may be under way from now on: their descriptors are no session's.
-    pub fn keep_for_probes(&self, probes: usize) {
-        self.shared.descriptors.keep_for_probes(probes);
+    /// Descriptors are divided as `config` has it from now on: what is kept for probes and listening sockets
+    /// is no session's.
+    pub fn divide_descriptors(&self, config: &Config) {
+        self.shared.descriptors.divide(self.descriptors(config));
+    }
+
+    fn descriptors(&self, config: &Config) -> Descriptors {
+        Descriptors::new(self.descriptor_limit, config, self.memory, self.workers.len())
     }
 
     /// Binds the sockets that `listeners` want and that are not open yet. Clients are refused there,

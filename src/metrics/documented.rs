@@ -74,10 +74,12 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         pending_bytes,
         fds_open,
         fds_limit,
-        listen_overflows_total,
+        namespace,
+        source_ports_in_use,
         build_info,
     } = Metrics::new("edge-1");
-    let all: [&dyn Collector; 43] = [
+    let [listen_overflows, udp_receive_drops] = namespace.counters();
+    let all: [&dyn Collector; 45] = [
         &flows_active,
         &flows_total,
         &flow_seconds,
@@ -119,7 +121,9 @@ fn registered() -> BTreeMap<String, Vec<String>> {
         &pending_bytes,
         &fds_open,
         &fds_limit,
-        &listen_overflows_total,
+        listen_overflows,
+        udp_receive_drops,
+        &source_ports_in_use,
         &build_info,
     ];
     let described = all.iter().flat_map(|metric| metric.desc());

@@ -100,7 +100,8 @@ pub struct Metrics {
     pub pending_bytes: IntGauge,
     fds_open: IntGauge,
     fds_limit: IntGauge,
-    listen_overflows_total: IntGauge,
+    namespace: kernel::NamespaceCounters,
+    source_ports_in_use: IntGaugeVec,
     build_info: IntGaugeVec,
 }
 
@@ -251,12 +252,9 @@ impl Metrics {
                 )
                 .expect("a valid metric"),
             ),
-            accept_pauses_total: new.register(
-                IntCounter::with_opts(new.opts(
-                    "accept_pauses_total",
-                    "How often accepting paused because descriptors or memory were used up.",
-                ))
-                .expect("a valid metric"),
+            accept_pauses_total: new.counter(
+                "accept_pauses_total",
+                "How often accepting paused because descriptors or memory were used up.",
             ),
             pending_bytes: new.gauge(
                 "pending_bytes",
@@ -264,9 +262,20 @@ impl Metrics {
             ),
             fds_open: new.gauge("fds_open", "Descriptors open in this process."),
             fds_limit: new.gauge("fds_limit", "Descriptors this process may open."),
-            listen_overflows_total: new.gauge(
-                "listen_overflows_total",
-                "Connections the kernel dropped because a listen queue was full, of the whole host.",
+            namespace: kernel::NamespaceCounters::new(
+                new.counter(
+                    "listen_overflows_total",
+                    "Connections dropped because a listen queue was full, of the network namespace.",
+                ),
+                new.counter(
+                    "udp_receive_drops_total",
+                    "Datagrams dropped because a receive buffer was full, of the network namespace.",
+                ),
+            ),
+            source_ports_in_use: new.gauges(
+                "source_ports_in_use",
+                "Local ports of sessions and flows towards a DC, dials included.",
+                &["dc"],
             ),
             build_info: new.gauges("build_info", "Always 1.", &["version", "edge"]),
             retention: Mutex::default(),
@@ -284,8 +293,14 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&families).unwrap_or_default()
     }
 
+    /// Descriptors open in this process.
+    #[must_use]
+    pub fn open_descriptors(&self) -> u64 {
+        kernel::open_descriptors().try_into().unwrap_or_default()
+    }
+
     /// The vectors whose series belong to a DC or an access point, with the labels that say so.
-    fn owned_series(&self) -> [&dyn Removable; 14] {
+    fn owned_series(&self) -> [&dyn Removable; 15] {
         [
             &self.sessions_active,
             &self.udp.flows_active,
@@ -301,6 +316,7 @@ impl Metrics {
             &self.access_point_rtt_seconds,
             &self.probes_total,
             &self.probe_alarms,
+            &self.source_ports_in_use,
         ]
     }
 }
@@ -347,6 +363,10 @@ impl Make<'_> {
     fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         let opts = self.opts(name, help);
         self.register(IntCounterVec::new(opts, labels).expect("a valid metric"))
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.register(IntCounter::with_opts(self.opts(name, help)).expect("a valid metric"))
     }
 
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {

@@ -16,7 +16,9 @@ impl Metrics {
         self.edge_isolated.set(i64::from(snapshot.isolated));
         for (dc, state) in topology.dcs().iter().zip(&snapshot.dcs) {
             let up = i64::from(state.health == Health::Up);
-            self.dc_up.with_label_values(&[&dc.id.to_string()]).set(up);
+            let id = dc.id.to_string();
+            self.dc_up.with_label_values(&[&id]).set(up);
+            self.source_ports_in_use.with_label_values(&[&id]).set(state.slot.placed().into());
         }
         self.observe_alarms(snapshot);
         for (access_point, state) in topology.access_points().iter().zip(&snapshot.access_points) {
@@ -33,7 +35,7 @@ impl Metrics {
         self.forget_gone(snapshot, now);
         self.fds_open.set(kernel::open_descriptors());
         self.fds_limit.set(kernel::descriptor_limit());
-        self.listen_overflows_total.set(kernel::listen_overflows());
+        self.namespace.follow();
     }
 
     /// Of each DC how many alarms of each kind there are.
@@ -84,7 +86,8 @@ mod tests {
 
     use super::*;
     use crate::admin::fixture::{all_up, three_dcs};
-    use crate::routing::Protocol;
+    use crate::routing::slot::Capacity;
+    use crate::routing::{Protocol, SlotPermit};
 
     #[test]
     fn an_edge_that_is_cut_off_shows_it_and_its_dcs_as_they_were() {
@@ -124,6 +127,22 @@ mod tests {
         assert_eq!(shown(&without, now), [true, true], "for a while");
         let later = now + Duration::from_secs(15 * 60);
         assert_eq!(shown(&without, later), [true, false]);
+    }
+
+    #[test]
+    fn a_place_in_a_dc_is_a_port_in_use() {
+        let metrics = Metrics::new("edge-1");
+        let snapshot = all_up(three_dcs());
+        let in_use = |dc: &str| {
+            metrics.observe(&snapshot, Instant::now());
+            metrics.source_ports_in_use.with_label_values(&[dc]).get()
+        };
+        assert_eq!([in_use("1"), in_use("2")], [0, 0]);
+        let slots = (&snapshot.dcs[1].slot, &snapshot.access_points[2].slot);
+        let place = SlotPermit::reserve(slots.0, slots.1, Capacity::default()).expect("no bound");
+        assert_eq!([in_use("1"), in_use("2")], [0, 1]);
+        drop(place);
+        assert_eq!(in_use("2"), 0);
     }
 
     #[test]

@@ -13,13 +13,21 @@ pub fn raise_descriptor_limit() -> u64 {
     }
 }
 
+/// The limit on open files that [`raise_descriptor_limit`] would give; `u64::MAX` for none.
+#[must_use]
+pub fn hard_descriptor_limit() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_soft_limit_becomes_the_hard_one() {
+        let promised = hard_descriptor_limit();
         let limit = raise_descriptor_limit();
+        assert_eq!(limit, promised);
         assert_eq!(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX), limit);
         assert_eq!(getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX), limit);
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use socket2::Socket;
+use socket2::{Domain, Socket, Type};
 
 /// What a socket leaves this host by, beside its address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,14 @@ pub struct Egress<'a> {
 }
 
 impl Egress<'_> {
+    /// Whether a socket of this process may leave by it now: tried on one that goes nowhere.
+    ///
+    /// # Errors
+    /// `PermissionDenied` without the capability, ENODEV when there is no such interface.
+    pub fn try_out(&self) -> io::Result<()> {
+        self.apply(&Socket::new(Domain::IPV4, Type::DGRAM, None)?)
+    }
+
     /// Sets up a socket that is not bound yet.
     ///
     /// # Errors
@@ -33,7 +41,6 @@ impl Egress<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use socket2::{Domain, Type};
 
     #[test]
     fn an_interface_that_is_not_there_is_an_error_and_one_that_is_there_is_used() {
@@ -41,6 +48,9 @@ mod tests {
         let gone = Egress { interface: Some("nowhere0"), mark: None };
         let error = gone.apply(&socket()).expect_err("no such interface");
         assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
+        let tried = gone.try_out().map_err(|error| error.raw_os_error());
+        assert_eq!(tried, Err(Some(libc::ENODEV)));
+        assert!(Egress::default().try_out().is_ok());
         let bound = socket();
         Egress { interface: Some("lo"), mark: None }.apply(&bound).expect("loopback");
         assert_eq!(bound.device().expect("asked").as_deref(), Some(b"lo".as_slice()));

@@ -21,7 +21,7 @@ mod socket;
 mod source;
 mod udp;
 
-pub use descriptors::raise_descriptor_limit;
+pub use descriptors::{hard_descriptor_limit, raise_descriptor_limit};
 pub use dial::{Dial, DialError, DialOptions, Keepalive, dial};
 pub use egress::Egress;
 pub use exclusive::ExclusiveBind;

@@ -7,6 +7,7 @@
 mod databases;
 mod first;
 mod look;
+mod need;
 mod reloader;
 mod settle;
 mod watcher;
@@ -18,6 +19,7 @@ use tokio::task;
 
 pub use databases::{DatabaseErrors, geoip_fact, locator, open_databases};
 pub use first::{First, Running, first};
+pub use need::warn_of_need;
 pub use reloader::{Outcome, Reloader, Request, Source};
 pub use settle::ContentError;
 

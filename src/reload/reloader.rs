@@ -11,15 +11,18 @@ use super::blocking;
 use super::databases::{geoip_fact, locator};
 use super::first::Running;
 use super::look::Shapes;
+use super::need::warn_of_need;
 use super::settle::{Content, SettleError, Settled, settle};
 use super::watcher;
 use crate::admin::Facts;
-use crate::admin::facts::{ConfigurationFact, GeoipFact, ListenerFact, ReloadFact};
+use crate::admin::facts::{
+    ConfigurationFact, DescriptorsFact, GeoipFact, ListenerFact, ReloadFact,
+};
 use crate::config::guards::{self, Listing};
 use crate::config::{Config, Geoip, Loaded, ReloadPlan};
 use crate::control::CommandSender;
 use crate::drain::DrainWatch;
-use crate::forward::DataPlane;
+use crate::forward::{DataPlane, DescriptorNeed, unusable_egress};
 use crate::geoip::{DatabaseKind, Databases};
 use crate::metrics::Metrics;
 
@@ -179,7 +182,8 @@ impl Reloader {
         let memory = self.plane.memory();
         let routes = snapshot.topology.routes().clone();
         blocking(move || memory.follow(&routes, SystemTime::now().into())).await;
-        self.plane.keep_for_probes(snapshot.topology.max_probes());
+        let before = self.plane.descriptor_need(&self.running.config);
+        self.plane.divide_descriptors(&config);
         self.plane.apply(prepared);
         let now = Instant::now();
         // Nobody may scrape, and what has left must not stay for ever.
@@ -191,6 +195,14 @@ impl Reloader {
             info!(%note, "configuration");
         }
         info!(%plan, revision = %config.topology.revision(), "configuration in force");
+        // Of what has been lacking before it has been said.
+        let need = self.plane.descriptor_need(&config);
+        if need.terms != before.terms {
+            warn_of_need(&need);
+        }
+        let known = unusable_egress(&self.running.config.topology);
+        let unusable = unusable_egress(&config.topology);
+        unusable.iter().filter(|it| !known.contains(it)).for_each(|it| warn!("{it}"));
         warn_of_stale(&config.geoip, &databases, Some(&self.running.databases));
         let (main, config) = (self.running.main.clone(), Arc::new(config));
         self.running = Running { main, config, sources, shapes, databases };
@@ -244,6 +256,9 @@ impl Reloader {
         });
         self.facts.set_listeners(listeners.collect());
         let Running { config, databases, .. } = &self.running;
+        let need = self.plane.descriptor_need(config);
+        let DescriptorNeed { limit, most_sessions, .. } = need;
+        self.facts.set_descriptors(DescriptorsFact { limit, most_sessions });
         let (started, running) = (Arc::clone(&self.started), Arc::clone(config));
         self.facts.set_configuration(ConfigurationFact { started, running });
         self.facts.set_geoip(Some(geoip_fact(&config.geoip, databases)));

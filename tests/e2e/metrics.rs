@@ -55,7 +55,9 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("pending_bytes", "gauge", &[]),
     ("fds_open", "gauge", &[]),
     ("fds_limit", "gauge", &[]),
-    ("listen_overflows_total", "gauge", &[]),
+    ("listen_overflows_total", "counter", &[]),
+    ("udp_receive_drops_total", "counter", &[]),
+    ("source_ports_in_use", "gauge", &["dc"]),
     ("build_info", "gauge", &["edge", "version"]),
 ];
 

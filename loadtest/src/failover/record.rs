@@ -24,6 +24,8 @@ pub(crate) struct Recording {
     pub(crate) interruptions: Vec<Interruption>,
     /// What clients of UDP met; `None` where there were none.
     pub(crate) flows: Option<Flows>,
+    /// New sessions of the crowd, in the order in which they were begun; `None` where there was none.
+    pub(crate) crowd: Option<Vec<Arrival>>,
     /// When the lab broke something.
     pub(crate) strikes: Vec<Strike>,
     /// What was done, and what nearpoint told, in order of time.

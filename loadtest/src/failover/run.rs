@@ -34,10 +34,13 @@ pub(super) async fn run(
         ..Setting::new(scenario.access_points.clone(), scenario.probe)
     };
     let edge = Edge::start(&lab, peer, setting).await.map_err(RunError::Peer)?;
+    // Peers have no other listener.
+    let crowd = scenario.crowd.filter(|_| peer.peer == Peer::Nearpoint);
     let shape = Shape {
         new_per_second: scenario.load.new,
         held: scenario.load.held,
         udp: udp.map(|udp| (udp.new, udp.held)),
+        crowd: crowd.map(|crowd| (crowd.new, crowd.port)),
     };
     let load = Load::start(lab.clients().entrance(), layout::edge(), shape);
     let load = load.await.map_err(RunError::Load)?;
@@ -79,6 +82,7 @@ pub(super) async fn run(
         held: scenario.load.held as usize,
         interruptions: met.interruptions,
         flows: udp.map(|udp| Flows { held: udp.held as usize, ..met.flows }),
+        crowd: crowd.map(|_| met.crowd),
         strikes,
         marks,
     })

@@ -43,13 +43,16 @@ pub(crate) fn outcomes(expect: &Expect, outcome: &Outcome) -> Vec<Verdict> {
         held_interrupted_from,
         isolated,
         udp,
+        crowd,
     } = expect;
     let UdpExpect { failed: flows_failed, served_by: flows_served_by, held_lost } = udp;
     let none = ByPhase::default();
     let flows = outcome.flows.as_ref().map_or(&none, |flows| &flows.new);
+    let of_crowd = outcome.crowd.as_ref().unwrap_or(&none);
     for (what, new, failed, served_by) in [
         ("sessions", &outcome.new, failed, served_by),
         ("flows", flows, flows_failed, flows_served_by),
+        ("sessions of the crowd", of_crowd, &crowd.failed, &crowd.served_by),
     ] {
         for (phase, bound) in failed.each() {
             let Some(bound) = bound else { continue };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alarm::AlarmView;
 use super::held::held_for_seconds;
+use super::room::RoomView;
 use super::rounded;
 use crate::metrics::Metrics;
 use crate::routing::topology::{AccessPoint, AccessPointFlags};
@@ -55,8 +56,9 @@ pub struct DcView {
     pub connecting: u32,
     /// Connects in flight at most.
     pub max_connecting: u32,
-    /// The PROXY header that it expects, `v1` or `v2`, if it expects one.
-    pub send_proxy: Option<String>,
+    /// How much of it is taken, and how it is dialled.
+    #[serde(flatten)]
+    pub room: RoomView,
     /// By address.
     pub access_points: Vec<AccessPointView>,
 }
@@ -100,6 +102,10 @@ pub struct AccessPointView {
     pub retiring: bool,
     /// Sessions connected to it now; flows of one for UDP.
     pub sessions_active: u32,
+    /// Sessions or flows that have a place in it now, those that are being connected too.
+    pub placed: u32,
+    /// The most there may be; `null` without a bound.
+    pub max_sessions: Option<u32>,
     /// Failed dials of sessions since the start, without those that were this edge's own fault.
     pub failed_dials: u64,
 }
@@ -177,7 +183,7 @@ fn dc(snapshot: &Snapshot, index: DcIndex, failed: &FailedDials, now: Instant) -
         sessions_active: state.slot.active(),
         connecting: state.slot.connecting(),
         max_connecting: dc.max_connecting,
-        send_proxy: dc.send_proxy.map(|it| it.as_str().to_owned()),
+        room: RoomView::new(dc, state),
         access_points: access_points.collect(),
     }
 }
@@ -205,6 +211,8 @@ fn access_point(
         closing: snapshot.closing.binary_search_by_key(&index, |it| it.access_point).is_ok(),
         retiring: access_point.retiring,
         sessions_active: state.slot.active(),
+        placed: state.slot.placed(),
+        max_sessions: access_point.max_sessions,
         failed_dials: failed_dials_of(failed, access_point.id),
     }
 }

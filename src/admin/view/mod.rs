@@ -10,6 +10,7 @@ pub(super) mod exclusions;
 mod explain;
 mod held;
 mod outlook;
+mod room;
 mod sentence;
 mod sites;
 mod standing;
@@ -27,9 +28,10 @@ pub use explain::{
     shortened, the_listener,
 };
 pub use held::HeldDownView;
+pub use room::RoomView;
 pub use sites::SiteStatusView;
 pub use standing::{DcStatusView, Standing, StandingView};
-pub use status::{DatabaseView, ListenerView, ReloadView, StatusView};
+pub use status::{DatabaseView, DescriptorsView, ListenerView, ReloadView, StatusView};
 
 /// The body of every error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

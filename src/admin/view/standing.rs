@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::alarm::{self, AccessPointAlarmView, AlarmView};
 use super::held::{self, HeldDownView};
 use super::outlook::Outlook;
+use super::room::RoomView;
 use super::rounded;
 use crate::routing::{AdminState, Closing, DcIndex, Health, Millis, Snapshot};
 
@@ -96,6 +97,13 @@ pub struct DcStatusView {
     /// `dcs[].source.addresses`, or once. `null` for a DC without an access point for UDP, and where the
     /// kernel does not say.
     pub most_flows: Option<u64>,
+    /// How much of it is taken, and how it is dialled.
+    #[serde(flatten)]
+    pub room: RoomView,
+    /// Local ports that there are for sessions and flows towards it: `net.ipv4.ip_local_port_range` for each
+    /// of its access points for TCP and each of `dcs[].source.addresses` of its family, and those of
+    /// `most_flows`. `null` where the kernel does not say.
+    pub source_ports: Option<u64>,
 }
 
 impl DcStatusView {
@@ -156,6 +164,8 @@ impl DcStatusView {
             held_down,
             alarms,
             most_flows: None,
+            room: RoomView::new(dc, state),
+            source_ports: None,
         }
     }
 }

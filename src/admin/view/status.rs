@@ -11,7 +11,7 @@ use super::super::facts::{Changing, DatabaseFact, Facts, ReloadFact};
 use super::sites::SiteStatusView;
 use super::standing::DcStatusView;
 use crate::routing::topology::Class;
-use crate::routing::{Snapshot, Traffic};
+use crate::routing::{DcIndex, Protocol, Snapshot, Traffic};
 
 /// The daemon as of one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,8 @@ pub struct StatusView {
     pub revision: String,
     /// Since they were accepted.
     pub dc_options_age_seconds: u64,
+    /// What descriptors allow; `null` while it starts.
+    pub descriptors: Option<DescriptorsView>,
     /// Sessions connected now, and flows, to all DCs.
     pub sessions_active: u64,
     /// By name.
@@ -55,6 +57,18 @@ pub struct StatusView {
     pub geoip: Option<DatabaseView>,
     /// What tells their autonomous systems; `null` when nothing does.
     pub geoip_asn: Option<DatabaseView>,
+}
+
+/// The descriptors of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescriptorsView {
+    /// Open now.
+    pub open: u64,
+    /// That may be open.
+    pub limit: u64,
+    /// Sessions at a time, of all listeners, at which accepting pauses until one ends; flows take half of
+    /// one each.
+    pub most_sessions: u64,
 }
 
 /// One listener.
@@ -141,6 +155,11 @@ impl StatusView {
             generation: snapshot.generation,
             revision: snapshot.topology.revision().to_string(),
             dc_options_age_seconds: facts.dc_options_age(now).as_secs(),
+            descriptors: changing.descriptors.map(|fact| DescriptorsView {
+                open: 0,
+                limit: fact.limit,
+                most_sessions: fact.most_sessions,
+            }),
             sessions_active: active.sum(),
             listeners: listeners(snapshot, &changing),
             sites: SiteStatusView::all(snapshot, &dcs),
@@ -166,13 +185,28 @@ impl StatusView {
         }
     }
 
-    /// Says of each DC of the snapshot how many flows so many local ports allow.
+    /// Says how many descriptors are open.
+    pub fn set_open_descriptors(&mut self, open: u64) {
+        if let Some(descriptors) = &mut self.descriptors {
+            descriptors.open = open;
+        }
+    }
+
+    /// Says of each DC of the snapshot how many sessions and flows so many local ports allow.
     pub fn set_local_ports(&mut self, snapshot: &Snapshot, ports: Option<u32>) {
-        for (dc, view) in snapshot.topology.dcs().iter().zip(&mut self.dcs) {
+        let topology = &snapshot.topology;
+        for ((index, dc), view) in (0..).map(DcIndex).zip(topology.dcs()).zip(&mut self.dcs) {
             let serves_udp = Class::ALL.into_iter().any(|class| dc.takes(Traffic::udp(class)));
             let addresses = dc.source.len().max(1) as u64;
             view.most_flows =
                 ports.filter(|_| serves_udp).map(|ports| u64::from(ports) * addresses);
+            // A port serves once for each peer, and each address has all of them.
+            let dialled = topology.access_points_of(index).map(|(_, member)| member.id.address);
+            let peers = dialled.filter(|address| address.protocol == Protocol::Tcp);
+            let pairs = peers.map(|peer| dc.sources(peer.socket.ip(), 0).count().max(1) as u64);
+            let pairs: u64 = pairs.sum();
+            view.source_ports =
+                ports.map(|ports| u64::from(ports) * pairs + view.most_flows.unwrap_or_default());
         }
     }
 
@@ -235,11 +269,14 @@ mod tests {
     use std::net::IpAddr;
     use std::time::Duration;
 
+    use serde_json::json;
+
     use super::*;
-    use crate::admin::facts::{GeoipFact, ListenerFact};
+    use crate::admin::facts::{DescriptorsFact, GeoipFact, ListenerFact};
     use crate::admin::fixture::{all_up, three_dcs};
-    use crate::routing::Protocol;
-    use crate::routing::topology::{ListenerRoute, Route};
+    use crate::routing::slot::Capacity;
+    use crate::routing::topology::{Egress, ListenerRoute, Route};
+    use crate::routing::{DcId, SlotPermit};
 
     #[test]
     fn listeners_say_what_they_serve_and_have_and_dcs_how_many_flows_their_ports_allow() {
@@ -263,8 +300,35 @@ mod tests {
         view.set_local_ports(&snapshot, Some(28_232));
         // Miami is dialled from whatever address the kernel chooses; Singapore has no UDP.
         assert_eq!(most(&view), [Some(28_232), Some(56_464), None]);
+        let ports =
+            |view: &StatusView| view.dcs.iter().map(|dc| dc.source_ports).collect::<Vec<_>>();
+        // One access point for TCP and one for UDP; the same from two addresses; two for TCP from two.
+        assert_eq!(ports(&view), [56_464, 112_928, 112_928].map(Some));
         view.set_local_ports(&snapshot, None);
         assert_eq!(most(&view), [None, None, None]);
+        assert_eq!(ports(&view), [None, None, None]);
+    }
+
+    #[test]
+    fn a_dc_says_how_much_of_it_is_taken_and_what_it_is_dialled_by() {
+        let mut spec = three_dcs();
+        spec.dcs[1].max_sessions = Some(50);
+        spec.dcs[1].egress = Egress { mark: Some(7), interface: Some("wg0".into()) };
+        let id = spec.dcs[1].id.0;
+        let snapshot = all_up(spec);
+        let index = snapshot.topology.find_dc(DcId(id)).expect("it is listed");
+        let (member, _) = snapshot.topology.access_points_of(index).next().expect("one at least");
+        let slots = (&snapshot.dc(index).slot, &snapshot.access_point(member).slot);
+        let _place = SlotPermit::reserve(slots.0, slots.1, Capacity::default()).expect("no bound");
+        let facts = Facts::new("edge-1", 2, Instant::now());
+        let now = (Instant::now(), SystemTime::UNIX_EPOCH);
+        let view = StatusView::new(&snapshot, &facts, Vec::new(), now);
+        let told = serde_json::to_value(&view).expect("JSON");
+        let dc = told["dcs"].as_array().into_iter().flatten().find(|dc| dc["id"] == id);
+        let dc = dc.expect("it is there");
+        let said = ["placed", "max_sessions", "mark", "interface"].map(|key| dc[key].clone());
+        assert_eq!(said, [json!(1), json!(50), json!(7), json!("wg0")]);
+        assert_eq!(view.descriptors, None, "nothing is accepted yet");
     }
 
     #[test]
@@ -275,6 +339,7 @@ mod tests {
             name: "clients".into(),
             addresses: vec!["127.0.0.1:443".parse().expect("an address")],
         }]);
+        facts.set_descriptors(DescriptorsFact { limit: 20_000, most_sessions: 9_543 });
         facts.set_last_reload(ReloadFact {
             at: SystemTime::UNIX_EPOCH,
             source: "signal".into(),
@@ -300,7 +365,10 @@ mod tests {
         snapshot.dcs[2].slot.session_opened();
         let now = start + Duration::from_secs(7);
         let at = |days| (now, SystemTime::UNIX_EPOCH + day * days);
-        let view = StatusView::new(&snapshot, &facts, vec!["draining".into()], at(90));
+        let mut view = StatusView::new(&snapshot, &facts, vec!["draining".into()], at(90));
+        view.set_open_descriptors(77);
+        let expected = DescriptorsView { open: 77, limit: 20_000, most_sessions: 9_543 };
+        assert_eq!(view.descriptors, Some(expected));
         assert!(!view.ready);
         assert_eq!(view.sessions_active, 2);
         assert_eq!(view.uptime_seconds, 7);

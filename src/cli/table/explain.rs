@@ -194,18 +194,21 @@ fn ranking(view: &ExplainView, look: Look) -> String {
 fn states(dcs: &[RankedView], look: Look) -> String {
     let columns =
         ["", "DC", "SITE", "HEALTH", "ADMIN", "SESSIONS", "CONNECTING", "PROXY", "LEFT OUT"];
-    let has_headers = dcs.iter().any(|dc| dc.send_proxy.is_some());
+    let has_headers = dcs.iter().any(|dc| dc.room.send_proxy.is_some());
     let shown = |title: &&str| has_headers || *title != "PROXY";
     let mut table = table(look, &columns.into_iter().filter(shown).collect::<Vec<_>>());
     for dc in dcs {
-        let proxy = Cell::new(dc.send_proxy.as_deref().unwrap_or(NOTHING));
+        let proxy = Cell::new(dc.room.send_proxy.as_deref().unwrap_or(NOTHING));
         let row = [
             Cell::new(if dc.chosen { "*" } else { "" }),
             number(dc.id),
             Cell::new(&dc.site),
             word(&dc.health),
             word(&dc.admin),
-            number(dc.sessions_active),
+            match dc.room.max_sessions {
+                None => number(dc.sessions_active),
+                Some(most) => number(format!("{} of {most}", dc.room.placed)),
+            },
             number(format!("{} of {}", dc.connecting, dc.max_connecting)),
         ];
         let left_out = Cell::new(dc.exclusion_says.as_deref().unwrap_or_default());

@@ -6,14 +6,19 @@ use comfy_table::{Cell, Color};
 
 use super::{Look, NOTHING, millis, number, plural, table, text, word};
 use crate::admin::view::{
-    AccessPointAlarmView, DatabaseView, DcStatusView, ListenerView, ReloadView, SiteStatusView,
-    StandingView, StatusView,
+    AccessPointAlarmView, DatabaseView, DcStatusView, DescriptorsView, ListenerView, ReloadView,
+    SiteStatusView, StandingView, StatusView,
 };
 use crate::routing::Protocol;
 
 /// The daemon on one screen: whether it is ready, its DCs and their sites, its listeners.
 pub(in crate::cli) fn render(view: &StatusView, look: Look) -> String {
-    let tables = [dcs(&view.dcs, look), sites(&view.sites, look), listeners(&view.listeners, look)];
+    let tables = [
+        dcs(&view.dcs, look),
+        rooms(&view.dcs, look),
+        sites(&view.sites, look),
+        listeners(&view.listeners, look),
+    ];
     let parts = [Some(headline(view)), alarms(&view.dcs, look)].into_iter().flatten();
     let parts = parts.chain(tables).chain([footer(view)]);
     parts.collect::<Vec<_>>().join("\n\n")
@@ -51,6 +56,24 @@ fn dcs(dcs: &[DcStatusView], look: Look) -> String {
         let most = has_flows.then(|| number(most));
         let row = [number(dc.id), Cell::new(&dc.name), state, up, sessions, round_trip];
         table.add_row(row.into_iter().chain(most).chain([says]));
+    }
+    text(&table)
+}
+
+/// How much of each DC is taken, and what it is dialled by.
+fn rooms(dcs: &[DcStatusView], look: Look) -> String {
+    let header = ["DC", "PLACES TAKEN", "MAX SESSIONS", "SOURCE PORTS", "MARK", "INTERFACE"];
+    let mut table = table(look, &header);
+    for DcStatusView { id, room, source_ports, .. } in dcs {
+        let known = |it: Option<String>| it.unwrap_or_else(|| NOTHING.to_owned());
+        table.add_row([
+            number(id),
+            number(room.placed),
+            number(known(room.max_sessions.map(|most| most.to_string()))),
+            number(known(source_ports.map(|ports| ports.to_string()))),
+            number(known(room.mark.map(|mark| mark.to_string()))),
+            Cell::new(known(room.interface.clone())),
+        ]);
     }
     text(&table)
 }
@@ -143,6 +166,10 @@ fn footer(view: &StatusView) -> String {
     if let Some(asn) = &view.geoip_asn {
         lines.extend([database("geoip asn", asn), contents(asn)]);
     }
+    lines.extend(view.descriptors.map(|descriptors| {
+        let DescriptorsView { open, limit, most_sessions } = descriptors;
+        format!("descriptors: {open} of {limit} open; accepting pauses at {most_sessions} sessions")
+    }));
     lines.push(format!("nearpoint {}, pid {}", view.version, view.pid));
     lines.join("\n")
 }
@@ -194,7 +221,7 @@ fn lasting(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::view::{AlarmView, Standing};
+    use crate::admin::view::{AlarmView, RoomView, Standing};
     use crate::routing::Alarm;
 
     fn stands(access_points: usize, standing: Standing, says: &str) -> StandingView {
@@ -211,8 +238,19 @@ mod tests {
     fn dc(id: u16, name: &str, standing: Standing, says: &str) -> DcStatusView {
         let stands = stands(2, standing, says);
         let (held_down, alarms) = (Vec::new(), Vec::new());
-        let (name, most_flows) = (name.into(), None);
-        DcStatusView { id, name, stands, closing: 0, held_down, alarms, most_flows }
+        let name = name.into();
+        let room = RoomView { placed: 1210, ..RoomView::default() };
+        DcStatusView {
+            id,
+            name,
+            stands,
+            closing: 0,
+            held_down,
+            alarms,
+            most_flows: None,
+            room,
+            source_ports: Some(112_928),
+        }
     }
 
     fn site(name: &str, dcs: &[u16], standing: Standing, says: &str) -> SiteStatusView {
@@ -281,6 +319,13 @@ mod tests {
         let mut lost = dc(2, "ams", Standing::Down, says);
         (lost.stands.access_points_up, lost.stands.sessions_active) = (0, 0);
         lost.stands.round_trip_ms = None;
+        lost.room = RoomView {
+            placed: 0,
+            max_sessions: Some(40_000),
+            mark: Some(7),
+            interface: Some("wg0".into()),
+            send_proxy: None,
+        };
         let view = StatusView {
             version: "0.1.0".into(),
             edge: "edge-1".into(),
@@ -294,6 +339,7 @@ mod tests {
             generation: 42,
             revision: "9f86d081884c7d65".into(),
             dc_options_age_seconds: 61,
+            descriptors: Some(DescriptorsView { open: 4_899, limit: 20_000, most_sessions: 9_543 }),
             sessions_active: 2408,
             listeners: vec![ListenerView {
                 name: "clients".into(),
@@ -349,6 +395,10 @@ edge-1 is ready: 2408 sessions, up 3h 12m 5s, 2 workers
   1  mia   serving  2/2      1204       12 ms  all access points up
   2  ams   down     0/2         0           -  no access point up; its clients go to other DCs
 
+ DC  PLACES TAKEN  MAX SESSIONS  SOURCE PORTS  MARK  INTERFACE
+  1          1210             -        112928     -  -
+  2             0         40000        112928     7  wg0
+
  SITE  DCS   STATE     UP   SESSIONS  ROUND TRIP
  east  1, 2  degraded  2/4      1204       12 ms  2 of 4 access points up; DC 2 down
 
@@ -362,6 +412,7 @@ geoip embedded (DBIP-Country), built 2026-08-01T00:00:00Z, 92 days old: STALE
   IPv4 and IPv6: 600000 networks, 599000 with country, 0 with coordinates, 0 with ASN
 geoip asn /var/lib/asn.mmdb (GeoLite2-ASN), built 2026-10-31T00:00:00Z, 1 day old
   IPv4: 70000 networks, 0 with country, 0 with coordinates, 70000 with ASN
+descriptors: 4899 of 20000 open; accepting pauses at 9543 sessions
 nearpoint 0.1.0, pid 4711";
         let rendered = render(&view, Look::Plain);
         assert_eq!(rendered, expected, "\n{rendered}");

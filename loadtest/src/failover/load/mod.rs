@@ -31,6 +31,8 @@ pub(super) struct Shape {
     pub(super) held: u32,
     /// The same of UDP: new flows a second, and flows that go on.
     pub(super) udp: Option<(u32, u32)>,
+    /// New sessions a second to another port of the edge, and that port.
+    pub(super) crowd: Option<(u32, u16)>,
 }
 
 /// What clients have met.
@@ -40,6 +42,8 @@ pub(super) struct Met {
     pub(super) interruptions: Vec<Interruption>,
     /// What clients of UDP have met.
     pub(super) flows: Flows,
+    /// What those at the other port have met.
+    pub(super) crowd: Vec<Arrival>,
 }
 
 /// Clients at work. Dropping it ends them without a word.
@@ -106,17 +110,25 @@ async fn serve(
     let began = Instant::now();
     recorder.change(|it| it.began = Some(began));
     let arrivals = Arrivals::start(target, shape.new_per_second, &recorder);
+    let elsewhere = Recorder::default();
+    elsewhere.change(|it| it.began = Some(began));
+    let crowd = shape
+        .crowd
+        .map(|(new, port)| Arrivals::start(SocketAddr::new(target.ip(), port), new, &elsewhere));
     // Nobody waits for it only if the run is given up.
     let _ = ready.send(began);
     // It ends when the other side is dropped.
     let _ = stopped.await;
     // Those who wait are waited for, those who stay see it through.
     arrivals.stop().await;
+    if let Some(crowd) = crowd {
+        crowd.stop().await;
+    }
     held.stop().await;
     if let Some(datagrams) = datagrams {
         datagrams.stop().await;
     }
-    Ok(recorder.take())
+    Ok(Met { crowd: elsewhere.take().arrivals, ..recorder.take() })
 }
 
 /// What the clients write down.

@@ -38,6 +38,8 @@ pub(crate) struct Outcome {
     pub(crate) held: Held,
     /// Of UDP; `None` where the run had no clients of it.
     pub(crate) flows: Option<Flows>,
+    /// Of the crowd; `None` where there was none.
+    pub(crate) crowd: Option<ByPhase<Sessions>>,
     /// By nearpoint's own word; nothing from other peers.
     pub(crate) news: News,
 }
@@ -107,6 +109,10 @@ impl Outcome {
                 held: Held::of(flows.held, &flows.interruptions),
             }
         });
+        let crowd = recording.crowd.as_ref().map(|arrivals| {
+            let run = Run { arrivals, ..run };
+            ByPhase::of(|phase| run.sessions(run.span(phase)))
+        });
         Outcome {
             new: ByPhase::of(|phase| run.sessions(run.span(phase))),
             at_first: run.sessions(run.at_first()),
@@ -114,6 +120,7 @@ impl Outcome {
             answers_again: run.answers_again(),
             held: Held::of(recording.held, &recording.interruptions),
             flows,
+            crowd,
             news: News::of(recording),
         }
     }

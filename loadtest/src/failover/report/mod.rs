@@ -59,6 +59,7 @@ pub(crate) struct ScenarioReport {
     held_sessions: u32,
     new_flows_a_second: Option<u32>,
     held_flows: Option<u32>,
+    crowd_a_second: Option<u32>,
     runs: Vec<Run>,
     /// What was asked of nearpoint; empty where it did not run.
     outcomes: Vec<Verdict>,
@@ -169,6 +170,7 @@ impl ScenarioReport {
             held_sessions: scenario.load.held,
             new_flows_a_second: scenario.udp.map(|udp| udp.new),
             held_flows: scenario.udp.map(|udp| udp.held),
+            crowd_a_second: scenario.crowd.map(|crowd| crowd.new),
             outcomes: ours.map_or(Vec::new(), |it| verdict::outcomes(&scenario.expect, it)),
             bars: ours.map_or(Vec::new(), |it| verdict::bars(&scenario.bars, it)),
             timeline: recorded.map_or(Vec::new(), |(_, recording)| timeline(recording)),

@@ -71,7 +71,26 @@ impl ScenarioReport {
         };
         let mut sections = vec![new, rest];
         sections.extend(self.flows());
+        sections.extend(self.crowd());
         sections
+    }
+
+    /// New sessions of the crowd.
+    fn crowd(&self) -> Option<Section> {
+        let new = self.crowd_a_second?;
+        let rows = |run: &Run| {
+            let crowd = run.outcome.crowd.as_ref();
+            let row = |(phase, sessions): (Phase, &Sessions)| {
+                let row = [run.peer.clone(), phase.to_string()];
+                row.into_iter().chain(cells(sessions)).collect::<Vec<_>>()
+            };
+            crowd.map_or_else(Vec::new, |crowd| crowd.each().map(row).to_vec())
+        };
+        Some(Section {
+            title: format!("{}: the crowd, {new} a second", self.title),
+            columns: columns("peer, phase, tried, failed, how, caught, p50, p99, max, answered by"),
+            rows: self.runs.iter().flat_map(rows).collect(),
+        })
     }
 
     /// New flows, and in the row of a whole run what became of those that were held.

@@ -27,6 +27,17 @@ pub(crate) struct Expect {
     pub(crate) isolated: Option<bool>,
     /// Of clients of UDP.
     pub(crate) udp: UdpExpect,
+    /// Of the crowd.
+    pub(crate) crowd: CrowdExpect,
+}
+
+/// Outcomes of the crowd.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct CrowdExpect {
+    /// New sessions of it that failed, beside those that were caught by the fault.
+    pub(crate) failed: ByPhase<Option<Bound>>,
+    /// No other DC answers sessions of it that begin in this phase.
+    pub(crate) served_by: ByPhase<Option<BTreeSet<Dc>>>,
 }
 
 /// Outcomes of clients of UDP.

@@ -37,6 +37,8 @@ pub(crate) struct Scenario {
     pub(crate) load: Load,
     /// New flows of UDP a second, and those that go on throughout; `None` for none at all.
     pub(crate) udp: Option<Load>,
+    /// Other clients, who want what the fault takes; `None` for nobody.
+    pub(crate) crowd: Option<Crowd>,
     pub(crate) probe: Probe,
     /// In `dc_options` at the start.
     pub(crate) access_points: Vec<AccessPoint>,
@@ -61,6 +63,15 @@ pub(crate) struct Load {
     pub(crate) new: u32,
     /// Sessions that are open throughout.
     pub(crate) held: u32,
+}
+
+/// Clients that come to another port of nearpoint's. How they fare is told apart from all else.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Crowd {
+    /// New sessions a second.
+    pub(crate) new: u32,
+    /// Where they connect.
+    pub(crate) port: u16,
 }
 
 impl Scenario {

@@ -1,5 +1,6 @@
 //! The shape of the file, and how it becomes a scenario.
 
+mod crowd;
 mod udp;
 
 use super::error::Problem;
@@ -12,6 +13,7 @@ use crate::failover::phase::ByPhase;
 use crate::lab::layout::{AccessPoint, Dc, Door};
 use crate::lab::paths::{self, Direction};
 use crate::lab::share::Share;
+use crowd::{RawCrowd, RawCrowdExpect};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -28,6 +30,7 @@ pub(super) struct Scenario {
     #[serde(default)]
     load: RawLoad,
     udp: Option<RawFlows>,
+    crowd: Option<RawCrowd>,
     #[serde(default = "tcp")]
     probe: Probe,
     #[serde(default = "one_of_each")]
@@ -108,6 +111,7 @@ struct RawExpect {
     held_interrupted_from: Option<Vec<Text<Dc>>>,
     isolated: Option<bool>,
     udp: RawUdpExpect,
+    crowd: RawCrowdExpect,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -170,6 +174,7 @@ impl Scenario {
             problems.add("load.held", "1000 sessions at most");
         }
         let udp = self.udp.map(|udp| udp.validate(&mut problems));
+        let crowd = self.crowd.map(|crowd| crowd.validate(&mut problems));
         let access_points = problems.list("access_points", self.access_points);
         if self.faults.is_empty() {
             problems.add("faults", "there is none");
@@ -204,6 +209,7 @@ impl Scenario {
             short,
             load: Load { new: self.load.new, held: self.load.held },
             udp,
+            crowd,
             probe: self.probe,
             access_points,
             nearpoint: self.nearpoint,
@@ -217,6 +223,7 @@ impl Scenario {
                 held_interrupted_from: expect.held_interrupted_from.map(set),
                 isolated: expect.isolated,
                 udp: expect.udp.into(),
+                crowd: expect.crowd.into(),
             },
             bars: Bars {
                 p99_at_first: length(bars.p99_at_first),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::room::RoomView;
 use super::super::{dcs, exclusions, rounded};
 use crate::routing::pick::Eligible;
 use crate::routing::topology::AccessPoint;
@@ -52,8 +53,9 @@ pub struct RankedView {
     pub connecting: u32,
     /// Connects in flight at most.
     pub max_connecting: u32,
-    /// The PROXY header that it expects, `v1` or `v2`, if it expects one.
-    pub send_proxy: Option<String>,
+    /// How much of it is taken, and how it is dialled.
+    #[serde(flatten)]
+    pub room: RoomView,
     /// In the order in which this client would dial them, those last that it would not.
     pub access_points: Vec<OfferView>,
 }
@@ -78,6 +80,10 @@ pub struct OfferView {
     pub round_trip_ms: Option<f64>,
     /// Share within the DC.
     pub weight: u32,
+    /// Sessions or flows that have a place in it now, those that are being connected too.
+    pub placed: u32,
+    /// The most there may be; `null` without a bound.
+    pub max_sessions: Option<u32>,
     /// Left `dc_options`, and serves until the DC has a probed successor.
     pub retiring: bool,
     /// The clients that it is for, each in words; empty for everybody.
@@ -128,7 +134,7 @@ impl RankedView {
             sessions_active: state.slot.active(),
             connecting: state.slot.connecting(),
             max_connecting: dc.max_connecting,
-            send_proxy: dc.send_proxy.map(|it| it.as_str().to_owned()),
+            room: RoomView::new(dc, state),
             access_points: Vec::new(),
         }
     }
@@ -208,6 +214,8 @@ impl OfferView {
             health: state.health.as_str().to_owned(),
             round_trip_ms: state.round_trip.and_then(|it| rounded(Millis::from(it).0)),
             weight: access_point.weight,
+            placed: state.slot.placed(),
+            max_sessions: access_point.max_sessions,
             retiring: access_point.retiring,
             offered_to: access_point.offered_to.iter().map(ToString::to_string).collect(),
         }
