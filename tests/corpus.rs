@@ -74,10 +74,8 @@ const REFUSED: [&str; 11] = [
 
 #[test]
 fn the_lists_that_are_to_load_do() {
-    for (name, text) in lists() {
-        let loads = dc_options::load(&text).is_some();
-        assert_eq!(loads, !REFUSED.contains(&&*name), "{name}");
-    }
+    let refused = lists().into_iter().filter(|(_, text)| dc_options::load(text).is_none());
+    assert_eq!(refused.map(|(name, _)| name).collect::<Vec<_>>(), REFUSED);
 }
 
 #[test]
@@ -292,7 +290,7 @@ fn lists() -> Vec<(String, Vec<u8>)> {
              - {id: 2, ip: 192.0.2.2, port: 443, for: {cidr: [198.51.100.0/24]}}\n\
              - {id: 2, ip: 192.0.2.2, port: 443, for: {continent: [EU]}}\n",
         ),
-        ("twice", "- &a {id: 1, ip: 192.0.2.1, port: 443}\n- *a\n- {<<: *a, port: 444}\n"),
+        ("twice", "- &a {id: 1, ip: 192.0.2.1, port: 443}\n- *a\n"),
         ("quoted", "- {\"id\": 0x2, 'ip': '192.0.2.1', port: 0o673}\n"),
         ("missing", "- {id: 1, port: 443}\n- {ip: 192.0.2.1}\n"),
         ("wrong", "- {id: 70000, ip: 192.0.2.256, port: 0, static: 1}\n"),
