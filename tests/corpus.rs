@@ -5,6 +5,10 @@
 
 #[path = "../fuzz/checks/answer.rs"]
 mod answer;
+#[path = "../fuzz/checks/dc_options.rs"]
+mod dc_options;
+#[path = "../fuzz/checks/proxy_header.rs"]
+mod proxy_header;
 #[path = "../fuzz/checks/sniff.rs"]
 mod sniff;
 
@@ -12,6 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nearpoint::mtproto::{Question, ReqPq, ResPq, Secret, SecretKind, Style, Transport};
+use nearpoint::proxy_protocol::{self, Announced, Details, v1, v2};
 
 fn folder(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
@@ -39,8 +44,48 @@ fn answers_that_were_found_once_are_read_as_they_should() {
 }
 
 #[test]
+fn headers_that_were_found_once_come_to_what_they_should() {
+    let corpus = corpus("proxy_header");
+    assert!(corpus.len() >= headers().len());
+    corpus.iter().for_each(|input| proxy_header::check(input));
+}
+
+#[test]
+fn lists_that_were_found_once_are_read_and_written_as_they_should() {
+    let corpus = corpus("dc_options");
+    assert!(corpus.len() >= lists().len());
+    corpus.iter().for_each(|input| dc_options::check(input));
+}
+
+/// Names of lists that do not load.
+const REFUSED: [&str; 11] = [
+    "missing",
+    "wrong",
+    "unknown",
+    "empty",
+    "nothing",
+    "scalar",
+    "no-list",
+    "two-documents",
+    "cut-off",
+    "not-text",
+    "deep",
+];
+
+#[test]
+fn the_lists_that_are_to_load_do() {
+    let refused = lists().into_iter().filter(|(_, text)| dc_options::load(text).is_none());
+    assert_eq!(refused.map(|(name, _)| name).collect::<Vec<_>>(), REFUSED);
+}
+
+#[test]
 fn the_seeds_are_all_there() {
-    for (target, seeds) in [("sniff", first_bytes()), ("answer", conversations())] {
+    for (target, seeds) in [
+        ("sniff", first_bytes()),
+        ("answer", conversations()),
+        ("proxy_header", headers()),
+        ("dc_options", lists()),
+    ] {
         for (name, bytes) in seeds {
             let path = folder(target).join(&name);
             if std::env::var_os("NEARPOINT_REWRITE").is_some() {
@@ -131,6 +176,135 @@ fn conversations() -> Vec<(String, Vec<u8>)> {
         seed("too-short", 2, &[transport.opening(), &[0; 8]].concat());
     }
     seeds
+}
+
+/// Inputs for `proxy_header`: every form of both versions, whole, with more behind it and a byte short of it,
+/// lengths at the edges, and headers of ours that are damaged.
+fn headers() -> Vec<(String, Vec<u8>)> {
+    let client = |from: &str, to: &str| {
+        let [source, destination] = [from, to].map(|it| it.parse().expect("an address"));
+        Announced::Client { source, destination }
+    };
+    let v4 = client("203.0.113.7:50000", "192.0.2.1:443");
+    let v6 = client("[2001:db8::7]:50000", "[2001:db8::1]:443");
+    let mixed = client("203.0.113.7:50000", "[2001:db8::1]:443");
+    let (country, unique_id) = (Some("NL"), &b"name"[..]);
+    let details = Details { unique_id, country, dc: 2, listener: "clients", edge: "edge-1" };
+    let stream = proxy_protocol::Transport::Stream;
+    let mut whole = Vec::new();
+    for (name, announced) in [
+        ("v4", v4),
+        ("v6", v6),
+        ("mixed", mixed),
+        ("nobody", Announced::Nobody),
+        ("neighbour", Announced::Neighbour),
+    ] {
+        whole.push((format!("line-{name}"), v1(&announced)));
+        whole.push((format!("binary-{name}"), v2(stream, &announced, None)));
+        whole.push((format!("details-{name}"), v2(stream, &announced, Some(&details))));
+    }
+    let head = |family: u8, length: u16| {
+        [b"\r\n\r\n\0\r\nQUIT\n\x21", &[family][..], &length.to_be_bytes()].concat()
+    };
+    let with = |family, payload: &[u8]| [&head(family, payload.len() as u16), payload].concat();
+    for (name, bytes) in [
+        ("line-of-junk", b"PROXY UNKNOWN and more\r\n".to_vec()),
+        ("line-too-long", [&b"PROXY UNKNOWN "[..], &[b'x'; 120]].concat()),
+        ("line-of-others", b"PROXY TCP4 2001:db8::7 192.0.2.1 1 2\r\n".to_vec()),
+        ("unix", with(0x31, &[7; 216])),
+        ("datagram", with(0x12, &[7; 12])),
+        ("addresses-cut", with(0x21, &[7; 35])),
+        ("unspecified-junk", with(0x00, &[7; 5])),
+        ("empty-id", with(0x11, &[&[7; 12][..], &[5, 0, 0]].concat())),
+        ("longest-id", with(0x11, &[&[7; 12][..], &[5, 0, 128], &[7; 128]].concat())),
+        ("too-long-id", with(0x11, &[&[7; 12][..], &[5, 0, 129], &[7; 129]].concat())),
+        ("damaged-value", with(0x11, &[&[7; 12][..], &[0xea, 0, 9, 1]].concat())),
+        ("longest", with(0x11, &[4; 600])),
+    ] {
+        whole.push((name.to_owned(), bytes));
+    }
+    let mut seeds = vec![("nothing".to_owned(), vec![0])];
+    for (name, bytes) in whole {
+        let raw = |bytes: &[u8]| [&[0], bytes].concat();
+        seeds.push((format!("{name}-short"), raw(&bytes[..bytes.len() - 1])));
+        seeds.push((format!("{name}-long"), raw(&[&bytes, &b"payload"[..]].concat())));
+        seeds.push((name, raw(&bytes)));
+    }
+    let mapped = [&[0; 10][..], &[0xff, 0xff, 203, 0, 113, 7, 0xc3, 0x50]].concat();
+    let plain = [&[0x20, 1, 0xd, 0xb8][..], &[0; 12], &[1, 0xbb]].concat();
+    for (name, at, addresses) in [
+        ("sound", [0, 0], [&mapped, &mapped]),
+        ("of-family", [13, 0x30], [&plain, &mapped]),
+        ("of-length", [15, 1], [&mapped, &plain]),
+        ("of-address", [20, 1], [&plain, &plain]),
+        ("of-checksum", [33, 1], [&mapped, &mapped]),
+        ("of-its-type", [28, 1], [&mapped, &mapped]),
+    ] {
+        let described = [&at[..], addresses[0], addresses[1], &[0, 2], b"nameedge"].concat();
+        for (kind, what) in [("stream", 0x80), ("datagram", 0xc0)] {
+            let name = format!("described-{kind}-{name}");
+            seeds.push((name, [&[what], &described[..]].concat()));
+        }
+    }
+    seeds
+}
+
+/// Inputs for `dc_options`: lists in every shape that loads, and in some that do not.
+fn lists() -> Vec<(String, Vec<u8>)> {
+    let lists = [
+        (
+            "bare",
+            "- {id: 1, ip_address: 192.0.2.1, port: 443}\n- {id: 2, ip: '2001:db8::1', port: 80}\n",
+        ),
+        (
+            "wrapped",
+            "dc_options:\n  - {id: 1, ip: 192.0.2.1, port: 443, static: true}\ntest_mode: true\n",
+        ),
+        (
+            "json",
+            "{\"_\":\"config\",\"test_mode\":false,\"dc_options\":[{\"_\":\"dcOption\",\"flags\":18,\
+             \"id\":2,\"ip_address\":\"192.0.2.1\",\"port\":443,\"secret\":null}]}",
+        ),
+        (
+            "flags",
+            "- {id: 2, ip: 192.0.2.1, port: 443, media_only: true}\n\
+             - {id: 203, ip: 192.0.2.2, port: 443, cdn: true, this_port_only: true}\n\
+             - {id: 2, ip: '2001:db8::1', port: 443, ipv6: true, tcpo_only: true}\n",
+        ),
+        (
+            "secrets",
+            "- {id: 2, ip: 192.0.2.1, port: 443, secret: 00112233445566778899aabbccddeeff}\n\
+             - {id: 2, ip: 192.0.2.2, port: 443, secret: 'ABEiM0RVZneImaq7zN3u/w=='}\n\
+             - {id: 2, ip: 192.0.2.3, port: 443, secret: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}\n\
+             - {id: 2, ip: 192.0.2.4, port: 443, secret: \
+             ee00112233445566778899aabbccddeeff686f73742e6578616d706c65}\n",
+        ),
+        (
+            "bounds",
+            "- {id: 2, ip: 192.0.2.1, port: 443, weight: 10000, max_sessions: 7, protocols: [tcp, udp]}\n\
+             - {id: 2, ip: 192.0.2.1, port: 444, weight: 1, protocols: [udp]}\n",
+        ),
+        (
+            "offered",
+            "- {id: 2, ip: 192.0.2.1, port: 443, for: {country: [NL, DE]}}\n\
+             - {id: 2, ip: 192.0.2.2, port: 443, for: {cidr: [198.51.100.0/24]}}\n\
+             - {id: 2, ip: 192.0.2.2, port: 443, for: {continent: [EU]}}\n",
+        ),
+        ("twice", "- &a {id: 1, ip: 192.0.2.1, port: 443}\n- *a\n"),
+        ("quoted", "- {\"id\": 0x2, 'ip': '192.0.2.1', port: 0o673}\n"),
+        ("missing", "- {id: 1, port: 443}\n- {ip: 192.0.2.1}\n"),
+        ("wrong", "- {id: 70000, ip: 192.0.2.256, port: 0, static: 1}\n"),
+        ("unknown", "- {id: 1, ip: 192.0.2.1, port: 443, statik: true}\n"),
+        ("empty", "[]"),
+        ("nothing", ""),
+        ("scalar", "dc_options"),
+        ("no-list", "{dc_options: {}}"),
+        ("two-documents", "- {id: 1, ip: 192.0.2.1, port: 443}\n---\n[]\n"),
+        ("cut-off", "- {id: 1, ip: 192.0.2.1, port: 4"),
+        ("not-text", "- {id: 1, ip: \u{0}\u{fffd}}\n"),
+        ("deep", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"),
+    ];
+    lists.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())).into()
 }
 
 /// Number of a style among those of the target, and what it is.

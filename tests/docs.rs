@@ -99,7 +99,7 @@ fn sections_that_the_documents_show_are_configuration() {
     let folder = tempfile::tempdir().expect("a folder");
     let list = [2, 4, 5].map(|dc| format!("- {{id: {dc}, ip: 192.0.2.{dc}, port: 443}}\n"));
     fs::write(folder.path().join("dc_options.yaml"), list.concat()).expect("written");
-    let pages = ["docs/operations.md", "docs/mtproto.md"];
+    let pages = ["docs/operations.md", "docs/mtproto.md", "docs/proxy-protocol.md"];
     let blocks = pages.map(|page| Document::read(page).blocks("yaml")).concat();
     let sections: Vec<_> = blocks.iter().filter(|block| !block.starts_with("groups:")).collect();
     assert!(!sections.is_empty());

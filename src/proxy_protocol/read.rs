@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use ppp::{HeaderResult, PartialResult, v1, v2};
+use ppp::{PartialResult, v1, v2};
 
 use super::checksum::checksum;
 use super::tlv::{self, CRC32C, Damaged, LONGEST_UNIQUE_ID, UNIQUE_ID};
@@ -53,32 +53,53 @@ const HEAD: usize = 16;
 /// Reads a header that begins with the first of these bytes. What follows it is nothing to it.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> Parsed<'_> {
-    if let Some(parsed) = local(bytes) {
-        return parsed;
+    let may_be = |beginning: &[u8]| bytes.iter().zip(beginning).all(|(a, b)| a == b);
+    if may_be(v2::PROTOCOL_PREFIX) {
+        local(bytes).unwrap_or_else(|| parse_v2(bytes))
+    } else if may_be(b"PROXY ") {
+        parse_v1(bytes)
+    } else {
+        Parsed::Malformed
     }
-    let result = HeaderResult::parse(bytes);
-    let partial = result.is_incomplete();
-    match result {
-        HeaderResult::V1(Ok(header)) => {
-            let announced = announced_v1(&header.addresses);
-            let transport =
-                matches!(announced, Announced::Client { .. }).then_some(Transport::Stream);
-            let said = Header { version: Version::One, transport, announced, tlvs: &[] };
-            Parsed::Whole(header.header.len(), said)
-        }
-        HeaderResult::V2(Ok(header)) => {
-            let length = header.len();
-            let addresses = header.addresses;
+}
+
+/// A line. Its parser is given whole ones only: it takes one that was cut within a number for a damaged one.
+fn parse_v1(bytes: &[u8]) -> Parsed<'_> {
+    const LONGEST_LINE: usize = 107;
+    let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')) else {
+        return match bytes.len() < LONGEST_LINE {
+            true => Parsed::Partial,
+            false => Parsed::Malformed,
+        };
+    };
+    let length = end + 2;
+    match &bytes[end..] {
+        [b'\r'] if length <= LONGEST_LINE => Parsed::Partial,
+        [b'\r', b'\n', ..] => match v1::Header::try_from(&bytes[..length]) {
+            Ok(header) => {
+                let announced = announced_v1(&header.addresses);
+                let transport = (announced != Announced::Nobody).then_some(Transport::Stream);
+                let said = Header { version: Version::One, transport, announced, tlvs: &[] };
+                Parsed::Whole(length, said)
+            }
+            Err(_) => Parsed::Malformed,
+        },
+        _ => Parsed::Malformed,
+    }
+}
+
+fn parse_v2(bytes: &[u8]) -> Parsed<'_> {
+    match v2::Header::try_from(bytes) {
+        Ok(header) => {
             let transport = match header.protocol {
                 v2::Protocol::Unspecified => None,
                 v2::Protocol::Stream => Some(Transport::Stream),
                 v2::Protocol::Datagram => Some(Transport::Datagram),
             };
-            whole_v2(&bytes[..length], transport, &addresses)
+            whole_v2(&bytes[..header.len()], transport, &header.addresses)
         }
-        HeaderResult::V1(Err(_)) if is_unfinished_line(bytes) => Parsed::Partial,
-        HeaderResult::V2(Err(_)) if partial => Parsed::Partial,
-        HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => Parsed::Malformed,
+        Err(error) if error.is_incomplete() => Parsed::Partial,
+        Err(_) => Parsed::Malformed,
     }
 }
 
@@ -135,14 +156,6 @@ fn check_tlvs(header: &[u8], begin: usize) -> Result<(), Damaged> {
         }
     }
     Ok(())
-}
-
-/// Whether these bytes can still become a header of version 1: its parser takes a line that was cut
-/// within a number for a damaged one, and waits for the end of a line whatever it begins with.
-fn is_unfinished_line(bytes: &[u8]) -> bool {
-    const LONGEST_LINE: usize = 107;
-    let begins_well = bytes.iter().zip(b"PROXY ").all(|(a, b)| a == b);
-    begins_well && bytes.len() < LONGEST_LINE && !bytes.contains(&b'\n')
 }
 
 fn announced_v1(addresses: &v1::Addresses) -> Announced {
