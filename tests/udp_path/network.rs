@@ -5,6 +5,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use rustix::net::netdevice::name_to_index;
@@ -45,7 +46,9 @@ pub(crate) fn build() -> Result<[Host; 2], String> {
 
 impl Host {
     fn new(number: u8) -> Result<Self, String> {
-        let name = format!("nearpoint-path-{}-{number}", std::process::id());
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let made = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("nearpoint-path-{}-{made}", std::process::id());
         ip(&format!("netns add {name}"))?;
         let namespace = File::open(Path::new("/run/netns").join(&name));
         // It lives on for as long as it is open.
@@ -91,6 +94,26 @@ impl Host {
         [v4, v6].map(|count| count.and_then(|it| it.parse().ok()).expect("the kernel tells"))
     }
 
+    /// Keeps the way to another host, which does not have to say where it is any more.
+    pub(crate) fn know(&self, other: &Self) {
+        let (to, at) = (other.v4(), other.run(device_address));
+        let known =
+            self.ip(&format!("neighbour replace {to} lladdr {at} dev {DEVICE} nud permanent"));
+        known.expect("a neighbour");
+    }
+
+    /// Has to ask where another host is.
+    pub(crate) fn forget(&self, other: &Self) {
+        let to = other.v4();
+        self.ip(&format!("neighbour flush to {to} dev {DEVICE}")).expect("no neighbour");
+    }
+
+    /// It has its address of IPv4 no more, and nobody is told.
+    pub(crate) fn leave(&self) {
+        let ip = self.v4();
+        self.ip(&format!("address delete {ip}/24 dev {DEVICE}")).expect("it has had one");
+    }
+
     /// Does this on a thread inside. Sockets stay inside whoever uses them later.
     pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let enter = || {
@@ -110,6 +133,13 @@ impl Host {
     fn ip(&self, arguments: &str) -> Result<(), String> {
         self.run(|| ip(arguments))
     }
+}
+
+/// Of the device of whoever asks, as Ethernet has it.
+fn device_address() -> String {
+    let output = Command::new("ip").args(["-brief", "link", "show", "dev", DEVICE]).output();
+    let shown = String::from_utf8(output.expect("it ran").stdout).expect("text");
+    shown.split_whitespace().nth(2).expect("name, state, address").to_owned()
 }
 
 /// The program `ip` of iproute2.
