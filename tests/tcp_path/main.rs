@@ -8,6 +8,7 @@
 mod network;
 #[path = "../../loadtest/tests/support/skip.rs"]
 mod skip;
+mod ways;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -80,11 +81,11 @@ fn clients_vanish([here, there]: &[Host; 2], service: Service, leave: Leave) {
             client
         };
         let clients: Vec<TcpStream> = (0..SESSIONS).map(|_| connect()).collect();
-        there.leave();
+        ways::leave(there);
         match leave {
             // The way to it is known as before, and nothing there has this address any more.
-            Leave::Silently => here.know(there),
-            Leave::Unreachably => here.forget(there),
+            Leave::Silently => ways::know(here, there),
+            Leave::Unreachably => ways::forget(here, there),
         }
         gone.send(()).expect("the edge waits for that");
         edge.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));

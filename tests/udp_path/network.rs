@@ -13,7 +13,7 @@ use rustix::process::geteuid;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// The same name at both hosts.
-const DEVICE: &str = "path0";
+pub(crate) const DEVICE: &str = "path0";
 
 /// A host. It has no name any more, so that nothing of it is left when this process ends, however that
 /// comes about.
@@ -94,26 +94,6 @@ impl Host {
         [v4, v6].map(|count| count.and_then(|it| it.parse().ok()).expect("the kernel tells"))
     }
 
-    /// Keeps the way to another host, which does not have to say where it is any more.
-    pub(crate) fn know(&self, other: &Self) {
-        let (to, at) = (other.v4(), other.run(device_address));
-        let known =
-            self.ip(&format!("neighbour replace {to} lladdr {at} dev {DEVICE} nud permanent"));
-        known.expect("a neighbour");
-    }
-
-    /// Has to ask where another host is.
-    pub(crate) fn forget(&self, other: &Self) {
-        let to = other.v4();
-        self.ip(&format!("neighbour flush to {to} dev {DEVICE}")).expect("no neighbour");
-    }
-
-    /// It has its address of IPv4 no more, and nobody is told.
-    pub(crate) fn leave(&self) {
-        let ip = self.v4();
-        self.ip(&format!("address delete {ip}/24 dev {DEVICE}")).expect("it has had one");
-    }
-
     /// Does this on a thread inside. Sockets stay inside whoever uses them later.
     pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let enter = || {
@@ -130,16 +110,10 @@ impl Host {
         })
     }
 
-    fn ip(&self, arguments: &str) -> Result<(), String> {
+    /// Runs the program `ip` of iproute2 inside.
+    pub(crate) fn ip(&self, arguments: &str) -> Result<(), String> {
         self.run(|| ip(arguments))
     }
-}
-
-/// Of the device of whoever asks, as Ethernet has it.
-fn device_address() -> String {
-    let output = Command::new("ip").args(["-brief", "link", "show", "dev", DEVICE]).output();
-    let shown = String::from_utf8(output.expect("it ran").stdout).expect("text");
-    shown.split_whitespace().nth(2).expect("name, state, address").to_owned()
 }
 
 /// The program `ip` of iproute2.
