@@ -73,9 +73,10 @@
 //! 2. Who is it? The address of the peer, or what a PROXY header from a trusted network says
 //!    (`forward/proxy_header.rs`, [`proxy_protocol::parse`]), in its canonical form ([`routing::ClientAddr`]): forms of IPv6
 //!    that carry an IPv4 address are that address.
+//!    May it come in? Its own limits are asked before those of the listener (`forward/gate.rs`).
 //!    What does it say? A listener that routes by that looks at the first bytes, and leaves them in the
-//!    socket (`forward/sniff.rs`, [`mtproto::sniff()`]). Both looks wait in the same way
-//!    (`forward/peek.rs`), and nothing is decided before.
+//!    socket (`forward/sniff.rs`, [`mtproto::sniff()`]); one that dials on the first byte waits for that.
+//!    All looks wait in the same way (`forward/peek.rs`), and nothing is decided before.
 //! 3. One snapshot is loaded ([`control::SnapshotReader::load_full`]). All that follows is decided
 //!    by it, whatever is published meanwhile. Where may it go? As its listener says, or what it has
 //!    said ([`routing::topology::ByHeader::destination`]).

@@ -240,10 +240,14 @@ impl Progress {
             Side::Upstream | Side::Nearpoint => &self.up,
         };
         match error.kind() {
-            // The kernel gives up a peer that answers without taking bytes, and one that is gone,
-            // with the same error.
-            io::ErrorKind::TimedOut if towards.is_back_pressured() => Ending::Stalled,
-            io::ErrorKind::TimedOut => Ending::Vanished,
+            // The kernel gives up a peer that answers without taking bytes, and one that is gone, with the
+            // same error: that time is over, or why nothing got there, if the network has said so.
+            io::ErrorKind::TimedOut
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable => match towards.is_back_pressured() {
+                true => Ending::Stalled,
+                false => Ending::Vanished,
+            },
             _ => Ending::Reset,
         }
     }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use rustix::net::netdevice::name_to_index;
@@ -12,7 +13,7 @@ use rustix::process::geteuid;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// The same name at both hosts.
-const DEVICE: &str = "path0";
+pub(crate) const DEVICE: &str = "path0";
 
 /// A host. It has no name any more, so that nothing of it is left when this process ends, however that
 /// comes about.
@@ -45,7 +46,9 @@ pub(crate) fn build() -> Result<[Host; 2], String> {
 
 impl Host {
     fn new(number: u8) -> Result<Self, String> {
-        let name = format!("nearpoint-path-{}-{number}", std::process::id());
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let made = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("nearpoint-path-{}-{made}", std::process::id());
         ip(&format!("netns add {name}"))?;
         let namespace = File::open(Path::new("/run/netns").join(&name));
         // It lives on for as long as it is open.
@@ -107,7 +110,8 @@ impl Host {
         })
     }
 
-    fn ip(&self, arguments: &str) -> Result<(), String> {
+    /// Runs the program `ip` of iproute2 inside.
+    pub(crate) fn ip(&self, arguments: &str) -> Result<(), String> {
         self.run(|| ip(arguments))
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use nearpoint::routing::Health;
 
-use crate::support::lab::DCS;
+use crate::support::lab::{AMSTERDAM, DCS};
 
 #[tokio::test]
 async fn a_client_has_only_so_many_sessions_and_others_notice_nothing() {
@@ -70,18 +70,14 @@ async fn places_come_back_whatever_ends_the_session() {
     let keys = "limits: {sessions_per_client: 2}, dial: on_first_byte";
     let edge = start(&lab, keys).await;
     let (at, greedy) = (edge.clients(), ip(GREEDY));
-    let spoken = async |times: usize| {
-        for _ in 0..times {
-            // It vanishes while it is waited for, while it is dialled for, or while it is served.
+    // They vanish while they are waited for, and while they are dialled for or served.
+    for says in [&b""[..], b"hello"] {
+        for _ in 0..2 {
             let mut client = Client::announced(at, greedy).await.expect("connected");
-            if times % 2 == 0 {
-                client.send(b"hello").await.expect("sent");
-            }
+            client.send(says).await.expect("sent");
         }
         until_empty(&edge).await;
-    };
-    spoken(2).await;
-    spoken(1).await;
+    }
     // Whoever sends a bad header has none to give back.
     for header in [&b"GET / HTTP/1.1\r\n\r\n"[..], &SIGNATURE[..7]] {
         let mut bad = Client::plain(at).await.expect("connected");
@@ -158,7 +154,7 @@ async fn a_full_dc_is_passed_over_and_when_all_are_full_nobody_new_comes_in() {
         found.push(session.who().await.expect("an answer").dc);
         open.push(session);
     }
-    assert_eq!(found[0], crate::support::lab::AMSTERDAM, "at home, while there is room");
+    assert_eq!(found[0], AMSTERDAM, "at home, while there is room");
     found.sort_unstable();
     assert_eq!(found, DCS, "then wherever there is");
     assert_eq!(refusal(edge.clients(), ip(GREEDY)).await, End::Reset);
@@ -173,6 +169,36 @@ async fn a_full_dc_is_passed_over_and_when_all_are_full_nobody_new_comes_in() {
         who_answers(edge.clients(), ip(GREEDY)).await.ok()
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_full_access_point_is_passed_over_within_its_dc() {
+    let lab = Lab::new(2);
+    let mut list = String::new();
+    for dc in DCS {
+        for at in lab.dc(dc).local_addrs() {
+            let (ip, port) = (at.ip(), at.port());
+            list += &format!("- {{id: {dc}, ip: {ip}, port: {port}, max_sessions: 1}}\n");
+        }
+    }
+    lab.write("dc_options.yaml", list);
+    let edge = lab.start().await;
+    let mut open = Vec::new();
+    let mut found = Vec::new();
+    for _ in 0..2 * DCS.len() {
+        let mut session = Client::announced(edge.clients(), ip(GREEDY)).await.expect("connected");
+        let who = session.who().await.expect("an answer");
+        found.push((who.dc, who.access_point));
+        open.push(session);
+    }
+    assert_eq!((found[0].0, found[1].0), (AMSTERDAM, AMSTERDAM), "both of them at home first");
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found.len(), 2 * DCS.len(), "each has one");
+    assert_eq!(refusal(edge.clients(), ip(GREEDY)).await, End::Reset);
+    let scrape = edge.doors.scrape().await;
+    assert_eq!(scrape.value("refused_total", &[("reason", "overflow")]), 1.0);
+    assert_eq!(scrape.sum("connect_failures_total", &[]), 0.0, "it is nobody's failure");
 }
 
 async fn reload(lab: &Lab, edge: &Edge, keys: &str) {

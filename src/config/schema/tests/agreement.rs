@@ -69,7 +69,7 @@ fn whole_main() -> Value {
             {
                 "id": 2, "name": "ams", "location": {"lat": 52.37, "lon": 4.9}, "site": "west",
                 "weight": 7, "max_sessions": 5, "max_connecting": 9, "replicas": [3],
-                "send_proxy": "v1",
+                "send_proxy": "v2",
                 "source": {"addresses": ["192.0.2.9", "2001:db8::9"], "mark": 7, "interface": "eth1.5"},
                 "health": {
                     "probe": {"http": {
@@ -81,7 +81,7 @@ fn whole_main() -> Value {
                     "jitter": "100%", "hold_down": {"first": "10s", "max": "1d"},
                 },
             },
-            {"id": 3, "max_sessions": "none", "send_proxy": "v2",
+            {"id": 3, "max_sessions": "none", "send_proxy": "v1",
               "source": {"mark": "none", "interface": "none"}, "health": {"probe": {"mtproto": {
                 "transport": "obfuscated",
                 "fingerprints": ["0xc3b42b026ce86b21", "85fd64de851d9dd0", -1, u64::MAX],
