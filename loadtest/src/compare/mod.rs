@@ -32,6 +32,7 @@ pub(crate) async fn run(options: &CompareOptions) -> Result<bool, ReportError> {
     for round in 1..=options.rounds.get() {
         for &scenario in &scenarios {
             for peer in cast.present() {
+                let peer = peer.run_by(options.user());
                 if peer.peer.inability(scenario.transport()).is_some() {
                     continue;
                 }

@@ -2,6 +2,7 @@
 
 use crate::cli::{PeerOptions, positive_duration};
 use crate::load::{Pace, Scenario, Transport};
+use crate::peers::User;
 use clap::{Args, ValueEnum};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,6 +12,7 @@ Examples:
   loadtest compare                                  six loads, six peers, five rounds: 18 minutes
   loadtest compare --only udp --envoy ./envoy       UDP alone
   loadtest compare --only udp-upload --udp-bulk-flows 4 --flood
+  loadtest compare --only upload,download --unprivileged --bulk-streams 200
   loadtest compare --peers nearpoint,direct --rounds 1 --duration 1s --json
 
 HAProxy has no UDP: its rows say so. A peer that cannot be measured makes the exit code 1.";
@@ -44,9 +46,21 @@ pub(crate) struct CompareOptions {
     /// instead of as fast as nearly all arrives
     #[arg(long)]
     pub(crate) flood: bool,
+    /// Proxies run as user 65534 without capabilities, as in a container: the kernel gives such a user small
+    /// pipes beyond fs.pipe-user-pages-soft. It takes root
+    #[arg(long)]
+    pub(crate) unprivileged: bool,
 }
 
 impl CompareOptions {
+    /// Who proxies run as.
+    pub(crate) fn user(&self) -> User {
+        match self.unprivileged {
+            true => User::Nobody,
+            false => User::Own,
+        }
+    }
+
     /// The loads that were chosen, each once.
     pub(crate) fn scenarios(&self) -> Vec<Scenario> {
         let (sessions, streams) = (self.sessions.get(), self.bulk_streams.get());

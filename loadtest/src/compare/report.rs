@@ -26,6 +26,7 @@ struct Settings {
     udp_flows: u32,
     udp_bulk_flows: u32,
     flood: bool,
+    unprivileged: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -143,6 +144,7 @@ impl Report {
                 udp_flows: options.udp_flows.get(),
                 udp_bulk_flows: options.udp_bulk_flows.get(),
                 flood: options.flood,
+                unprivileged: options.unprivileged,
             },
             peers: cast.report(),
             figures,
@@ -235,8 +237,9 @@ impl Report {
         let first = figures.first()?;
         let unable = self.unable.iter().filter(|unable| unable.scenario == first.scenario);
         let unable = unable.map(|unable| vec![unable.peer.to_owned(), unable.why.to_owned()]);
+        let by_whom = if self.settings.unprivileged { ", proxies without privileges" } else { "" };
         Some(Section {
-            title: first.title.clone(),
+            title: format!("{}{by_whom}", first.title),
             columns: first.columns(),
             rows: figures.iter().map(Figure::cells).chain(unable).collect(),
         })

@@ -23,6 +23,7 @@ use rustix::process::{Resource, getrlimit};
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
@@ -72,7 +73,8 @@ impl Peer {
             Peer::Haproxy | Peer::HaproxySplice => (program::in_path("haproxy")?, "-v"),
             Peer::Nginx => (program::in_path("nginx")?, "-v"),
             Peer::Direct => {
-                return Ok(Installed { peer: self, program: None, version: "no proxy".to_owned() });
+                let version = "no proxy".to_owned();
+                return Ok(Installed { peer: self, program: None, version, user: User::Own });
             }
         };
         let version = program::version(&program, flag).await?;
@@ -82,7 +84,7 @@ impl Peer {
                 version
             }
         };
-        Ok(Installed { peer: self, program: Some(program), version })
+        Ok(Installed { peer: self, program: Some(program), version, user: User::Own })
     }
 }
 
@@ -99,7 +101,21 @@ pub(crate) struct Installed {
     pub(crate) peer: Peer,
     pub(crate) version: String,
     program: Option<PathBuf>,
+    user: User,
 }
+
+/// Who a peer runs as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum User {
+    /// Whoever runs this program.
+    #[default]
+    Own,
+    /// User and group 65534, who has no capabilities. Takes root.
+    Nobody,
+}
+
+/// The user and the group of nobody on every Linux.
+const NOBODY: u32 = 65_534;
 
 /// What a configuration is made of.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +130,11 @@ struct Plan {
 }
 
 impl Installed {
+    /// The same, run by another user.
+    pub(crate) fn run_by(self, user: User) -> Installed {
+        Installed { user, ..self }
+    }
+
     /// Where it is; `None` for a direct connection.
     pub(crate) fn program(&self) -> Option<&Path> {
         self.program.as_deref()
@@ -133,7 +154,7 @@ impl Installed {
         let [listen, admin] = free_ports().map_err(PeerError::Prepare)?;
         let descriptors = descriptors();
         let plan = Plan { listen, admin, backend, cores, descriptors, transport };
-        let command = match self.peer {
+        let mut command = match self.peer {
             Peer::Haproxy => haproxy::command(program, directory.path(), &plan, Splice::Auto),
             Peer::HaproxySplice => {
                 haproxy::command(program, directory.path(), &plan, Splice::Always)
@@ -144,6 +165,12 @@ impl Installed {
             Peer::Nearpoint | Peer::Direct => nearpoint::command(program, directory.path(), &plan),
         }
         .map_err(PeerError::Prepare)?;
+        if self.user == User::Nobody {
+            // Some keep files of their own beside their configuration.
+            let open = fs::Permissions::from_mode(0o777);
+            fs::set_permissions(directory.path(), open).map_err(PeerError::Prepare)?;
+            command.uid(NOBODY).gid(NOBODY);
+        }
         let ask = match self.peer {
             Peer::Nearpoint => Some((admin, "/readyz")),
             Peer::Envoy => Some((admin, "/ready")),

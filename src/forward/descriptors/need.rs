@@ -179,6 +179,24 @@ health: {max_in_flight: 100}",
     }
 
     #[test]
+    fn the_example_of_the_document_is_what_is_told() {
+        const DOCUMENT: &str = include_str!("../../../docs/capacity.md");
+        let block = |kind: &str| {
+            let (_, rest) = DOCUMENT.split_once(&format!("```{kind}\n")).expect("it is there");
+            rest.split_once("```").expect("it ends").0
+        };
+        let example = config(block("yaml"));
+        let [need, more] = [65_536, 131_072].map(|limit| need(&example, limit, 8));
+        let terms = need.terms.iter().map(|term| format!("{term}\n"));
+        assert_eq!(block("text"), format!("{}\n{}", need.says(), terms.collect::<String>()));
+        // What is said of it in words: flows take half of a session each.
+        let (most, sessions, flows) = (need.most_sessions, 30_000, 10_000);
+        assert!(DOCUMENT.contains("leave room for 4,384 flows"), "{}", 2 * (most - sessions));
+        assert_eq!((2 * (most - sessions), most - flows / 2), (4_384, 27_192));
+        assert!(more.suffices);
+    }
+
+    #[test]
     fn a_small_process_says_that_it_makes_fewer_probes() {
         let config = config("listeners: [{name: a, bind: ['127.0.0.1:443']}]");
         let need = need(&config, 1024, 1);

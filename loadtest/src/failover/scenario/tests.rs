@@ -377,3 +377,23 @@ fn clients_of_udp_are_there_if_a_scenario_says_so() {
     let refused = refusal(&with(fault, "udp: {new: 0, held: 1001}"));
     assert!(refused.contains("udp.new") && refused.contains("udp.held"), "{refused}");
 }
+
+#[test]
+fn a_crowd_needs_a_port_of_its_own_and_has_outcomes_of_its_own() {
+    let scenario = |crowd: &str| {
+        let text = format!(
+            "title: a test\nstands_for: a test\nphases: {{before: 5s, fault: 10s, after: 10s}}\n\
+             short: {{before: 2s, fault: 5s, after: 4s}}\ncrowd: {crowd}\n\
+             faults: [{{what: blackhole, where: dc2}}]\n\
+             expect: {{crowd: {{failed: {{before: 0}}, served_by: {{fault: []}}}}}}\n"
+        );
+        Scenario::parse("test", Path::new("test.yaml"), &text)
+    };
+    let good = scenario("{new: 1000, port: 8444}").unwrap();
+    assert_eq!(good.crowd, Some(Crowd { new: 1_000, port: 8_444 }));
+    assert_eq!(good.expect.crowd.failed.before, Some(Bound::Count(0)));
+    assert_eq!(good.expect.crowd.served_by.fault, Some(BTreeSet::new()));
+    for bad in ["{new: 0, port: 8444}", "{new: 1000, port: 8443}", "{new: 1000, port: 0}"] {
+        assert!(matches!(scenario(bad), Err(ScenarioError::Invalid { .. })), "{bad}");
+    }
+}

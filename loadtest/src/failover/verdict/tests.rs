@@ -1,8 +1,8 @@
 use super::*;
-use crate::failover::example::{dc_in_use, dc1_gone, interrupted, isolated, ms};
+use crate::failover::example::{answered, dc_in_use, dc1_gone, failed, interrupted, isolated, ms};
 use crate::failover::phase::ByPhase;
 use crate::failover::record::{Failure, Flows, Recording};
-use crate::failover::scenario::expect::{Bound, UdpBars};
+use crate::failover::scenario::expect::{Bound, CrowdExpect, UdpBars};
 
 fn outcome(recording: &Recording) -> Outcome {
     Outcome::of(recording, &BTreeSet::from([Dc::Dc1]))
@@ -222,4 +222,30 @@ fn flows_are_judged_as_sessions_are_and_by_those_that_end_for_good() {
     let udp = UdpBars { p99_during: Some(ms(300)), held_outage: Some(ms(400)) };
     let seen = bars(&Bars { udp, ..Bars::default() }, &outcome(&recording));
     assert_eq!(seen.iter().map(|it| it.holds).collect::<Vec<_>>(), [true, true], "{seen:?}");
+}
+
+#[test]
+fn the_crowd_is_judged_by_itself_and_nobody_of_it_proves_nothing() {
+    let crowd = |failed, served_by| Expect {
+        crowd: CrowdExpect { failed, served_by },
+        ..Expect::default()
+    };
+    let bound = |bound| ByPhase { before: Some(bound), ..ByPhase::default() };
+    let none = || ByPhase { fault: Some(BTreeSet::new()), ..ByPhase::default() };
+    let without = verdict(crowd(bound(Bound::Count(0)), ByPhase::default()), nothing);
+    assert!(!without.holds, "nobody came");
+    let dead_since_the_fault = |recording: &mut Recording| {
+        let failed = |began| failed(began, ms(10), Failure::Reset);
+        let served = |began| answered(began, ms(20), 2);
+        recording.crowd = Some(vec![served(ms(1_000)), failed(ms(6_000)), failed(ms(7_000))]);
+    };
+    assert!(verdict(crowd(bound(Bound::Count(0)), ByPhase::default()), dead_since_the_fault).holds);
+    assert!(verdict(crowd(ByPhase::default(), none()), dead_since_the_fault).holds);
+    let one_gets_through = |recording: &mut Recording| {
+        recording.crowd = Some(vec![answered(ms(6_000), ms(20), 2)]);
+    };
+    let broken = verdict(crowd(ByPhase::default(), none()), one_gets_through);
+    assert!(!broken.holds);
+    let asked = "sessions of the crowd served by no other than none in the phase fault";
+    assert_eq!((broken.asked.as_str(), broken.seen.as_str()), (asked, "dc2"));
 }
