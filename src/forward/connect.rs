@@ -58,14 +58,14 @@ pub(super) async fn connect_upstream(
     client: &Client,
 ) -> Result<Connected, ConnectError> {
     let began = Instant::now();
-    let plan = AttemptPlan::new(ranking, client, snapshot.topology.connect(), began);
+    let (limits, policy) = (snapshot.topology.connect(), snapshot.topology.policy());
     let mut connecting = Connecting {
         worker,
         settings,
         snapshot,
         client,
         overflow: ranking.overflow,
-        plan,
+        plan: AttemptPlan::new(ranking, client, limits, began),
         dials: Dials::default(),
     };
     loop {
@@ -83,6 +83,12 @@ pub(super) async fn connect_upstream(
                 }
                 Err(_elapsed) => {}
             },
+            // Others were faster than the ranking knew.
+            Step::GiveUp(GiveUp::Full) if !connecting.overflow => {
+                let beyond = ranking.beyond_capacity(policy).ok_or(ConnectError(GiveUp::Full))?;
+                connecting.plan = AttemptPlan::new(&beyond, client, limits, Instant::now());
+                connecting.overflow = true;
+            }
             Step::GiveUp(why) => return Err(ConnectError(why)),
         }
     }

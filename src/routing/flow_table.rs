@@ -201,6 +201,12 @@ impl<K: Copy + Eq + Hash, V, S: BuildHasher> FlowTable<K, V, S> {
         self.take(first).map(|flow| (flow.key, flow.value))
     }
 
+    /// Ends the flow that has been idle for longest of those that were never answered, if there is one.
+    pub fn evict_unanswered(&mut self) -> Option<(K, V)> {
+        let first = self.queues[Standing::Unanswered as usize].first?;
+        self.take(first).map(|flow| (flow.key, flow.value))
+    }
+
     /// Ends one flow that has been idle for too long, if there is one; with what it had shown.
     pub fn expire(&mut self, now: Instant) -> Option<(Standing, V)> {
         let heads = self.queues.iter().filter_map(|queue| queue.first);

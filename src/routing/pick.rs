@@ -17,6 +17,8 @@ pub struct Eligible {
     pub traffic: Traffic,
     /// Whether some that are Down take part.
     pub fail_open: FailOpen,
+    /// Whether those take part that have as many sessions as they may have.
+    pub overflow: bool,
 }
 
 /// Whether access points that are Down take part.
@@ -109,13 +111,14 @@ fn keyed<'a>(
     dc: DcIndex,
     eligible: &'a Eligible,
 ) -> impl Iterator<Item = Keyed> + use<'a> {
-    let &Eligible { ref client, traffic, fail_open } = eligible;
+    let &Eligible { ref client, traffic, fail_open, overflow } = eligible;
     let members = snapshot.topology.access_points_of(dc);
     members.filter_map(move |(index, access_point)| {
         let state = snapshot.access_point(index);
         let is_down = state.health == Health::Down;
         let is_open = !is_down || fail_open != FailOpen::Closed;
-        let dialled = is_open && state.admin == AdminState::Ready;
+        let has_room = overflow || !access_point.is_full(&state.slot);
+        let dialled = is_open && has_room && state.admin == AdminState::Ready;
         (dialled && access_point.is_for(client, traffic)).then(|| {
             let AccessPoint { flags, id, .. } = access_point;
             let resort = match fail_open {
@@ -144,7 +147,8 @@ mod tests {
 
     fn order(snapshot: &Snapshot, client: &Client, fail_open: bool) -> Vec<u32> {
         let fail_open = if fail_open { FailOpen::Nearest } else { FailOpen::Closed };
-        in_order(snapshot, &Eligible { client: *client, traffic: Traffic::default(), fail_open })
+        let (client, traffic) = (*client, Traffic::default());
+        in_order(snapshot, &Eligible { client, traffic, fail_open, overflow: false })
     }
 
     fn in_order(snapshot: &Snapshot, eligible: &Eligible) -> Vec<u32> {
@@ -230,6 +234,7 @@ mod tests {
             client: somebody,
             traffic: Traffic::tcp(Class::Media),
             fail_open: FailOpen::Closed,
+            overflow: false,
         };
         assert_eq!(in_order(&snapshot, &eligible)[2], 2);
     }
@@ -243,7 +248,12 @@ mod tests {
         };
         [2, 0, 1].into_iter().for_each(failed);
         let client = client("203.0.113.7", None);
-        let eligible = Eligible { client, traffic: Traffic::default(), fail_open: FailOpen::Bound };
+        let eligible = Eligible {
+            client,
+            traffic: Traffic::default(),
+            fail_open: FailOpen::Bound,
+            overflow: false,
+        };
         assert_eq!(in_order(&snapshot, &eligible), [2, 0, 1]);
         failed(2);
         assert_eq!(in_order(&snapshot, &eligible), [0, 1, 2]);
@@ -282,7 +292,7 @@ mod tests {
             let class = if media { Class::Media } else { Class::Main };
             for fail_open in [FailOpen::Closed, FailOpen::Nearest, FailOpen::Bound] {
                 let client = client("203.0.113.7", None);
-                in_order(&snapshot, &Eligible { client, traffic: Traffic::tcp(class), fail_open });
+                in_order(&snapshot, &Eligible { client, traffic: Traffic::tcp(class), fail_open, overflow: false });
             }
         }
     }

@@ -147,6 +147,20 @@ impl Snapshot {
         Some(Health::of_members(ready.map(|state| (state.health, state.unreachable))))
     }
 
+    /// Whether each access point of a DC that could take such traffic of this client now has as many sessions
+    /// as it may have.
+    #[must_use]
+    pub fn are_members_full(&self, dc: DcIndex, traffic: Traffic, client: &Client) -> bool {
+        let mut members = self
+            .topology
+            .access_points_of(dc)
+            .filter(|(_, it)| it.is_for(client, traffic))
+            .map(|(index, it)| (it, self.access_point(index)))
+            .filter(|(_, state)| state.admin == AdminState::Ready && state.health != Health::Down)
+            .peekable();
+        members.peek().is_some() && members.all(|(it, state)| it.is_full(&state.slot))
+    }
+
     /// The addresses to dial a `peer` of this DC from, in the order in which they are to be tried; none where
     /// the kernel is to choose. They take turns: another one comes first with every call.
     pub fn sources(&self, dc: DcIndex, peer: IpAddr) -> impl Iterator<Item = IpAddr> {
@@ -166,11 +180,12 @@ impl Snapshot {
         access_point: AccessPointIndex,
         overflow: bool,
     ) -> Result<SlotPermit, Full> {
+        let member = self.topology.access_point(access_point);
         let most = match overflow {
             true => Capacity::default(),
             false => Capacity {
-                dc: self.topology.dc(dc).max_sessions,
-                access_point: self.topology.access_point(access_point).max_sessions,
+                dc: self.topology.dc(dc).capacity(member.id.address.protocol),
+                access_point: member.max_sessions,
             },
         };
         SlotPermit::reserve(&self.dc(dc).slot, &self.access_point(access_point).slot, most)

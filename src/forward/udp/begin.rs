@@ -48,6 +48,10 @@ impl Port {
                 })?;
                 chooser.begin()?
             }
+            // Of those that this listener has given the places: a flood makes room for who comes behind it.
+            Err(DatagramDrop::Overflow) if self.evict_unanswered(now).is_some() => {
+                chooser.begin()?
+            }
             chosen => chosen?,
         };
         let flows = &settings.flows;
@@ -75,6 +79,7 @@ impl Port {
             way,
             client,
             generation: snapshot.generation,
+            looks_again: None,
             refused: false,
             refused_at: None,
             refused_by: ArrayVec::new(),

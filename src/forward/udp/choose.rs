@@ -5,14 +5,13 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use super::flow::{Flow, Way};
+use super::flow::{Flow, Way, header};
 use super::settings::Settings;
 use crate::config::OnRemoved;
 use crate::forward::connect::egress;
 use crate::forward::worker::Worker;
 use crate::net::{connect_udp, set_receive_buffer};
-use crate::proxy_protocol::{Announced, Transport, v2};
-use crate::routing::topology::SendProxy;
+use crate::proxy_protocol::Announced;
 use crate::routing::{
     AccessPointId, AdminState, Attempt, AttemptPlan, Client, ClientAddr, ConnectFailure,
     DatagramDrop, FlowMove, GiveUp, Health, LocalFailure, Protocol, Ranking, SlotPermit, Snapshot,
@@ -50,19 +49,13 @@ impl Chooser<'_> {
         }
     }
 
-    /// Again; who has refused is passed over. Where there is nothing else, everything stays as it is.
+    /// Again; who has refused is passed over.
     ///
     /// # Errors
-    /// When there is a better way, and no port or descriptor for it.
+    /// When there is nowhere else, or no port or descriptor for it.
     pub(super) fn again(&self, flow: &Flow) -> Result<Choice, DatagramDrop> {
         let choose = || self.choose(Some(flow.way.id), &flow.refused_by);
-        let choice = match flow.way.permit.suspended(choose) {
-            Err(used_up @ (DatagramDrop::NoPort | DatagramDrop::NoDescriptor)) => {
-                return Err(used_up);
-            }
-            Err(_) => Choice::Same,
-            Ok(choice) => choice,
-        };
+        let choice = flow.way.permit.suspended(choose)?;
         if let Choice::Way(way) = &choice
             && way.id.dc != flow.way.id.dc
         {
@@ -96,11 +89,18 @@ impl Chooser<'_> {
         }
         // Ports are of an address: of other sources there may be some left.
         let mut used_up = None;
-        let mut plan = AttemptPlan::new(&ranking, &client, snapshot.topology.connect(), now);
+        let limits = snapshot.topology.connect();
+        let mut ranking = ranking;
+        let mut plan = AttemptPlan::new(&ranking, &client, limits, now);
         loop {
             let attempt = match plan.next(snapshot, now) {
                 Step::Dial(attempt) => attempt,
-                Step::GiveUp(GiveUp::Full) => return Err(DatagramDrop::Overflow),
+                Step::GiveUp(GiveUp::Full) => {
+                    let beyond = ranking.beyond_capacity(snapshot.topology.policy());
+                    ranking = beyond.ok_or(DatagramDrop::Overflow)?;
+                    plan = AttemptPlan::new(&ranking, &client, limits, now);
+                    continue;
+                }
                 // Nothing is ever in flight.
                 Step::GiveUp(GiveUp::NoCandidate | GiveUp::Failed | GiveUp::Deadline)
                 | Step::Wait(_)
@@ -174,13 +174,8 @@ impl Chooser<'_> {
         }
         let remember = ranking.remembers(attempt.dc, false).then_some(dc);
         let id = topology.access_point(attempt.access_point).id;
-        let header = match topology.dc(attempt.dc).send_proxy {
-            // No more than the addresses: every datagram pays for it.
-            Some(SendProxy::V2) => v2(Transport::Datagram, &self.announced, None),
-            // Configuration lists no access point for UDP in a DC with version 1, which has no form for it.
-            Some(SendProxy::V1) | None => Vec::new(),
-        };
-        Way::open((socket, permit), id, metrics, remember, header.into())
+        let header = header(topology.dc(attempt.dc).send_proxy, &self.announced);
+        Way::open((socket, permit), id, metrics, remember, header)
     }
 }
 

@@ -10,7 +10,9 @@ use crate::forward::descriptors::FlowPlace;
 use crate::forward::worker::LiveSession;
 use crate::metrics::udp::{FlowDcMetrics, FlowMetrics};
 use crate::net::{LocalAddr, Segmenting};
-use crate::routing::{AccessPointId, ClientAddr, DcId, FlowEnd, SlotPermit};
+use crate::proxy_protocol::{Announced, Transport, v2};
+use crate::routing::topology::SendProxy;
+use crate::routing::{AccessPointId, ClientAddr, DcId, FlowEnd, SlotPermit, Snapshot};
 use crate::sessions::{ClientPermit, SessionPermit};
 
 /// Whose datagrams are of one flow.
@@ -33,6 +35,8 @@ pub(super) struct Flow {
     pub(super) client: ClientAddr,
     /// The snapshot that it was last held against.
     pub(super) generation: u64,
+    /// It is to choose again and has found nowhere to go: when it looks again, if nothing is published before.
+    pub(super) looks_again: Option<Instant>,
     /// Its access point has refused a datagram: the next one chooses again.
     pub(super) refused: bool,
     /// When it did so last.
@@ -63,6 +67,11 @@ pub(super) struct Places {
 }
 
 impl Flow {
+    /// Whether nothing has happened since it was held against a snapshot, of which this is the newest.
+    pub(super) fn is_current(&self, generation: u64, now: Instant) -> bool {
+        self.generation == generation && !self.refused && self.looks_again.is_none_or(|at| now < at)
+    }
+
     /// It is over.
     pub(super) fn end(self, end: FlowEnd, now: Instant) {
         self.metrics.ended(end).inc();
@@ -100,6 +109,28 @@ impl Way {
         metrics.active.inc();
         permit.connected();
         Self { socket, id, metrics, answered: false, remember, permit, header }
+    }
+}
+
+impl Way {
+    /// The DC may want another header than it did, or none.
+    pub(super) fn announce(&mut self, snapshot: &Snapshot, announced: &Announced) {
+        let topology = &snapshot.topology;
+        let dc = topology.find_dc(self.id.dc).map(|index| topology.dc(index));
+        let send_proxy = dc.and_then(|dc| dc.send_proxy);
+        if dc.is_some() && (send_proxy == Some(SendProxy::V2)) == self.header.is_empty() {
+            self.header = header(send_proxy, announced);
+        }
+    }
+}
+
+/// What goes before each datagram for a DC that wants to know whose it is.
+pub(super) fn header(send_proxy: Option<SendProxy>, announced: &Announced) -> Box<[u8]> {
+    match send_proxy {
+        // No more than the addresses: every datagram pays for it.
+        Some(SendProxy::V2) => v2(Transport::Datagram, announced, None).into(),
+        // Configuration lists no access point for UDP in a DC with version 1, which has no form for it.
+        Some(SendProxy::V1) | None => Box::default(),
     }
 }
 

@@ -203,9 +203,8 @@ impl Batch<'_> {
             return port.begin(&Newcomer { around: self.around, key, now: self.now });
         };
         port.table.on_client(id, self.now);
-        let is_current = |(_, flow): (&FlowKey, &Flow)| {
-            flow.generation == self.around.snapshot.generation && !flow.refused
-        };
+        let generation = self.around.snapshot.generation;
+        let is_current = |(_, flow): (&FlowKey, &Flow)| flow.is_current(generation, self.now);
         if !port.table.entry(id).is_some_and(is_current) {
             port.follow(self.around, (id, self.now));
         }

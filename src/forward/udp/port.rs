@@ -19,7 +19,9 @@ use crate::metrics::udp::DatagramMetrics;
 use crate::net::set_receive_buffer;
 use crate::net::{Readiness, Segmenting};
 use crate::proxy_protocol::Announced;
-use crate::routing::{ConnectFailure, DatagramDrop, FlowEnd, FlowId, FlowTable, Standing};
+use crate::routing::{
+    ConnectFailure, DatagramDrop, FlowEnd, FlowId, FlowTable, LocalFailure, Standing,
+};
 
 /// Flows that are ended at one look for idle ones, of each port: the others wait for the next.
 const ENDED_AT_ONCE: usize = 4096;
@@ -117,6 +119,13 @@ impl Port {
         Some(())
     }
 
+    /// Ends the flow that is missed least of those that nobody has answered; `None` if there is none.
+    pub(super) fn evict_unanswered(&mut self, now: Instant) -> Option<()> {
+        let (_, flow) = self.table.evict_unanswered()?;
+        flow.end(FlowEnd::Evicted, now);
+        Some(())
+    }
+
     /// Ends a flow whose answers nobody would hear.
     pub(super) fn give_up(&mut self, id: FlowId, now: Instant) {
         if let Some((_, flow)) = self.table.remove(id) {
@@ -145,22 +154,33 @@ impl Port {
         let announced = self.announced(key);
         let Some(flow) = self.table.get_mut(id) else { return };
         flow.generation = snapshot.generation;
+        flow.looks_again = None;
         let Some(reason) = reason_to_move(flow, snapshot, settings.udp().on_removed) else {
-            return;
+            return flow.way.announce(snapshot, &announced);
         };
         flow.refused = false;
         let client = flow.client;
         let chooser = Chooser { worker, settings: &settings, snapshot, client, announced, now };
-        let choice = chooser.again(flow).or_else(|used_up| {
-            // It is not this one that goes: its client has just sent something.
-            evict(ports, Some(&mut *self), |_| true, now).ok_or(used_up)?;
-            self.table.entry(id).map_or(Ok(Choice::Same), |(_, flow)| chooser.again(flow))
-        });
+        let choice = match chooser.again(flow) {
+            Err(used_up @ (DatagramDrop::NoPort | DatagramDrop::NoDescriptor)) => {
+                // It is not this one that goes: its client has just sent something.
+                let again = || self.table.entry(id).map(|(_, flow)| chooser.again(flow));
+                evict(ports, Some(&mut *self), |_| true, now)
+                    .and_then(|()| again())
+                    .unwrap_or(Err(used_up))
+            }
+            choice => choice,
+        };
         let Some(flow) = self.table.get_mut(id) else { return };
-        let Ok(Choice::Way(way)) = choice else {
-            // There is nobody else: those who have refused are as good as any.
-            flow.refused_by.clear();
-            return;
+        let way = match choice {
+            Ok(Choice::Way(way)) => way,
+            nowhere => {
+                // There is nobody else: those who have refused are as good as any.
+                flow.refused_by.clear();
+                // Room is made without a word, and who would take the flow may have had none.
+                flow.looks_again = nowhere.is_err().then(|| now + REFUSAL_PAUSE);
+                return;
+            }
         };
         debug!(listener = %settings.config.name, from = %flow.way.id, to = %way.id,
             reason = reason.as_str(), "flow moved");
@@ -189,8 +209,8 @@ impl Port {
         }
     }
 
-    /// The socket of a flow has an error that is an answer to an earlier datagram. The flow chooses again,
-    /// and it is held against the access point; of one that nothing can replace, no more often than
+    /// The socket of a flow has an error that is an answer to an earlier datagram, or there is no way out of
+    /// this host. The flow chooses again, and an answer is held against the access point; of one that nothing can replace, no more often than
     /// [`REFUSAL_PAUSE`] says.
     pub(super) fn on_error(
         &mut self,
@@ -205,7 +225,7 @@ impl Port {
         }
         let failure = ConnectFailure::new(error, is_of_network);
         let is_told = flow.refused_at.is_some_and(|at| now < at + REFUSAL_PAUSE);
-        if is_told || !failure.is_evidence() {
+        if is_told || !bars_the_way(failure) {
             return;
         }
         (flow.refused, flow.refused_at) = (true, Some(now));
@@ -213,9 +233,11 @@ impl Port {
         let _ = flow.refused_by.try_push(flow.way.id);
         let context = &worker.shared.context;
         context.metrics.connect_failed(flow.way.id, failure);
-        let slots = &flow.way.permit;
-        slots.dc().member_failed(slots.access_point());
-        context.evidence.failed_connect(slots.access_point(), flow.client.network());
+        if failure.is_evidence() {
+            let slots = &flow.way.permit;
+            slots.dc().member_failed(slots.access_point());
+            context.evidence.failed_connect(slots.access_point(), flow.client.network());
+        }
         debug!(access_point = %flow.way.id, reason = failure.as_str(), "flow refused");
     }
 
@@ -248,5 +270,27 @@ impl Port {
             Ok(_) => {}
             Err(error) => warn!(listener = %name, %error, "cannot set the receive buffer"),
         }
+    }
+}
+
+/// Whether datagrams of a flow go on failing so where it is. Room in a queue, or memory, comes back by itself.
+fn bars_the_way(failure: ConnectFailure) -> bool {
+    match failure {
+        ConnectFailure::Refused
+        | ConnectFailure::Reset
+        | ConnectFailure::Unreachable
+        | ConnectFailure::Timeout
+        | ConnectFailure::Local(
+            LocalFailure::NoPort
+            | LocalFailure::NoRoute
+            | LocalFailure::Filtered
+            | LocalFailure::NoInterface,
+        ) => true,
+        ConnectFailure::Local(
+            LocalFailure::NoDescriptor
+            | LocalFailure::NoBuffer
+            | LocalFailure::HeldUp
+            | LocalFailure::Other,
+        ) => false,
     }
 }

@@ -109,9 +109,15 @@ impl Question<'_> {
 
     /// Whether the DC has no room, which is left to say when its health is ignored.
     pub(super) fn full(&self, index: DcIndex) -> Option<Exclusion> {
-        let placed = self.snapshot.dc(index).slot.placed();
-        let most = self.snapshot.topology.dc(index).max_sessions;
-        match most.is_some_and(|most| placed >= most) {
+        let (dc, placed) =
+            (self.snapshot.topology.dc(index), self.snapshot.dc(index).slot.placed());
+        let is_full = dc.capacity(self.listener.protocol).is_some_and(|most| placed >= most);
+        let are_members = || {
+            let snapshot = self.snapshot;
+            dc.has_bounded_members()
+                && snapshot.are_members_full(index, self.traffic(), self.client)
+        };
+        match is_full || are_members() {
             true => Some(Exclusion::Capacity),
             false => self.congested(index),
         }

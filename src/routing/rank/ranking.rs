@@ -4,6 +4,7 @@ use super::{Client, DcIndex, Destination, Exclusion, Verdict};
 use crate::routing::geo::{Kilometers, Millis};
 use crate::routing::ids::{DcId, Protocol};
 use crate::routing::pick::{Eligible, FailOpen};
+use crate::routing::policy::{Overflow, Policy};
 use crate::routing::topology::Traffic;
 
 /// All DCs in the order in which this client would use them, excluded ones in their place.
@@ -171,13 +172,23 @@ impl Ranking {
     /// a listener with `sticky` is remembered, however it came about: what failover or fail-open
     /// chose is where the client makes its key all the same. Only one that was faster than a better
     /// one (`hedged`) is not: nothing has failed, and a moment's silence must not move the client
-    /// away from its best group for days.
+    /// away from its best group for days. Nor is where it goes while the DC that it is remembered at has no
+    /// room: its key is there.
     #[must_use]
     pub fn remembers(&self, chosen: DcIndex, hedged: bool) -> bool {
         self.sticky
             && !self.is_bound()
+            && !self.dcs.iter().any(is_awaited)
             && self.candidates().any(|candidate| candidate == chosen)
             && (!hedged || self.is_in_best_group(chosen))
+    }
+
+    /// The same, for a client that found no room where this says that there is some: capacity is ignored. `None`
+    /// where that is not wanted, or has been done.
+    #[must_use]
+    pub fn beyond_capacity(&self, policy: &Policy) -> Option<Self> {
+        let is_wanted = policy.overflow == Overflow::Nearest && !self.is_bound();
+        (is_wanted && !self.overflow).then(|| Self { overflow: true, ..self.clone() })
     }
 
     /// Whether the session is bound: its DC is fixed.
@@ -212,7 +223,7 @@ impl Ranking {
             (true, false) => FailOpen::Nearest,
             (true, true) => FailOpen::Bound,
         };
-        Eligible { client: *client, traffic: self.traffic(), fail_open }
+        Eligible { client: *client, traffic: self.traffic(), fail_open, overflow: self.overflow }
     }
 
     /// Whether only the hash, or an excess, has put another DC before this one.
@@ -225,4 +236,9 @@ impl Ranking {
     fn first(&self) -> Option<&RankedDc> {
         self.dcs.first().filter(|first| first.precedence != Precedence::RuledOut)
     }
+}
+
+/// Whether the client is remembered to have been given this DC, which has no room for it now.
+fn is_awaited(ranked: &RankedDc) -> bool {
+    ranked.precedence == Precedence::Remembered && ranked.exclusion == Some(Exclusion::Capacity)
 }

@@ -8,6 +8,7 @@ use crate::routing::client_match::ClientMatch;
 use crate::routing::ids::{AccessPointId, DcIndex, Protocol};
 use crate::routing::rank::Client;
 use crate::routing::rendezvous;
+use crate::routing::slot::AccessPointSlot;
 
 /// One dialable address of a DC.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +38,12 @@ impl AccessPoint {
     #[must_use]
     pub fn is_for(&self, client: &Client, traffic: Traffic) -> bool {
         self.takes(traffic) && self.is_offered_to(client)
+    }
+
+    /// Whether it has as many sessions as it may have, of which this slot is the count.
+    #[must_use]
+    pub fn is_full(&self, slot: &AccessPointSlot) -> bool {
+        self.max_sessions.is_some_and(|most| slot.placed() >= most)
     }
 
     /// Whether it takes such traffic.

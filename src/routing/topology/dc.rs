@@ -45,6 +45,7 @@ pub struct Dc {
     /// By protocol and class.
     takes: [[bool; Class::ALL.len()]; Protocol::ALL.len()],
     offers_vary: bool,
+    has_bounded_members: bool,
 }
 
 impl Dc {
@@ -68,6 +69,7 @@ impl Dc {
             traffic: Traffic::default(),
             takes: [[false; Class::ALL.len()]; Protocol::ALL.len()],
             offers_vary: false,
+            has_bounded_members: false,
         };
         dc.summarise(members);
         dc
@@ -91,6 +93,23 @@ impl Dc {
     #[must_use]
     pub fn takes(&self, traffic: Traffic) -> bool {
         self.takes[traffic.protocol as usize][traffic.class as usize]
+    }
+
+    /// Sessions and flows at a time up to which it takes one more of this protocol. Of a DC that takes sessions
+    /// too, flows get none of the last quarter: they begin with a forged datagram, and a flood of them must
+    /// not keep clients of TCP out.
+    #[must_use]
+    pub fn capacity(&self, protocol: Protocol) -> Option<u32> {
+        match (protocol, self.traffic.protocol) {
+            (Protocol::Udp, Protocol::Tcp) => self.max_sessions.map(|most| most - most / 4),
+            (Protocol::Tcp | Protocol::Udp, _) => self.max_sessions,
+        }
+    }
+
+    /// Whether some of its access points have a capacity of their own.
+    #[must_use]
+    pub fn has_bounded_members(&self) -> bool {
+        self.has_bounded_members
     }
 
     /// Whether some of its access points are offered to some clients only.
@@ -122,6 +141,7 @@ impl Dc {
         }
         self.traffic = Traffic::all().find(|traffic| self.takes(*traffic)).unwrap_or_default();
         self.offers_vary = members.iter().any(|member| !member.offered_to.is_empty());
+        self.has_bounded_members = members.iter().any(|member| member.max_sessions.is_some());
     }
 }
 

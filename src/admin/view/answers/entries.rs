@@ -98,8 +98,12 @@ fn usable(
     if snapshot.dc(dc).admin != AdminState::Ready {
         return Vec::new();
     }
-    let eligible =
-        Eligible { client: *client, traffic: Traffic::tcp(class), fail_open: FailOpen::Closed };
+    let eligible = Eligible {
+        client: *client,
+        traffic: Traffic::tcp(class),
+        fail_open: FailOpen::Closed,
+        overflow: true,
+    };
     let mut usable = order_access_points(snapshot, dc, &eligible);
     usable.retain(|index| {
         let it = snapshot.topology.access_point(*index);
