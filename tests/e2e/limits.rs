@@ -54,10 +54,12 @@ fn limited(scrape: &Scrape, limit: &str) -> f64 {
     scrape.value("limited_total", &[("listener", "clients"), ("limit", limit)])
 }
 
-/// Waits until the daemon has no session any more.
-async fn until_empty(edge: &Edge) {
+/// Waits until so many clients have come since the start, and all of them have left.
+async fn until_all_have_left(edge: &Edge, come: usize) {
     eventually("all sessions have ended", async || {
-        (edge.doors.scrape().await.sum("worker_sessions", &[]) == 0.0).then_some(())
+        let scrape = edge.doors.scrape().await;
+        let have_come = scrape.sum("sessions_total", &[]) == come as f64;
+        (have_come && scrape.sum("worker_sessions", &[]) == 0.0).then_some(())
     })
     .await;
 }

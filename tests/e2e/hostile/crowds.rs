@@ -65,7 +65,7 @@ async fn ten_thousand_connects_of_one_client_take_nothing_from_others_and_leave_
     const CONNECTS: usize = 10_000;
     const AT_ONCE: usize = 16;
     let lab = Lab::new(1);
-    let keys = "limits: {sessions_per_client: 100, new_per_second: {rate: 200, burst: 8000}, \
+    let keys = "limits: {sessions_per_client: 500, new_per_second: {rate: 200, burst: 8000}, \
          new_per_second_per_client: {rate: 5, burst: 400}}";
     let daemon = start(&lab, keys).await;
     let at = daemon.clients;

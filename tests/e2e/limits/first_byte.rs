@@ -71,7 +71,7 @@ async fn the_first_byte_of_a_client_reaches_its_dc_and_so_do_all_others() {
     for client in waiting {
         client.finish().await.expect("an orderly end");
     }
-    until_empty(&edge).await;
+    until_all_have_left(&edge, 6).await;
     let scrape = edge.doors.scrape().await;
     assert_eq!(scrape.sum("refused_total", &[("reason", "silent")]), 2.0);
     assert_eq!(scrape.sum("refused_total", &[]), 2.0);

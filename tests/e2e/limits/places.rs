@@ -71,12 +71,12 @@ async fn places_come_back_whatever_ends_the_session() {
     let edge = start(&lab, keys).await;
     let (at, greedy) = (edge.clients(), ip(GREEDY));
     // They vanish while they are waited for, and while they are dialled for or served.
-    for says in [&b""[..], b"hello"] {
+    for (says, come) in [(&b""[..], 2), (b"hello", 4)] {
         for _ in 0..2 {
             let mut client = Client::announced(at, greedy).await.expect("connected");
             client.send(says).await.expect("sent");
         }
-        until_empty(&edge).await;
+        until_all_have_left(&edge, come).await;
     }
     // Whoever sends a bad header has none to give back.
     for header in [&b"GET / HTTP/1.1\r\n\r\n"[..], &SIGNATURE[..7]] {
