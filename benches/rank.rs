@@ -50,7 +50,12 @@ fn picks(criterion: &mut Criterion) {
         bencher.iter(|| {
             let client = clients.next().expect("a cycle has no end");
             let (class, fail_open) = (Class::Main, FailOpen::Closed);
-            let eligible = Eligible { client: *client, traffic: Traffic::tcp(class), fail_open };
+            let eligible = Eligible {
+                client: *client,
+                traffic: Traffic::tcp(class),
+                fail_open,
+                overflow: false,
+            };
             pick_access_point(black_box(&snapshot), DcIndex(3), black_box(&eligible), &[])
         });
     });

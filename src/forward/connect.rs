@@ -11,7 +11,7 @@ use super::hedge::Hedge;
 use super::listener::Settings;
 use super::worker::Worker;
 use crate::config;
-use crate::net::{DialError, DialOptions, Egress, Keepalive};
+use crate::net::{Dial, DialError, DialOptions, Egress, Keepalive};
 use crate::routing::{
     Attempt, AttemptPlan, Client, ConnectFailure, GiveUp, Ranking, SlotPermit, Snapshot, Step,
     topology,
@@ -109,12 +109,19 @@ struct Connecting<'a> {
 impl Connecting<'_> {
     /// Starts a dial, if its DC has room for one more and, for a hedge, if there is budget.
     fn start(&mut self, attempt: Attempt) {
-        let permits = match Permits::reserve(self.snapshot, attempt, self.overflow) {
+        let is_hedge = attempt.hedge_of.is_some();
+        let descriptor = is_hedge.then(|| self.worker.shared.descriptors.reserve_hedge());
+        if let Some(None) = descriptor {
+            // Those that are left are of probes and of sessions that have none yet.
+            return self.plan.on_no_budget(attempt, Instant::now());
+        }
+        let permits = Permits::reserve(self.snapshot, attempt, self.overflow, descriptor.flatten());
+        let permits = match permits {
             Ok(permits) => permits,
             Err(full) => return self.plan.on_full(attempt, full),
         };
         // A hedge is made while one other dial is in flight.
-        let silent = self.dials.oldest().filter(|_| attempt.hedge_of.is_some());
+        let silent = self.dials.oldest().filter(|_| is_hedge);
         let hedge = match silent.map(|silent| self.hedge(silent)) {
             None => None,
             Some(None) => return self.plan.on_no_budget(attempt, Instant::now()),
@@ -127,9 +134,12 @@ impl Connecting<'_> {
         let sources = self.snapshot.sources(attempt.dc, address.ip());
         let egress = egress(&self.snapshot.topology.dc(attempt.dc).egress);
         let options = dial_options(&self.settings.config.tcp);
-        let started = self.dials.start(attempt, address, sources, egress, &options, permits, hedge);
-        if let Err(error) = started {
-            self.failed(attempt, &error);
+        match Dial::begin(address, sources, egress, Some(&options)) {
+            Ok(dial) => self.dials.add(attempt, dial, permits, hedge),
+            Err(error) => {
+                drop((permits, hedge));
+                self.failed(attempt, &error);
+            }
         }
     }
 

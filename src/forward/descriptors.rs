@@ -121,8 +121,8 @@ pub(super) struct Place<const DESCRIPTORS: usize> {
 /// The descriptors of one session.
 pub(super) type DescriptorPlace = Place<PER_SESSION>;
 
-/// The descriptor of one flow.
-pub(super) type FlowPlace = Place<PER_FLOW>;
+/// The descriptor of one flow, or of a second dial.
+pub(super) type SinglePlace = Place<PER_FLOW>;
 
 impl DescriptorBudget {
     /// What `descriptors` allow.
@@ -151,8 +151,13 @@ impl DescriptorBudget {
 
     /// A place for a flow, if there is one. The last quarter is for sessions alone: flows begin with a
     /// forged datagram, and a flood of them must not keep clients of TCP out.
-    pub(super) fn reserve_flow(self: &Arc<Self>) -> Option<FlowPlace> {
+    pub(super) fn reserve_flow(self: &Arc<Self>) -> Option<SinglePlace> {
         self.take((self.most() * PER_SESSION * 3 / 4).max(1))
+    }
+
+    /// A place for a dial beside another one of the same session, if there is one.
+    pub(super) fn reserve_hedge(self: &Arc<Self>) -> Option<SinglePlace> {
+        self.take(self.most() * PER_SESSION)
     }
 
     /// Asks whoever has a flow to evict for what it has.

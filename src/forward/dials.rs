@@ -1,14 +1,14 @@
 //! The dials of one session that are in flight.
 
 use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::net::TcpStream;
 
+use super::descriptors::SinglePlace;
 use super::hedge::Hedge;
-use crate::net::{self, DialError, DialOptions, Egress};
+use crate::net::{self, DialError};
 use crate::routing::{Attempt, DcSlot, Full, SlotPermit, Snapshot};
 
 /// The dials in flight, in the order in which they were started. Dropping one resets it before a byte
@@ -34,23 +34,15 @@ pub(super) struct Ended {
 }
 
 impl Dials {
-    /// Starts one more, from the first of these sources that has a port; see [`net::Dial::begin`].
-    ///
-    /// # Errors
-    /// When it fails at once.
-    pub(super) fn start(
+    /// One more is in flight.
+    pub(super) fn add(
         &mut self,
         attempt: Attempt,
-        address: SocketAddr,
-        sources: impl Iterator<Item = IpAddr>,
-        egress: Egress<'_>,
-        options: &DialOptions,
+        connecting: net::Dial,
         permits: Permits,
         hedge: Option<Hedge>,
-    ) -> Result<(), DialError> {
-        let connecting = net::Dial::begin(address, sources, egress, Some(options))?;
+    ) {
         self.in_flight.push(Dial { attempt, connecting, hedge, permits });
-        Ok(())
     }
 
     /// Its time is up.
@@ -93,6 +85,8 @@ pub(super) struct Permits {
     pub(super) session: SlotPermit,
     /// Among its connects in flight.
     pub(super) _connect: ConnectPermit,
+    /// Its descriptor, if it is not the only dial of its session: that has one for its upstream.
+    pub(super) _descriptor: Option<SinglePlace>,
 }
 
 impl Permits {
@@ -104,11 +98,13 @@ impl Permits {
         snapshot: &Snapshot,
         attempt: Attempt,
         overflow: bool,
+        descriptor: Option<SinglePlace>,
     ) -> Result<Self, Full> {
         let Attempt { dc, access_point, .. } = attempt;
         let most = snapshot.topology.dc(dc).max_connecting;
         let connect = ConnectPermit::reserve(&snapshot.dc(dc).slot, most).ok_or(Full::Dc)?;
-        Ok(Self { session: snapshot.reserve(dc, access_point, overflow)?, _connect: connect })
+        let session = snapshot.reserve(dc, access_point, overflow)?;
+        Ok(Self { session, _connect: connect, _descriptor: descriptor })
     }
 }
 
@@ -135,23 +131,13 @@ mod tests {
     use super::*;
     use crate::metrics::Metrics;
     use crate::metrics::handles::DcMetrics;
-    use crate::net::Keepalive;
+    use crate::net::Egress;
     use crate::routing::slot::Capacity;
     use crate::routing::{AccessPointIndex, AccessPointSlot, DcId, DcIndex, HedgeResult};
     use std::io;
     use std::rc::Rc;
-    use std::time::Duration;
     use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
-
-    const OPTIONS: DialOptions = DialOptions {
-        keepalive: Keepalive {
-            idle: Duration::from_secs(60),
-            interval: Duration::from_secs(15),
-            count: 3,
-        },
-        user_timeout: Duration::from_secs(60),
-    };
 
     const FIRST: Attempt =
         Attempt { number: 1, dc: DcIndex(0), access_point: AccessPointIndex(0), hedge_of: None };
@@ -187,15 +173,14 @@ mod tests {
                 session: SlotPermit::reserve(&self.slot, &member, Capacity::default())
                     .expect("without a bound"),
                 _connect: ConnectPermit::reserve(&self.slot, 2).expect("there is room"),
+                _descriptor: None,
             };
             let hedge = attempt.hedge_of.map(|_| {
                 let hedge = Hedge::spend(FIRST, &self.slot, Rc::clone(&self.metrics));
                 hedge.expect("there is budget")
             });
-            let (sources, egress) = ([].into_iter(), Egress::default());
-            let started =
-                self.dials.start(attempt, address, sources, egress, &OPTIONS, permits, hedge);
-            started.expect("a dial");
+            let dial = net::Dial::begin(address, [], Egress::default(), None).expect("a dial");
+            self.dials.add(attempt, dial, permits, hedge);
             listener.accept().await.expect("accepted").0
         }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use arrayvec::ArrayVec;
 
-use crate::forward::descriptors::FlowPlace;
+use crate::forward::descriptors::SinglePlace;
 use crate::forward::worker::LiveSession;
 use crate::metrics::udp::{FlowDcMetrics, FlowMetrics};
 use crate::net::{LocalAddr, Segmenting};
@@ -63,7 +63,7 @@ pub(super) struct Places {
     /// Counts it towards its client's limit, if there is one.
     pub(super) _client: Option<ClientPermit>,
     /// Counts it towards the process's descriptors.
-    pub(super) _place: FlowPlace,
+    pub(super) _place: SinglePlace,
 }
 
 impl Flow {

@@ -164,10 +164,9 @@ impl Port {
         let choice = match chooser.again(flow) {
             Err(used_up @ (DatagramDrop::NoPort | DatagramDrop::NoDescriptor)) => {
                 // It is not this one that goes: its client has just sent something.
-                let again = || self.table.entry(id).map(|(_, flow)| chooser.again(flow));
-                evict(ports, Some(&mut *self), |_| true, now)
-                    .and_then(|()| again())
-                    .unwrap_or(Err(used_up))
+                let has_made_room = evict(ports, Some(&mut *self), |_| true, now).is_some();
+                let flow = self.table.entry(id).filter(|_| has_made_room);
+                flow.map_or(Err(used_up), |(_, flow)| chooser.again(flow))
             }
             choice => choice,
         };

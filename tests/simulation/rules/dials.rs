@@ -128,7 +128,12 @@ pub(crate) fn hedges_leave_the_site(
         Route::Mtproto(_) => unreachable!("no listener of the simulation sniffs"),
         Route::Nearest => {
             let fail_open = FailOpen::Closed;
-            let eligible = Eligible { client: *client, traffic: Traffic::default(), fail_open };
+            let eligible = Eligible {
+                client: *client,
+                traffic: Traffic::default(),
+                fail_open,
+                overflow: false,
+            };
             let elsewhere = candidates.iter().find(|dc| {
                 topology.dc(**dc).site != *site
                     && pick_access_point(snapshot, **dc, &eligible, tried).is_some()
