@@ -89,6 +89,8 @@
 //!    to connect wins, and the other is reset. Failures, and dials that were overtaken so, are left
 //!    as evidence ([`control::PassiveEvidence`]). A sticky listener remembers which DC it was
 //!    ([`memory::ListenerMemory::remember`]).
+//!    A DC that expects a PROXY header is told who comes (`forward/announce.rs`,
+//!    [`proxy_protocol::v2()`]): from here on the connection is the client's.
 //! 7. Account: the session keeps the counters of its DC and access point, and lets the snapshot go
 //!    (`forward/account.rs`).
 //! 8. Relay: two flows, one for each direction (`forward/relay.rs`, `forward/flow.rs`). A flow
@@ -207,7 +209,8 @@
 //! hashes with a key that is made at random.
 //!
 //! **Invariant: a client's bytes go to one upstream.** Of the dials of a session one wins; all others
-//! are reset before a byte is sent, however late they turn out to have connected.
+//! are reset before a byte is sent, one of a PROXY header included, however late they turn out to have
+//! connected.
 //!
 //! **Invariant: failures of this edge are nobody's evidence.** No descriptor, no port, no route, an
 //! answer that was there and looked at too late: counted by reasons of their own

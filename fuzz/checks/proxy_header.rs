@@ -115,9 +115,9 @@ fn is_of_checksum(header: &[u8], at: usize) -> bool {
 }
 
 fn address(description: &[u8]) -> Option<(SocketAddr, &[u8])> {
-    let (ip, rest) = description.split_first_chunk()?;
+    let (ip, rest) = description.split_first_chunk::<16>()?;
     let (port, rest) = rest.split_first_chunk()?;
-    let ip = IpAddr::V6(Ipv6Addr::from_octets(*ip));
+    let ip = IpAddr::V6(Ipv6Addr::from(*ip));
     Some((SocketAddr::new(ip, u16::from_be_bytes(*port)), rest))
 }
 
