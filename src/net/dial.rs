@@ -125,7 +125,7 @@ impl Drop for Dial {
     }
 }
 
-/// Connects to `address`, from `source` if one is given, and by `egress`; without options a plain socket, as a probe needs
+/// Connects to `address` as [`Dial::begin`] does; without options a plain socket, as a probe needs
 /// it. Dropping the future gives the dial up, with a reset. Whenever it is polled it asks the socket
 /// itself, so that who ran out of patience on a busy thread, and polls once more, learns whether it was the
 /// peer.
@@ -134,11 +134,11 @@ impl Drop for Dial {
 /// Whatever socket(2), setsockopt(2) or connect(2) say; none of them waits for a timeout of ours.
 pub async fn dial(
     address: SocketAddr,
-    source: Option<IpAddr>,
+    sources: impl IntoIterator<Item = IpAddr>,
     egress: Egress<'_>,
     options: Option<&DialOptions>,
 ) -> Result<TcpStream, DialError> {
-    let mut dial = Dial::begin(address, source, egress, options)?;
+    let mut dial = Dial::begin(address, sources, egress, options)?;
     poll_fn(|cx| dial.poll_decided(cx)).await
 }
 

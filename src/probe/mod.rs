@@ -50,10 +50,10 @@ pub async fn run(
 }
 
 async fn probe(request: ProbeRequest) -> ProbeOutcome {
-    let ProbeRequest { access_point, source, egress, send_proxy, .. } = &request;
+    let ProbeRequest { access_point, sources, egress, send_proxy, .. } = &request;
     let ProbeRequest { connect_timeout, timeout, .. } = &request;
     let (address, send_proxy) = (access_point.address.socket, *send_proxy);
-    let target = Target { address, source: *source, egress, send_proxy };
+    let target = Target { address, sources, egress, send_proxy };
     let patience = Patience { connect: *connect_timeout, total: *timeout };
     match &request.conversation {
         Conversation::Connect => tcp::probe(target, *timeout).await.map(ProbeAnswer::from),

@@ -18,8 +18,8 @@ use crate::routing::topology::{self, SendProxy};
 pub(super) struct Target<'a> {
     /// Where it is.
     pub(super) address: SocketAddr,
-    /// Where from; `None` where the kernel chooses.
-    pub(super) source: Option<IpAddr>,
+    /// Where from: the first of these that has a port; the kernel chooses if there are none.
+    pub(super) sources: &'a [IpAddr],
     /// What else to leave by.
     pub(super) egress: &'a topology::Egress,
     /// The PROXY header that it expects first.
@@ -33,7 +33,7 @@ impl Target<'_> {
     /// # Errors
     /// With what a failed dial shows.
     pub(super) async fn connect(&self) -> Result<TcpStream, ConnectFailure> {
-        let dialled = net::dial(self.address, self.source, self.egress(), None).await;
+        let dialled = net::dial(self.address, self.sources(), self.egress(), None).await;
         let stream =
             dialled.map_err(|DialError { source, sent }| ConnectFailure::new(&source, sent))?;
         match self.send_proxy {
@@ -49,7 +49,7 @@ impl Target<'_> {
     /// # Errors
     /// Those of this host.
     pub(super) fn connect_udp(&self) -> io::Result<UdpSocket> {
-        net::connect_udp(self.address, self.source, self.egress()).and_then(UdpSocket::from_std)
+        net::connect_udp(self.address, self.sources(), self.egress()).and_then(UdpSocket::from_std)
     }
 
     /// What a datagram to it is, if this is what it says.
@@ -59,6 +59,10 @@ impl Target<'_> {
             // Version 1 has no form for datagrams, and configuration takes no such DC.
             Some(SendProxy::V1) | None => payload.to_vec(),
         }
+    }
+
+    fn sources(&self) -> impl Iterator<Item = IpAddr> {
+        self.sources.iter().copied()
     }
 
     fn egress(&self) -> Egress<'_> {

@@ -32,20 +32,20 @@ async fn probe_once(
     conversation: Conversation,
     timeout: Duration,
 ) -> (ProbeReport, Arc<Metrics>) {
-    probe_from(None, DialAddress::tcp(address), conversation, timeout).await
+    probe_from(&[], DialAddress::tcp(address), conversation, timeout).await
 }
 
 async fn probe_from(
-    source: Option<IpAddr>,
+    sources: &[IpAddr],
     address: DialAddress,
     conversation: Conversation,
     timeout: Duration,
 ) -> (ProbeReport, Arc<Metrics>) {
-    probe_in_full((source, None), address, conversation, timeout).await
+    probe_in_full((sources, None), address, conversation, timeout).await
 }
 
 async fn probe_in_full(
-    (source, send_proxy): (Option<IpAddr>, Option<SendProxy>),
+    (sources, send_proxy): (&[IpAddr], Option<SendProxy>),
     address: DialAddress,
     conversation: Conversation,
     timeout: Duration,
@@ -58,7 +58,7 @@ async fn probe_in_full(
         access_point,
         number: 7,
         conversation,
-        source,
+        sources: sources.into(),
         egress: Egress::default(),
         send_proxy,
         connect_timeout: timeout,
@@ -290,7 +290,7 @@ async fn an_answer_is_seen_before_the_runtime_hears_of_it() {
     });
     let page = page();
     let egress = &Egress::default();
-    let target = Target { address, source: None, egress, send_proxy: None };
+    let target = Target { address, sources: &[], egress, send_proxy: None };
     let mut probing = Box::pin(http::probe(target, &page, patience(PATIENT)));
     let began = Instant::now();
     // Between these looks the runtime does not turn.
@@ -325,7 +325,7 @@ async fn an_answer_that_waited_for_this_process_is_not_held_against_the_access_p
     });
     let outcome = tokio::spawn(async move {
         let egress = &Egress::default();
-        let target = Target { address, source: None, egress, send_proxy: None };
+        let target = Target { address, sources: &[], egress, send_proxy: None };
         http::probe(target, &page(), patience(PATIENCE)).await
     });
     while has_asked.try_recv().is_err() {

@@ -331,12 +331,12 @@ impl ControlState {
             let is_asked = conversation.asks_over_connection();
             let (connect_timeout, timeout) = cell.probe_timeouts(settings, is_asked);
             let dc = self.effective.dc(self.effective.access_point(index).dc);
-            let source = dc.sources(access_point.address.socket.ip(), cell.probes).next();
+            let sources = dc.sources(access_point.address.socket.ip(), cell.probes).collect();
             let request = ProbeRequest {
                 access_point,
                 number,
                 conversation,
-                source,
+                sources,
                 egress: dc.egress.clone(),
                 send_proxy: dc.send_proxy,
                 connect_timeout,

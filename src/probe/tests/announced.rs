@@ -23,7 +23,7 @@ async fn a_probe_that_only_connects_says_that_it_is_nobodys_client() {
             let _ = stream.read_to_end(&mut heard).await;
             heard
         };
-        let (route, address) = ((None, send_proxy), DialAddress::tcp(address));
+        let (route, address) = ((&[] as &[IpAddr], send_proxy), DialAddress::tcp(address));
         let probing = probe_in_full(route, address, Conversation::Connect, PATIENT);
         let ((report, _), heard) = tokio::join!(probing, accepting);
         assert!(report.outcome.is_ok(), "{report:?}");
@@ -49,7 +49,7 @@ async fn a_question_follows_the_header_unless_it_is_asked_at_a_port_of_its_own()
                 (heard, asked, stream)
             };
             let conversation = Conversation::Http(page.into());
-            let (route, dialled) = ((None, send_proxy), DialAddress::tcp(dialled));
+            let (route, dialled) = ((&[] as &[IpAddr], send_proxy), DialAddress::tcp(dialled));
             let probing = probe_in_full(route, dialled, conversation, PATIENT);
             let ((report, _), (heard, asked, _)) = tokio::join!(probing, accepting);
             assert!(report.outcome.is_ok(), "{report:?}");
@@ -71,7 +71,7 @@ async fn a_datagram_has_header_and_question() {
             asked[..length].to_vec()
         });
         let conversation = Conversation::Datagram(asking.into());
-        let (report, _) = probe_in_full((None, send_proxy), address, conversation, PATIENT).await;
+        let (report, _) = probe_in_full((&[], send_proxy), address, conversation, PATIENT).await;
         assert!(report.outcome.is_ok(), "{report:?}");
         assert_eq!(serving.await.expect("served"), [header, b"who?"].concat());
     }

@@ -6,9 +6,12 @@ use super::*;
 use crate::routing::topology::UdpProbe;
 
 #[tokio::test]
-async fn probes_leave_from_the_address_that_they_are_given() {
+async fn probes_leave_from_the_first_address_that_has_a_port() {
     for (service, source) in [("127.0.0.1:0", "127.0.0.3"), ("[::1]:0", "::1")] {
         let source: IpAddr = source.parse().expect("an address of the test");
+        // No addresses of this host (RFC 5737, RFC 3849).
+        let gone = if source.is_ipv4() { "203.0.113.1" } else { "2001:db8::1" };
+        let gone: IpAddr = gone.parse().expect("an address of the test");
         let listener = TcpListener::bind(service).await.expect("a listener");
         let address = DialAddress::tcp(listener.local_addr().expect("bound"));
         for conversation in [Conversation::Connect, for_page()] {
@@ -20,7 +23,8 @@ async fn probes_leave_from_the_address_that_they_are_given() {
                 }
                 (stream, peer)
             };
-            let probing = probe_from(Some(source), address, conversation.clone(), PATIENT);
+            let sources = [gone, source];
+            let probing = probe_from(&sources, address, conversation.clone(), PATIENT);
             let ((report, _), (_, peer)) = tokio::join!(probing, accepting);
             assert!(report.outcome.is_ok(), "{report:?}");
             assert_eq!(peer.ip(), source);
@@ -34,7 +38,7 @@ async fn probes_leave_from_the_address_that_they_are_given() {
             peer
         });
         let conversation = Conversation::Datagram(asking.into());
-        let (report, _) = probe_from(Some(source), address, conversation, PATIENT).await;
+        let (report, _) = probe_from(&[gone, source], address, conversation, PATIENT).await;
         assert!(report.outcome.is_ok(), "{report:?}");
         assert_eq!(serving.await.expect("served").ip(), source);
     }

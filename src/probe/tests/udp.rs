@@ -29,7 +29,7 @@ async fn answered(expect: &[u8], answers: &[&[u8]], timeout: Duration) -> ProbeO
         // The port stays open: who closed it would refuse.
         (asked[..length].to_vec(), service)
     });
-    let probed = probe_from(None, DialAddress::udp(address), question(expect), timeout);
+    let probed = probe_from(&[], DialAddress::udp(address), question(expect), timeout);
     let (report, metrics) = probed.await;
     let result = report.outcome.as_ref().map_or_else(|it| it.as_str(), ProbeAnswer::as_str);
     assert_eq!(metrics.probes_total.with_label_values(&["2", result]).get(), 1);
@@ -72,7 +72,7 @@ async fn a_service_that_says_nothing_is_out_of_time_and_so_is_its_way() {
 async fn a_port_that_nobody_serves_refuses_by_both_families() {
     for loopback in ["127.0.0.1:0", "[::1]:0"] {
         let free = UdpSocket::bind(loopback).and_then(|it| it.local_addr()).expect("a port");
-        let (report, _) = probe_from(None, DialAddress::udp(free), question(b""), PATIENT).await;
+        let (report, _) = probe_from(&[], DialAddress::udp(free), question(b""), PATIENT).await;
         assert_eq!(report.outcome, Err(ConnectFailure::Refused.into()));
     }
 }
@@ -82,12 +82,12 @@ async fn what_this_host_will_not_send_is_nobodys_failure() {
     let service = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let address = DialAddress::udp(service.local_addr().expect("bound"));
     // No address of this host (RFC 5737).
-    let foreign = Some([203, 0, 113, 1].into());
-    let (report, _) = probe_from(foreign, address, question(b""), PATIENT).await;
+    let foreign = [[203, 0, 113, 1].into()];
+    let (report, _) = probe_from(&foreign, address, question(b""), PATIENT).await;
     assert_eq!(report.outcome, Err(ConnectFailure::Local(LocalFailure::NoPort).into()));
     // More than a datagram holds.
     let huge = UdpProbe { send: vec![0; 1 << 17].into(), expect: Box::default() };
-    let (report, _) = probe_from(None, address, Conversation::Datagram(huge.into()), PATIENT).await;
+    let (report, _) = probe_from(&[], address, Conversation::Datagram(huge.into()), PATIENT).await;
     assert_eq!(report.outcome, Err(ConnectFailure::Local(LocalFailure::Other).into()));
 }
 
@@ -97,7 +97,7 @@ async fn an_answer_that_was_there_in_time_and_is_seen_late_is_no_silence() {
     let address = service.local_addr().expect("bound");
     let wanted = UdpProbe { send: QUESTION.into(), expect: Box::default() };
     let egress = &Egress::default();
-    let target = Target { address, source: None, egress, send_proxy: None };
+    let target = Target { address, sources: &[], egress, send_proxy: None };
     let mut probing = Box::pin(super::super::udp::probe(target, &wanted, IMPATIENT));
     // It asks, and then nothing turns the runtime until its time is over.
     let looked = std::future::poll_fn(|cx| Poll::Ready(probing.as_mut().poll(cx)));

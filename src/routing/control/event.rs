@@ -48,8 +48,9 @@ pub struct ProbeRequest {
     pub number: u64,
     /// What to do.
     pub conversation: Conversation,
-    /// The address to dial from; `None` where the kernel chooses.
-    pub source: Option<IpAddr>,
+    /// The addresses to dial from, the one whose turn it is first, as sessions do; none where the kernel
+    /// chooses.
+    pub sources: Box<[IpAddr]>,
     /// What else to leave by.
     pub egress: Egress,
     /// The PROXY header to send first; it says that nobody but this edge is there.
