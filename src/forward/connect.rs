@@ -58,14 +58,13 @@ pub(super) async fn connect_upstream(
     client: &Client,
 ) -> Result<Connected, ConnectError> {
     let began = Instant::now();
-    let (limits, policy) = (snapshot.topology.connect(), snapshot.topology.policy());
     let mut connecting = Connecting {
         worker,
         settings,
         snapshot,
         client,
         overflow: ranking.overflow,
-        plan: AttemptPlan::new(ranking, client, limits, began),
+        plan: AttemptPlan::new(ranking, client, snapshot.topology.connect(), began),
         dials: Dials::default(),
     };
     loop {
@@ -85,9 +84,8 @@ pub(super) async fn connect_upstream(
             },
             // Others were faster than the ranking knew.
             Step::GiveUp(GiveUp::Full) if !connecting.overflow => {
-                let beyond = ranking.beyond_capacity(policy).ok_or(ConnectError(GiveUp::Full))?;
-                connecting.plan = AttemptPlan::new(&beyond, client, limits, Instant::now());
-                connecting.overflow = true;
+                let beyond = ranking.beyond_capacity(snapshot.topology.policy());
+                connecting.begin_anew(&beyond.ok_or(ConnectError(GiveUp::Full))?);
             }
             Step::GiveUp(why) => return Err(ConnectError(why)),
         }
@@ -107,6 +105,13 @@ struct Connecting<'a> {
 }
 
 impl Connecting<'_> {
+    /// Begins again with another ranking, when nothing is in flight.
+    fn begin_anew(&mut self, ranking: &Ranking) {
+        let limits = self.snapshot.topology.connect();
+        self.plan = AttemptPlan::new(ranking, self.client, limits, Instant::now());
+        self.overflow = ranking.overflow;
+    }
+
     /// Starts a dial, if its DC has room for one more and, for a hedge, if there is budget.
     fn start(&mut self, attempt: Attempt) {
         let is_hedge = attempt.hedge_of.is_some();

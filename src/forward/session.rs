@@ -72,7 +72,8 @@ async fn open(
                 let heard = hear(&settings, &accepted.stream).await?;
                 open_for_neighbour(worker, &settings, &arrival, addr, heard).await
             };
-            opened.await.map_err(|why| Refused::Neighbour(Box::new(why)))
+            // Boxed: clients must not carry the size of what is rare.
+            Box::pin(opened).await.map_err(|why| Refused::Neighbour(Box::new(why)))
         }
     }
 }
