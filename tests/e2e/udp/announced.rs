@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use nearpoint::reload::Outcome;
+
 use crate::places::ip;
 use crate::support::crowd::Crowd;
 use crate::support::eventually;
@@ -52,6 +54,26 @@ fn read(datagram: &[u8]) -> Told<'_> {
     }
 }
 
+const ANNOUNCED: &str = "[{id: 1, location: {lat: 25.77, lon: -80.19}}, \
+     {id: 2, location: {lat: 52.37, lon: 4.90}, send_proxy: v2}, \
+     {id: 5, location: {lat: 1.35, lon: 103.82}, send_proxy: v2}]";
+
+/// The same for Amsterdam, which wants none any more.
+const UNANNOUNCED: &str = "[{id: 1, location: {lat: 25.77, lon: -80.19}}, \
+     {id: 2, location: {lat: 52.37, lon: 4.90}}, {id: 5, location: {lat: 1.35, lon: 103.82}}]";
+
+/// The usual sections with these DCs.
+fn configure(lab: &Lab, dcs: &str) {
+    lab.configure_udp(&[
+        ("dcs", dcs),
+        (
+            "listeners",
+            "[{name: clients, protocol: udp, bind: ['0.0.0.0:0', '[::]:0'], sticky: none}]",
+        ),
+        ("health", "{interval: 1h, down_interval: 1h}"),
+    ]);
+}
+
 /// Amsterdam and Singapore want headers, Miami does not; Singapore is reached over IPv6.
 async fn start() -> (Lab, Edge, [Upstream; 3]) {
     let lab = super::lab(1);
@@ -59,19 +81,7 @@ async fn start() -> (Lab, Edge, [Upstream; 3]) {
     let upstreams = [at("127.0.0.1").await, at("127.0.0.1").await, at("::1").await];
     let listed = upstreams.iter().zip([MIAMI, AMSTERDAM, SINGAPORE]);
     lab.write("dc_options.yaml", listed.map(|(it, dc)| it.listed(dc)).collect::<String>());
-    lab.configure_udp(&[
-        (
-            "dcs",
-            "[{id: 1, location: {lat: 25.77, lon: -80.19}}, \
-             {id: 2, location: {lat: 52.37, lon: 4.90}, send_proxy: v2}, \
-             {id: 5, location: {lat: 1.35, lon: 103.82}, send_proxy: v2}]",
-        ),
-        (
-            "listeners",
-            "[{name: clients, protocol: udp, bind: ['0.0.0.0:0', '[::]:0'], sticky: none}]",
-        ),
-        ("health", "{interval: 1h, down_interval: 1h}"),
-    ]);
+    configure(&lab, ANNOUNCED);
     let edge = lab.start().await;
     (lab, edge, upstreams)
 }
@@ -124,5 +134,28 @@ async fn every_datagram_says_whose_it_is_and_what_that_asked_for() {
             heard.extend(datagrams);
         }
         assert_eq!(heard, arrived);
+    }
+}
+
+#[tokio::test]
+async fn a_flow_that_is_there_follows_when_its_dc_wants_headers_or_none() {
+    let (lab, edge, [_, amsterdam, _]) = start().await;
+    let client = Crowd::new(ip("127.0.2.1")).await;
+    let to = SocketAddr::new(ip("127.0.0.1"), edge.clients().port());
+    let mut flow = None;
+    for (dcs, is_told) in [(ANNOUNCED, true), (UNANNOUNCED, false), (ANNOUNCED, true)] {
+        configure(&lab, dcs);
+        let outcome = within("a reload", edge.app.reload()).await;
+        assert!(matches!(outcome, Outcome::Accepted | Outcome::Unchanged), "{outcome:?}");
+        client.send(ip("127.0.2.1"), to, b"whose am I?", None).await.expect("sent");
+        let (from, arrived) = eventually("it arrives", async || {
+            amsterdam.take().into_iter().next().map(|(from, all)| (from, all.concat()))
+        })
+        .await;
+        assert_eq!(*flow.get_or_insert(from), from, "it is one flow all the time");
+        match is_told {
+            true => assert_eq!(read(&arrived).payload, b"whose am I?"),
+            false => assert_eq!(arrived, b"whose am I?"),
+        }
     }
 }

@@ -2,9 +2,12 @@
 
 use std::time::Instant;
 
-use nearpoint::stub::Fault;
+use nearpoint::routing::Health;
+use nearpoint::stub::{Fault, UdpService};
 
 use super::{count, lab, start, until_counted};
+use crate::places::ip;
+use crate::support::client::Client;
 use crate::support::datagram::{UdpClient, client_of};
 use crate::support::eventually;
 use crate::support::lab::{AMSTERDAM, Edge, Lab, MIAMI};
@@ -189,4 +192,37 @@ async fn a_client_that_begins_flows_too_often_takes_nobody_elses_part() {
     let scrape = edge.doors.scrape().await;
     assert_eq!(scrape.value("limited_total", &limit), refused);
     assert_eq!(scrape.sum("limited_total", &[]), refused, "no other limit");
+}
+
+#[tokio::test]
+async fn a_flood_of_flows_leaves_sessions_their_part_of_a_dc_and_makes_room_for_itself() {
+    const CAPACITY: u8 = 8;
+    let lab = Lab::with_udp(ip("127.0.0.1"), UdpService::Sink, 1);
+    lab.configure_udp(&[
+        (
+            "dcs",
+            "[{id: 1, location: {lat: 25.77, lon: -80.19}}, \
+             {id: 2, location: {lat: 52.37, lon: 4.90}, max_sessions: 8}, \
+             {id: 5, location: {lat: 1.35, lon: 103.82}}]",
+        ),
+        (
+            "listeners",
+            "[{name: clients, protocol: udp, bind: ['127.0.0.1:0'], route: {dc: 2}}, \
+             {name: sessions, bind: ['127.0.0.1:0'], route: {dc: 2}}]",
+        ),
+        ("health", "{interval: 200ms, fast_interval: 100ms}"),
+        ("edge", "{name: lab, workers: 1}"),
+    ]);
+    let edge = lab.start().await;
+    edge.until_dcs_are(&[AMSTERDAM], Health::Up).await;
+    for number in 1..=4 * CAPACITY {
+        let client = UdpClient::new(client_of(AMSTERDAM, number), edge.clients()).await;
+        client.send(b"nobody answers this").await;
+        let begun = [("listener", "clients")];
+        until_counted(&edge, "udp_flows_total", &begun, f64::from(number)).await;
+        let active = active(&edge).await;
+        assert!(active <= f64::from(CAPACITY) * 3.0 / 4.0, "{active} flows after {number}");
+    }
+    let mut session = Client::plain(edge.listener("sessions")).await.expect("connected");
+    assert_eq!(session.who().await.expect("there is room").dc, AMSTERDAM);
 }

@@ -133,3 +133,18 @@ fn a_dc_that_was_only_faster_is_remembered_in_the_best_group_alone() {
     set_health(&mut snapshot, 2, Health::Down);
     assert_eq!(remembered(&snapshot, &somebody), [] as [u16; 0], "it is far for them");
 }
+
+#[test]
+fn who_finds_the_remembered_dc_full_is_not_remembered_elsewhere() {
+    let mut spec = three_dcs();
+    spec.dcs[2].max_sessions = Some(0);
+    let mut snapshot = all_up(spec);
+    let first = |snapshot: &Snapshot| {
+        let ranking = ranked(snapshot, &MOVE, &berliner_of(5));
+        let dc = ranking.candidates().next().expect("there is room elsewhere");
+        (snapshot.topology.dc(dc).id, ranking.remembers(dc, false))
+    };
+    assert_eq!(first(&snapshot), (DcId(2), false), "its key is in DC 5, which has room again soon");
+    set_health(&mut snapshot, 5, Health::Down);
+    assert_eq!(first(&snapshot), (DcId(2), true));
+}
