@@ -66,7 +66,7 @@ impl SessionGuard {
         }
         permit.connected();
         let session = Self {
-            upstream: stream,
+            upstream: stream.into_inner(),
             timeouts: settings.config.timeouts,
             metrics,
             closed: None,

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
 use super::dials::{Dials, Ended, Permits};
@@ -11,16 +10,16 @@ use super::hedge::Hedge;
 use super::listener::Settings;
 use super::worker::Worker;
 use crate::config;
-use crate::net::{Dial, DialError, DialOptions, Egress, Keepalive};
+use crate::net::{Dial, DialError, DialOptions, Egress, Keepalive, ResetOnDrop};
 use crate::routing::{
-    Attempt, AttemptPlan, Client, ConnectFailure, GiveUp, Ranking, SlotPermit, Snapshot, Step,
-    topology,
+    Attempt, AttemptPlan, Client, ClientAddr, ConnectFailure, GiveUp, Ranking, SlotPermit,
+    Snapshot, Step, topology,
 };
 
 /// An upstream that answered.
 pub(super) struct Connected {
-    /// Its connection.
-    pub(super) stream: TcpStream,
+    /// Its connection, which no session has yet.
+    pub(super) stream: ResetOnDrop,
     /// The dial that won.
     pub(super) attempt: Attempt,
     /// Its place among the sessions of its DC.
@@ -74,7 +73,7 @@ pub(super) async fn connect_upstream(
             Step::Wait(until) => match timeout_at(until.into(), connecting.dials.next()).await {
                 Ok(Ended { attempt, hedge, permit, result: Ok(stream) }) => {
                     let hedged = connecting.connected(attempt, hedge);
-                    let took = began.elapsed();
+                    let (stream, took) = (stream.into(), began.elapsed());
                     return Ok(Connected { stream, attempt, permit, hedged, took });
                 }
                 Ok(Ended { attempt, result: Err(error), .. }) => {
@@ -174,17 +173,8 @@ impl Connecting<'_> {
         self.plan.on_failed(attempt);
     }
 
-    /// Counts a failed dial, and holds it against the access point if it is its failure.
     fn count_failed(&self, attempt: Attempt, failure: ConnectFailure) {
-        let context = &self.worker.shared.context;
-        let id = self.snapshot.topology.access_point(attempt.access_point).id;
-        context.metrics.connect_failed(id, failure);
-        if failure.is_evidence() {
-            let slot = &self.snapshot.access_point(attempt.access_point).slot;
-            self.snapshot.dc(attempt.dc).slot.member_failed(slot);
-            context.evidence.failed_connect(slot, self.client.addr.network());
-        }
-        tracing::debug!(access_point = %id, reason = failure.as_str(), "dial failed");
+        count_failed(self.worker, self.snapshot, self.client.addr, attempt, failure);
     }
 
     /// Ends all other dials. Returns whether this one won because others were silent.
@@ -204,6 +194,26 @@ impl Connecting<'_> {
         }
         hedged
     }
+}
+
+/// Counts a dial for this client of which nothing came, and holds it against the access point if it is its
+/// failure.
+pub(super) fn count_failed(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    client: ClientAddr,
+    attempt: Attempt,
+    failure: ConnectFailure,
+) {
+    let context = &worker.shared.context;
+    let id = snapshot.topology.access_point(attempt.access_point).id;
+    context.metrics.connect_failed(id, failure);
+    if failure.is_evidence() {
+        let slot = &snapshot.access_point(attempt.access_point).slot;
+        snapshot.dc(attempt.dc).slot.member_failed(slot);
+        context.evidence.failed_connect(slot, client.network());
+    }
+    tracing::debug!(access_point = %id, reason = failure.as_str(), "dial failed");
 }
 
 /// What sockets towards a DC leave by.

@@ -50,14 +50,16 @@ impl<'a> Arrival<'a> {
         Ok(Self { peer, accepted, introduction: Some(introduction.into()) })
     }
 
-    /// Who is to be announced to others: with the addresses that were said, or those on the wire.
+    /// Who is to be announced to others: with the addresses that were said, or those on the wire. Of whom
+    /// nobody knows the address it is the neighbour's, by which rules judge them too: receivers reject
+    /// connections without any.
     ///
     /// # Errors
     /// Those of the socket.
     pub(super) fn announced(&self) -> io::Result<Announced> {
-        match &self.introduction {
-            Some(introduction) => Ok(introduction.announced),
-            None => Ok(Announced::Client {
+        match self.introduction.as_ref().map(|introduction| introduction.announced) {
+            Some(said @ (Announced::Client { .. } | Announced::Neighbour)) => Ok(said),
+            Some(Announced::Nobody) | None => Ok(Announced::Client {
                 source: self.accepted.neighbour,
                 destination: self.accepted.stream.local_addr()?,
             }),

@@ -117,7 +117,7 @@ async fn open_for_client(
         return Err(Refused::Policy);
     }
     let connected = connect_upstream(worker, settings, &snapshot, &ranking, &client).await?;
-    announce(worker, settings, &snapshot, arrival, &client.location, &connected).await?;
+    announce(worker, settings, &snapshot, arrival, &client, &connected).await?;
     if let Some(sticky) = &settings.sticky
         && ranking.remembers(connected.attempt.dc, connected.hedged)
     {
@@ -145,7 +145,7 @@ async fn open_for_neighbour(
     let neighbour = Client::new(addr, Location::UNKNOWN);
     let ranking = rank_neighbour(&snapshot, route, destination, &neighbour);
     let connected = connect_upstream(worker, settings, &snapshot, &ranking, &neighbour).await?;
-    announce(worker, settings, &snapshot, arrival, &neighbour.location, &connected).await?;
+    announce(worker, settings, &snapshot, arrival, &neighbour, &connected).await?;
     Ok(Box::new(SessionGuard::open(worker, settings, &snapshot, addr, None, connected)))
 }
 

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use super::egress::Egress;
 use super::option::set_option;
-use super::socket::reset_on_close;
+use super::reset_on_drop::ResetOnDrop;
 use super::source::from_first;
 
 /// TCP keepalive (`tcp(7)`: `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`).
@@ -52,7 +52,7 @@ pub struct DialError {
 #[derive(Debug)]
 pub struct Dial {
     /// Taken when the dial has come to an end.
-    stream: Option<TcpStream>,
+    stream: Option<ResetOnDrop>,
 }
 
 impl Dial {
@@ -69,7 +69,7 @@ impl Dial {
         options: Option<&DialOptions>,
     ) -> Result<Self, DialError> {
         from_first(sources, |source| begin(address, source, egress, options))
-            .map(|stream| Self { stream: Some(stream) })
+            .map(|stream| Self { stream: Some(stream.into()) })
             .map_err(|source| DialError { source, sent: false })
     }
 
@@ -100,10 +100,9 @@ impl Dial {
     /// The pending error of a socket that is writable says what came of it.
     fn finish(&mut self, writable: io::Result<()>) -> Result<TcpStream, DialError> {
         let failed = writable.and_then(|()| self.stream().take_error()).unwrap_or_else(Some);
-        // A connection that failed needs no reset.
         let stream = self.stream.take().expect("it was here just now");
         match failed {
-            None => Ok(stream),
+            None => Ok(stream.into_inner()),
             Some(source) => Err(DialError { source, sent: true }),
         }
     }
@@ -115,14 +114,6 @@ fn is_decided(stream: &TcpStream) -> bool {
     let mut socket = [PollFd::new(stream, PollFlags::OUT)];
     // What cannot be asked now is heard of later.
     poll(&mut socket, Some(&AT_ONCE)).is_ok_and(|ready| ready > 0)
-}
-
-impl Drop for Dial {
-    fn drop(&mut self) {
-        if let Some(stream) = &self.stream {
-            reset_on_close(stream);
-        }
-    }
 }
 
 /// Connects to `address` as [`Dial::begin`] does; without options a plain socket, as a probe needs

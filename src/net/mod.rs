@@ -16,6 +16,7 @@ mod low_water;
 mod option;
 mod pipe;
 mod readiness;
+mod reset_on_drop;
 mod silence;
 mod socket;
 mod source;
@@ -29,6 +30,7 @@ pub use listen::{BindError, ListenOptions, accept_waiting, bind_group, listen};
 pub use low_water::set_receive_low_water;
 pub use pipe::Pipe;
 pub use readiness::Readiness;
+pub use reset_on_drop::ResetOnDrop;
 pub use silence::silence;
 pub use socket::{peek, receive, reset_on_close, send, stop_receiving, unacknowledged};
 pub use udp::{

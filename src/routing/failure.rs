@@ -98,14 +98,17 @@ impl ConnectFailure {
         Self::Local(LocalFailure::Other),
     ];
 
-    /// What an error of connect(2) shows. `sent` tells whether it came after the first packet had
+    /// What an error of connect(2) shows, or one of sending to who had answered. `sent` tells whether it came after the first packet had
     /// left: then whatever it is, it is the network's word (`ENETUNREACH` from a router whose site
     /// is gone, `EACCES` from a firewall); before, only what a peer can have done is not ours.
     #[must_use]
     pub fn new(error: &io::Error, sent: bool) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused,
-            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Self::Reset,
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            // A reset by who had ended the connection in order before.
+            | io::ErrorKind::BrokenPipe => Self::Reset,
             io::ErrorKind::HostUnreachable => Self::Unreachable,
             io::ErrorKind::TimedOut => Self::Timeout,
             _ if sent => Self::Unreachable,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -81,12 +81,14 @@ impl ClientPace {
 #[derive(Debug)]
 struct Known {
     clients: Mutex<HashMap<u64, Nanos>>,
+    /// How many they are, for those who do not hold the lock.
+    count: AtomicUsize,
     room: usize,
 }
 
 impl Known {
     fn new(room: usize) -> Self {
-        Self { clients: Mutex::default(), room }
+        Self { clients: Mutex::default(), count: AtomicUsize::new(0), room }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Nanos>> {
@@ -110,6 +112,7 @@ impl StateStore for Known {
         let (admitted, next) = judge(None)?;
         if clients.len() < self.room {
             clients.insert(*client, next);
+            self.count.store(clients.len(), Ordering::Relaxed);
         }
         Ok(admitted)
     }
@@ -117,15 +120,17 @@ impl StateStore for Known {
 
 impl ShrinkableKeyedStateStore<u64> for Known {
     fn retain_recent(&self, drop_below: Nanos) {
-        self.lock().retain(|_, state| *state > drop_below);
+        let mut clients = self.lock();
+        clients.retain(|_, state| *state > drop_below);
+        self.count.store(clients.len(), Ordering::Relaxed);
     }
 
     fn len(&self) -> usize {
-        self.lock().len()
+        self.count.load(Ordering::Relaxed)
     }
 
     fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        self.len() == 0
     }
 }
 

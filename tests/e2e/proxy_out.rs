@@ -113,8 +113,11 @@ async fn what_a_neighbour_says_is_passed_on() {
             }
         }
         for header in [v1(&Announced::Nobody), in_v2(&Announced::Nobody, None)] {
-            let (said, _) = announced(door(&edge, V6), &header).await;
-            assert_eq!((said.source, said.destination, said.is_local), (None, None, false));
+            // There is no better address than its own, and receivers want one.
+            let at = door(&edge, V6);
+            let (said, neighbour) = announced(at, &header).await;
+            assert_eq!((said.source, said.destination), (Some(neighbour), Some(at)));
+            assert!(!said.is_local);
             assert_eq!(said.unique_id.is_some(), version == "v2");
         }
         let (said, _) = announced(door(&edge, V6), &in_v2(&Announced::Neighbour, None)).await;

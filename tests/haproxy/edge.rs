@@ -17,7 +17,7 @@ pub(crate) struct Edge {
 
 impl Edge {
     /// A daemon that sends this version to the access point `at`, which `probe` finds Up, and whose
-    /// listener has these keys too.
+    /// listener has these keys too. All clients are at home in the Netherlands.
     pub(crate) async fn start(at: SocketAddr, version: &str, probe: &str, keys: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let listener = "name: clients, bind: ['127.0.0.1:0', '[::1]:0'], sticky: none";
@@ -25,6 +25,7 @@ impl Edge {
             "edge: {{name: edge-1, workers: 1}}\n\
              dcs: [{{id: 2, name: ams, send_proxy: {version}}}]\n\
              listeners: [{{{listener}, {keys}}}]\n\
+             geoip: {{overrides: {{0.0.0.0/0: {{country: NL}}, '::/0': {{country: NL}}}}}}\n\
              health: {{interval: 200ms, fast_interval: 100ms, {probe}}}\n\
              shutdown: {{grace: 0s, deadline: 0s}}\n\
              admin: {{bind: '127.0.0.1:0'}}\n\

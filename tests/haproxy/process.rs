@@ -32,6 +32,22 @@ impl HaProxy {
         program().is_some()
     }
 
+    /// Its release, like (2, 6).
+    ///
+    /// # Panics
+    /// Where it does not say which, or is not installed.
+    pub(crate) fn release() -> (u32, u32) {
+        let program = program().expect("it is installed");
+        let said = Command::new(program).arg("-v").output().expect("it runs").stdout;
+        let said = String::from_utf8(said).expect("text");
+        // `HAProxy version 2.6.12-1+deb12u4 2026/10/17`, and before 2.4 `HA-Proxy version`.
+        let release = said.split_ascii_whitespace().nth(2).and_then(|version| {
+            let mut numbers = version.split(['.', '-']).map_while(|it| it.parse().ok());
+            Some((numbers.next()?, numbers.next()?))
+        });
+        release.unwrap_or_else(|| panic!("no version: {said}"))
+    }
+
     /// Starts it with what `proxies` says to ports that are free, and waits until it serves there.
     pub(crate) async fn start<const COUNT: usize>(
         proxies: impl Fn([u16; COUNT]) -> String,
