@@ -14,14 +14,14 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::admin::{self, AdminContext, EventsApi, Facts, ScrapeContext};
 use crate::config::{Bind, Config, ConfigError, Shutdown};
 use crate::control::{self, Audience, Control, SnapshotReader};
 use crate::drain::{self, DrainTrigger, DrainWatch};
 use crate::events::EventLog;
-use crate::forward::{Context, DataPlane, Descriptors, OpenError, unusable_egress};
+use crate::forward::{Context, DataPlane, Descriptors, OpenError};
 use crate::memory::{self, StateDirError, StickyMemory};
 use crate::metrics::Metrics;
 use crate::net;
@@ -254,7 +254,6 @@ impl Parts {
         let plane = DataPlane::start(self.workers, config.memory, descriptors, context)
             .map_err(StartError::Thread)?;
         reload::warn_of_need(&plane.descriptor_need(config));
-        unusable_egress(&config.topology).iter().for_each(|it| warn!("{it}"));
         Ok(plane)
     }
 

@@ -82,7 +82,10 @@ impl CheckView {
         let named = path.display().to_string();
         let config = config.filter(|_| valid);
         if let Some(config) = &config {
-            notes.extend(texts(&unusable_egress(&config.topology)));
+            let whose =
+                "this is so for this command here, and a service has capabilities of its own";
+            let unusable = unusable_egress(&config.topology).into_iter();
+            notes.extend(unusable.map(|it| format!("{it}; {whose}")));
         }
         let descriptors = config.as_ref().map(descriptor_need);
         let view =
@@ -169,7 +172,7 @@ mod tests {
             suffices: false,
             terms: vec![term],
             most_sessions: 9_500,
-            most_probes: 512,
+            kept_for_probes: 512,
         };
         let mut view = CheckView {
             config: "nearpoint.yaml".into(),

@@ -137,10 +137,10 @@ impl Listener {
     }
 
     /// Counts a client that is refused, and says so once in a while. Dropping it resets it. One that is no
-    /// client is not counted.
+    /// client, or has gone, is not counted.
     pub(super) fn refuse(&self, worker: &Worker, neighbour: SocketAddr, why: &Refused) {
         let Some(refusal) = why.refusal() else {
-            return debug!(%neighbour, %why, "neighbour refused");
+            return debug!(%neighbour, %why, "not served");
         };
         let settings = self.settings();
         settings.metrics.refused(refusal).inc();

@@ -27,6 +27,7 @@ mod peer;
 mod per_dc;
 mod pipes;
 mod plane;
+mod presence;
 mod proxy_header;
 mod refusal_log;
 mod refused;

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use tokio::net::TcpStream;
+
 use super::listener::Accepted;
 use super::proxy_header::{self, HeaderError, Introduction};
 use crate::config::ProxyProtocol;
@@ -48,6 +50,11 @@ impl<'a> Arrival<'a> {
             Announced::Neighbour => Peer::Neighbour(neighbour),
         };
         Ok(Self { peer, accepted, introduction: Some(introduction.into()) })
+    }
+
+    /// The connection itself.
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.accepted.stream
     }
 
     /// Who is to be announced to others: with the addresses that were said, or those on the wire. Of whom

@@ -24,6 +24,8 @@ pub(super) enum Refused {
     Sniff(Heard),
     /// It is not known where clients of the listener go.
     NoRoute,
+    /// It has gone while it was dialled for: nobody has refused it anything.
+    Gone,
     /// Rules are against it.
     Policy,
     /// Nobody answered.
@@ -33,10 +35,10 @@ pub(super) enum Refused {
 }
 
 impl Refused {
-    /// What is counted of it; nothing of who is no client.
+    /// What is counted of it; nothing of who is no client, or has gone.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         match self {
-            Self::Neighbour(_) => None,
+            Self::Neighbour(_) | Self::Gone => None,
             Self::Header(_) => Some(Refusal::ProxyHeader),
             Self::Limited(_) => Some(Refusal::Limit),
             Self::Silent => Some(Refusal::Silent),
@@ -60,6 +62,7 @@ impl Refused {
             | Self::Silent
             | Self::Sniff(_)
             | Self::NoRoute
+            | Self::Gone
             | Self::Policy
             | Self::Connect(_)
             | Self::Announce(_) => None,
@@ -104,6 +107,7 @@ impl fmt::Display for Refused {
                 None => write!(f, "the client names no DC: {}", heard.result().as_str()),
             },
             Self::NoRoute => f.write_str("the listener has no route"),
+            Self::Gone => f.write_str("the client has gone"),
             Self::Policy => f.write_str("policy"),
             Self::Connect(error) => error.fmt(f),
             Self::Announce(error) => error.fmt(f),

@@ -7,10 +7,11 @@ use tokio::net::TcpStream;
 
 use super::account::SessionGuard;
 use super::announce::announce;
-use super::connect::connect_upstream;
+use super::connect::{Connected, connect_upstream};
 use super::listener::{Accepted, Listener, Settings};
 use super::peek::speaks;
 use super::peer::{Arrival, Peer};
+use super::presence::gone;
 use super::refused::Refused;
 use super::relay::Relay;
 use super::sniff::Heard;
@@ -19,7 +20,7 @@ use crate::config::{Dial, Timeouts};
 use crate::memory::EpochSeconds;
 use crate::routing::topology::{Destination, ListenerRoute, Route};
 use crate::routing::{
-    Client, ClientAddr, Ending, Location, Protocol, Snapshot, rank, rank_neighbour,
+    Client, ClientAddr, Ending, Location, Protocol, Ranking, Snapshot, rank, rank_neighbour,
 };
 
 /// Serves one accepted client to its end.
@@ -116,7 +117,8 @@ async fn open_for_client(
     if ranking.refused_by_policy {
         return Err(Refused::Policy);
     }
-    let connected = connect_upstream(worker, settings, &snapshot, &ranking, &client).await?;
+    let stream = arrival.stream();
+    let connected = connect(worker, settings, &snapshot, &ranking, &client, stream).await?;
     announce(worker, settings, &snapshot, arrival, &client, &connected).await?;
     if let Some(sticky) = &settings.sticky
         && ranking.remembers(connected.attempt.dc, connected.hedged)
@@ -144,9 +146,27 @@ async fn open_for_neighbour(
     let (route, destination) = way(&snapshot, settings, heard)?;
     let neighbour = Client::new(addr, Location::UNKNOWN);
     let ranking = rank_neighbour(&snapshot, route, destination, &neighbour);
-    let connected = connect_upstream(worker, settings, &snapshot, &ranking, &neighbour).await?;
+    let stream = arrival.stream();
+    let connected = connect(worker, settings, &snapshot, &ranking, &neighbour, stream).await?;
     announce(worker, settings, &snapshot, arrival, &neighbour, &connected).await?;
     Ok(Box::new(SessionGuard::open(worker, settings, &snapshot, addr, None, connected)))
+}
+
+/// An upstream for a client, for as long as it is there: the dials of one that has gone take places of a DC
+/// from others, and end with it.
+async fn connect(
+    worker: &Worker,
+    settings: &Settings,
+    snapshot: &Snapshot,
+    ranking: &Ranking,
+    client: &Client,
+    stream: &TcpStream,
+) -> Result<Connected, Refused> {
+    tokio::select! {
+        biased;
+        connected = connect_upstream(worker, settings, snapshot, ranking, client) => Ok(connected?),
+        () = gone(stream) => Err(Refused::Gone),
+    }
 }
 
 /// The route of the listener, and where it leads whom this was heard of.

@@ -22,7 +22,7 @@ use crate::config::guards::{self, Listing};
 use crate::config::{Config, Geoip, Loaded, ReloadPlan};
 use crate::control::CommandSender;
 use crate::drain::DrainWatch;
-use crate::forward::{DataPlane, DescriptorNeed, unusable_egress};
+use crate::forward::{DataPlane, DescriptorNeed, UnusableEgress, unusable_egress};
 use crate::geoip::{DatabaseKind, Databases};
 use crate::metrics::Metrics;
 
@@ -76,6 +76,8 @@ pub struct Reloader {
     running: Running,
     /// The files as they were last read, in force or refused: only another change is news.
     seen: Shapes,
+    /// What has been said of DCs that cannot be dialled as configured.
+    told_of_egress: Vec<UnusableEgress>,
     plane: DataPlane,
     commands: CommandSender,
     metrics: Arc<Metrics>,
@@ -96,7 +98,10 @@ impl Reloader {
         facts: Arc<Facts>,
     ) -> Self {
         let (started, seen) = (Arc::clone(&running.config), running.shapes.clone());
-        let reloader = Self { started, running, seen, plane, commands, metrics, facts };
+        let told_of_egress = unusable_egress(&started.topology);
+        told_of_egress.iter().for_each(|it| warn!("{it}"));
+        let reloader =
+            Self { started, running, seen, told_of_egress, plane, commands, metrics, facts };
         let Running { config, databases, .. } = &reloader.running;
         warn_of_stale(&config.geoip, databases, None);
         reloader.tell_facts();
@@ -200,9 +205,10 @@ impl Reloader {
         if need.terms != before.terms {
             warn_of_need(&need);
         }
-        let known = unusable_egress(&self.running.config.topology);
         let unusable = unusable_egress(&config.topology);
-        unusable.iter().filter(|it| !known.contains(it)).for_each(|it| warn!("{it}"));
+        let is_news = |it: &&UnusableEgress| !self.told_of_egress.contains(it);
+        unusable.iter().filter(is_news).for_each(|it| warn!("{it}"));
+        self.told_of_egress = unusable;
         warn_of_stale(&config.geoip, &databases, Some(&self.running.databases));
         let (main, config) = (self.running.main.clone(), Arc::new(config));
         self.running = Running { main, config, sources, shapes, databases };

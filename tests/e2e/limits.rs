@@ -24,7 +24,7 @@ const GREEDY: &str = "145.97.77.7";
 fn listener(keys: &str) -> String {
     format!(
         "[{{name: clients, bind: ['127.0.0.1:0'], sticky: none, \
-         proxy_protocol: {{accept_from: [127.0.0.1/32], timeout: 300ms}}, {keys}}}]"
+         proxy_protocol: {{accept_from: [127.0.0.1/32]}}, {keys}}}]"
     )
 }
 

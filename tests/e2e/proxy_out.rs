@@ -169,6 +169,10 @@ async fn only_the_dial_that_wins_is_told_who_comes_and_not_a_byte_of_it_is_count
     let miami = lab.dc(MIAMI).total();
     assert_eq!(miami.bytes_in - before[1], (header.len() + 5) as u64);
     assert_eq!(amsterdam.total().bytes_in, before[0]);
+    eventually("the session has ended", async || {
+        (edge.doors.scrape().await.sum("worker_sessions", &[]) == 0.0).then_some(())
+    })
+    .await;
     let counted = |direction| {
         let edge = &edge;
         eventually("the bytes are counted", async move || {

@@ -73,7 +73,7 @@ pub(crate) struct Source {
     /// kernel chooses. Each gives as many flows more as there are ports.
     pub(crate) addresses: List<Ip>,
     /// The mark of packets, by which this machine may route them (`SO_MARK`). It takes the capability
-    /// CAP_NET_ADMIN.
+    /// CAP_NET_ADMIN or, since Linux 5.17, CAP_NET_RAW.
     pub(crate) mark: OrNone<Count<1, { u32::MAX }>>,
     /// The interface that packets leave by, and no other (`SO_BINDTODEVICE`).
     pub(crate) interface: OrNone<Interface>,

@@ -9,7 +9,9 @@ use super::{Descriptors, PER_FLOW, PER_PIPE, PER_SESSION, PER_WORKER};
 use crate::config::Config;
 use crate::routing::Protocol;
 
-/// What a configuration could need, if every limit in it was reached at the same time, and what there is.
+/// What a configuration could need, if every limit in it was reached at the same time, and what there is. Second
+/// dials of sessions are not in it: each takes one more while it is in flight, of the places of sessions, and is
+/// not made where there is none left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DescriptorNeed {
     /// Descriptors that the process may open (`RLIMIT_NOFILE`).
@@ -23,8 +25,8 @@ pub struct DescriptorNeed {
     /// Sessions at a time, of all listeners, at which accepting pauses until one ends; flows take half of
     /// one each.
     pub most_sessions: u64,
-    /// Probes that may be under way at a time: fewer than are configured where the limit is small.
-    pub most_probes: u64,
+    /// Kept for probes: fewer than may be under way at a time where the limit is small.
+    pub kept_for_probes: u64,
 }
 
 /// One thing that needs descriptors.
@@ -75,14 +77,14 @@ impl DescriptorNeed {
             suffices: needed <= descriptors.limit,
             terms,
             most_sessions: descriptors.most_sessions() as u64,
-            most_probes: descriptors.probes.min(descriptors.kept_for_probes()) as u64,
+            kept_for_probes: descriptors.probes.min(descriptors.kept_for_probes()) as u64,
         }
     }
 
     /// In a sentence, what there is and what happens when it is used up.
     #[must_use]
     pub fn says(&self) -> String {
-        let Self { limit, needed, most_sessions, most_probes, .. } = self;
+        let Self { limit, needed, most_sessions, kept_for_probes, .. } = self;
         let limit = match *limit {
             u64::MAX => "any number of".to_owned(),
             limit => limit.to_string(),
@@ -93,8 +95,8 @@ impl DescriptorNeed {
             ),
             false => format!(
                 "with every limit reached, {needed} descriptors would be needed, and {limit} may be \
-                 open: accepting pauses at {most_sessions} sessions until one ends, and at most \
-                 {most_probes} probes are under way"
+                 open: accepting pauses at {most_sessions} sessions until one ends, and \
+                 {kept_for_probes} are kept for probes"
             ),
         }
     }
@@ -160,10 +162,10 @@ health: {max_in_flight: 100}",
         assert_eq!(lines, expected);
         assert_eq!(need.needed, 11_056);
         let most = (11_000 - 128 - 100 - 15 - 16 - 97) / 2;
-        assert_eq!((need.suffices, need.most_sessions, need.most_probes), (false, most, 100));
+        assert_eq!((need.suffices, need.most_sessions, need.kept_for_probes), (false, most, 100));
         let says = "with every limit reached, 11056 descriptors would be needed, and 11000 may be \
-                    open: accepting pauses at 5322 sessions until one ends, and at most 100 probes \
-                    are under way";
+                    open: accepting pauses at 5322 sessions until one ends, and 100 are kept for \
+                    probes";
         assert_eq!(need.says(), says);
     }
 
@@ -197,9 +199,9 @@ health: {max_in_flight: 100}",
     }
 
     #[test]
-    fn a_small_process_says_that_it_makes_fewer_probes() {
+    fn a_small_process_says_that_it_keeps_fewer_for_probes() {
         let config = config("listeners: [{name: a, bind: ['127.0.0.1:443']}]");
         let need = need(&config, 1024, 1);
-        assert_eq!((config.topology.max_probes(), need.most_probes), (512, 128));
+        assert_eq!((config.topology.max_probes(), need.kept_for_probes), (512, 128));
     }
 }
