@@ -76,7 +76,7 @@ fn telling(host: IpAddr, port: u16) -> String {
              mode http\n    \
              bind {at} accept-proxy\n    \
              http-request return status 200 content-type text/plain lf-string \
-             \"%[fc_src] %[fc_src_port] %[fc_dst] %[fc_dst_port] %[fc_pp_unique_id]{types}\\n\"\n"
+             \"%[src] %[src_port] %[dst] %[dst_port] %[fc_pp_unique_id]{types}\\n\"\n"
     )
 }
 

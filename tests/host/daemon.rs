@@ -128,6 +128,14 @@ impl<'a> Daemon<'a> {
         of_name.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
     }
 
+    /// Probes of a DC that came to anything but a good answer.
+    pub(crate) fn failed_probes(&self, dc: u16) -> f64 {
+        let text = self.get(METRICS, "/metrics");
+        let of_dc = format!("nearpoint_probes_total{{dc=\"{dc}\",");
+        let failed = text.lines().filter(|it| it.starts_with(&of_dc) && !it.contains("\"ok\""));
+        failed.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    }
+
     /// Failed dials and refusals, as they are measured.
     pub(crate) fn failures(&self) -> Vec<String> {
         let text = self.get(METRICS, "/metrics");

@@ -88,9 +88,7 @@ fn mark_and_interface(Network { edge, first, second }: &Network) {
         assert_eq!(daemon.answer_by_udp(bound_to(dc)), expected, "DC {dc}");
         let id = format!("dc=\"{dc}\"");
         assert_eq!(daemon.metric("nearpoint_source_ports_in_use", &[&id]), 2.0, "both are open");
-        let failed = daemon.metric("nearpoint_probes_total", &[&id])
-            - daemon.metric("nearpoint_probes_total", &[&id, "result=\"ok\""]);
-        assert_eq!(failed, 0.0, "DC {dc}");
+        assert_eq!(daemon.failed_probes(dc), 0.0, "DC {dc}");
     }
     let warned = daemon.logged(|line| is_warning(line, "cannot be dialled"));
     assert!(warned.is_empty(), "{warned:?}");
