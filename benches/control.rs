@@ -9,8 +9,8 @@ use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use nearpoint::routing::control::{ControlState, Effect, Event, ProbeReport, ProbeTimes};
-use nearpoint::routing::{AccessPointId, ConnectFailure, Policy, Snapshot};
+use nearpoint::routing::control::{Brought, ControlState, Effect, Event, ProbeReport, ProbeTimes};
+use nearpoint::routing::{AccessPointId, ConnectFailure, Intents, Policy, Snapshot};
 use network::{network, ten_rules};
 
 const DCS: u16 = 40;
@@ -29,7 +29,8 @@ struct Lab {
 impl Lab {
     fn new(network: Snapshot) -> Self {
         let now = Instant::now();
-        let (state, _) = ControlState::new(network.topology, network.locate, now);
+        let (state, _) =
+            ControlState::new(network.topology, network.locate, Intents::default(), now);
         let probes = BinaryHeap::new();
         Self { state, now, probes, blackholed: false, published: 0, reported: 0 }
     }
@@ -91,7 +92,7 @@ fn reloads(criterion: &mut Criterion) {
             (lab, published, network(DCS, EACH, ten_rules(DCS)))
         };
         let reload = |(mut lab, published, list): (Lab, u32, Snapshot)| {
-            lab.event(Event::Configuration(list.topology, list.locate));
+            lab.event(Event::Configuration(list.topology, list.locate, Brought::default()));
             assert!(lab.published > published);
             lab
         };

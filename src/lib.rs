@@ -54,13 +54,15 @@
 //! | 1 | [`mtproto`] | the protocol of clients: headers, frames, the first question | nothing |
 //! | 1 | [`proxy_protocol`] | headers that say who a client is, read and written | nothing |
 //! | 1 | [`metrics`] | all that Prometheus reads | `routing` |
-//! | 1 | [`memory`] | the DC that each client was given, over restarts too | `routing` |
+//! | 1 | [`state_dir`] | the folder for what survives a restart | nothing |
+//! | 1 | [`memory`] | the DC that each client was given, and who came lately, over restarts too | `routing`, `state_dir` |
 //! | 1 | [`events`] | the last state changes and their causes | `routing` |
-//! | 1 | [`drain`], [`signal`], [`sessions`] | small things that many need to know | nothing |
+//! | 1 | [`sessions`] | who is here, and bounds over all workers | `routing` |
+//! | 1 | [`drain`], [`signal`] | small things that many need to know | nothing |
 //! | 1 | [`telemetry`] | logs | how `config` wants them |
 //! | 2 | [`geoip`], [`probe`], [`control`] | clients to places; live checks; the writer of snapshots | layers 0 and 1, not each other |
 //! | 3 | [`forward`], [`admin`] | the data plane; HTTP for operators | layers 0 and 1, the handles of `control`, not each other |
-//! | 4 | [`reload`], [`app`], [`cli`], [`stub`], [`demo`], `main` | put everything together, and show it | everything |
+//! | 4 | [`reload`], [`operations`], [`app`], [`cli`], [`stub`], [`demo`], `main` | put everything together, and show it | everything |
 //!
 //! # The life of a connection
 //!
@@ -80,7 +82,8 @@
 //! 3. One snapshot is loaded ([`control::SnapshotReader::load_full`]). All that follows is decided
 //!    by it, whatever is published meanwhile. Where may it go? As its listener says, or what it has
 //!    said ([`routing::topology::ByHeader::destination`]).
-//! 4. Where is it? [`routing::Locate::locate`], which [`geoip::Locator`] implements. And which DC was
+//! 4. Where is it? [`routing::Locate::locate`], which [`geoip::Locator`] implements. It may be one of those
+//!    that stand for all ([`memory::ListenerSample::note`]). And which DC was
 //!    it given before? [`memory::ListenerMemory::recall`].
 //! 5. Which DCs, in which order? [`routing::rank()`]: policy, exclusions, what is remembered, costs,
 //!    groups of DCs that are equally near, rendezvous hashing within a group.
@@ -136,8 +139,11 @@
 //! one notification for all of them.
 //!
 //! A configuration comes from files by way of [`reload`]: read once they hold still, checked as a
-//! whole ([`config::load`], [`config::guards`]), its sockets opened, and then put into force by one
-//! command, in one snapshot. What fails on the way leaves the last good one as it is.
+//! whole ([`config::load`], [`config::guards`]), held against the clients that came lately
+//! ([`routing::moves`], [`operations::Forecaster`]), its sockets opened, and then put into force by one
+//! command, in one snapshot. What fails on the way leaves the last good one as it is. A list that an
+//! operator pushes goes the same way, one after the other with the files, and is on disk before it is in
+//! force ([`operations::history`]); it stands for the file until that changes.
 //!
 //! Everybody else reads: workers through [`control::SnapshotReader`], operators through [`admin`],
 //! which explains a client's way with the very function that decides it, clients through whoever passes
@@ -205,8 +211,9 @@
 //! **Invariant: refusing wins.** A client that rules restrict to some DCs gets none of the others, not
 //! in failover and not in fail-open.
 //!
-//! **Invariant: nobody's address is kept.** What is remembered of clients, in memory and on disk, are
-//! hashes with a key that is made at random.
+//! **Invariant: nobody's address is kept on disk.** What is remembered of clients are hashes with a key
+//! that is made at random, and the place of some. In memory there are addresses of who is here, and of a
+//! bounded sample of those who came within the last hour ([`memory::ClientsSeen`]).
 //!
 //! **Invariant: a client's bytes go to one upstream.** Of the dials of a session one wins; all others
 //! are reset before a byte is sent, one of a PROXY header included, however late they turn out to have
@@ -220,6 +227,10 @@
 //! **Invariant: the data plane waits for nobody.** It never waits for control, and nothing of the
 //! admin API, the probes or a reload runs on its threads. A thread that panics ends the process; a
 //! whole daemon is started by the service manager.
+//!
+//! **Invariant: what changes something has a name.** Nothing is changed through the admin side by somebody who is
+//! not known by a token or by the user they are on this machine, and nothing without a line in the log.
+//! Secrets are in none: tokens are kept as hashes only.
 //!
 //! **Invariant: what can grow is bounded.** Sessions, flows, descriptors, connects in flight, kept bytes,
 //! pipes, probes, series of metrics, files that are read, requests that are served and those that
@@ -239,11 +250,13 @@ pub mod memory;
 pub mod metrics;
 pub mod mtproto;
 pub mod net;
+pub mod operations;
 pub mod probe;
 pub mod proxy_protocol;
 pub mod reload;
 pub mod routing;
 pub mod sessions;
 pub mod signal;
+pub mod state_dir;
 pub mod stub;
 pub mod telemetry;

@@ -3,6 +3,7 @@
 
 mod client_pace;
 mod clients;
+mod open;
 mod pace;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use client_pace::ClientPace;
 pub use clients::{ClientCounts, ClientPermit};
+pub use open::{OpenSession, Which};
 pub use pace::{Pace, Rate};
 
 use pace::Kept;

@@ -35,11 +35,12 @@ const LAYERS: &[(&str, MayUse)] = &[
     ("mtproto", Only(&[])),
     ("proxy_protocol", Only(&[])),
     ("metrics", Only(&["routing"])),
-    ("memory", Only(&["routing"])),
+    ("state_dir", Only(&[])),
+    ("memory", Only(&["routing", "state_dir"])),
     ("events", Only(&["routing"])),
     ("drain", Only(&[])),
     ("signal", Only(&[])),
-    ("sessions", Only(&[])),
+    ("sessions", Only(&["routing"])),
     // An exception within the layer: how to log is configured, and nothing else is to be known of it.
     ("telemetry", Only(&["config::Log", "config::LogFormat"])),
     // Layer 2 uses layers 0 and 1. Its modules do not know each other.
@@ -51,6 +52,7 @@ const LAYERS: &[(&str, MayUse)] = &[
     ("admin", Leaves(HANDLES)),
     // Layer 4 puts everything together.
     ("reload", Everything),
+    ("operations", Everything),
     ("app", Everything),
     ("cli", Everything),
     ("main", Everything),

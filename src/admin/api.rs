@@ -5,13 +5,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use hyper::{Method, Request, StatusCode};
+use hyper::header::{self, HeaderValue};
+use hyper::{HeaderMap, StatusCode};
 
-use super::events::{self, EventsApi, EventsError};
+use super::asked::{Asked, Peer};
+use super::audit;
+use super::endpoint::{Access, Endpoint, Segments};
+use super::events::{EventsApi, EventsError};
 use super::facts::{ConfigurationFact, Facts};
+use super::gate::{Gate, Knock};
 use super::host::{self, HostError};
+use super::openapi;
+use super::operate::{Call, clients, drills, intents, lists, sessions};
+use super::operations::Operations;
 use super::ports;
-use super::query::{Query, QueryError};
+use super::query::Query;
 use super::readiness;
 use super::reply::{self, Reply};
 use super::view::{
@@ -45,52 +53,116 @@ pub struct AdminContext {
     pub facts: Arc<Facts>,
     /// `admin.allowed_hosts`, the address of `admin.bind` among them.
     pub allowed_hosts: Vec<String>,
+    /// Who may ask what.
+    pub gate: Gate,
     /// Knows whether the daemon drains.
     pub draining: DrainWatch,
     /// What happened.
     pub events: EventsApi,
     /// Heartbeats of the data plane.
     pub beat_ages: Arc<BeatAges>,
+    /// Does what operators ask for.
+    pub operations: Arc<dyn Operations>,
 }
 
 impl AdminContext {
-    /// Answers one request: the Host header is checked first, then path, method and query. At once,
-    /// but for one that waits for events, up to a minute.
-    pub async fn respond(&self, request: &Request<()>) -> Reply {
-        match host::check(request, &self.allowed_hosts) {
-            Ok(()) => {}
-            Err(refused @ HostError::Foreign(_)) => {
-                return reply::error(StatusCode::MISDIRECTED_REQUEST, refused.to_string());
-            }
-            Err(refused @ (HostError::NotOne | HostError::Malformed)) => {
-                return reply::error(StatusCode::BAD_REQUEST, refused.to_string());
-            }
+    /// Answers one request: the Host header is checked first, then path, method, who asks, and the query.
+    /// At once, but for one that waits for events, up to a minute, and for what operators change.
+    pub async fn respond(&self, asked: Asked) -> Reply {
+        let reply = self.led(asked).await;
+        self.metrics.admin_requests_total.with_label_values(&[reply.status().as_str()]).inc();
+        reply
+    }
+
+    /// Leads a request to what answers it.
+    async fn led(&self, asked: Asked) -> Reply {
+        if let Some(refused) = self.refused_host(&asked) {
+            return refused;
         }
-        let Some(route) = ApiRoute::find(request.uri().path()) else {
-            return reply::error(StatusCode::NOT_FOUND, not_found());
+        let path = asked.head.uri().path().to_owned();
+        let found = Endpoint::at(&path);
+        let wanted = found.iter().find(|(endpoint, _)| endpoint.answers(asked.head.method()));
+        let Some((endpoint, segments)) = wanted else {
+            return not_here(&found);
         };
-        if ![Method::GET, Method::HEAD].contains(request.method()) {
-            return reply::method_not_allowed();
+        if endpoint.route().access != Access::Write {
+            return self.admitted(*endpoint, segments, asked, None).await;
         }
-        let answered = match Query::parse(request.uri().query(), route.parameters()) {
-            Ok(query) => self.answer(route, &query, self.reader.load_full()).await,
-            Err(error) => Err(BadRequest::Query(error)),
+        let from = asked.knock().from();
+        let mut line = audit::Line::new(asked.head.method(), &path, from);
+        let mut reply = self.admitted(*endpoint, segments, asked, Some(&mut line)).await;
+        line.finish(&mut reply);
+        reply
+    }
+
+    /// Answers who may ask for it. A line for the log learns what of it can be told.
+    async fn admitted(
+        &self,
+        endpoint: Endpoint,
+        segments: &Segments<'_>,
+        asked: Asked,
+        mut line: Option<&mut audit::Line>,
+    ) -> Reply {
+        let admitted = self.gate.admit(endpoint.route().access, asked.knock(), Instant::now());
+        if let Some(line) = &mut line {
+            let who = match &admitted {
+                Ok(author) => author.name.as_str(),
+                Err(denied) => denied.who(),
+            };
+            who.clone_into(&mut line.who);
+        }
+        let author = match admitted {
+            Ok(author) => author,
+            Err(denied) => return denied.reply(),
         };
-        answered.unwrap_or_else(|bad| reply::error(StatusCode::BAD_REQUEST, bad.to_string()))
+        let text = asked.head.uri().query().map(str::to_owned);
+        let query = match Query::parse(text.as_deref(), endpoint.route().parameters) {
+            Ok(query) => query,
+            Err(error) => return reply::error(StatusCode::BAD_REQUEST, error.to_string()),
+        };
+        if let (Some(line), Some(text)) = (line, &text) {
+            line.set_query(text);
+        }
+        let _place = match endpoint.takes_list() {
+            true => match self.gate.upload().await {
+                None => return busy(),
+                place => place,
+            },
+            false => None,
+        };
+        let Asked { head, body, peer: _, certificate: _ } = asked;
+        let call = Call { head: &head, segments, query: &query, body, author };
+        let answered = self.answer(endpoint, call, self.reader.load_full()).await;
+        answered.unwrap_or_else(|bad| reply::error(bad.status(), bad.to_string()))
+    }
+
+    /// What is told to who asks by another name. Browsers, which this is about, ask at addresses and not
+    /// at Unix sockets.
+    fn refused_host(&self, asked: &Asked) -> Option<Reply> {
+        let refused = match asked.peer {
+            Peer::Unix { .. } => return None,
+            Peer::Tcp(_) => host::check(&asked.head, &self.allowed_hosts).err()?,
+        };
+        let status = match refused {
+            HostError::Foreign(_) => StatusCode::MISDIRECTED_REQUEST,
+            HostError::NotOne | HostError::Malformed => StatusCode::BAD_REQUEST,
+        };
+        Some(reply::error(status, refused.to_string()))
     }
 
     /// All of an answer is of one snapshot: another may be published while it is made.
     async fn answer(
         &self,
-        route: ApiRoute,
-        query: &Query<'_>,
+        endpoint: Endpoint,
+        call: Call<'_>,
         snapshot: Arc<Snapshot>,
     ) -> Result<Reply, BadRequest> {
-        let snapshot = &*snapshot;
-        Ok(match route {
-            ApiRoute::Live => self.live(),
-            ApiRoute::Ready => self.ready(snapshot),
-            ApiRoute::Status => {
+        let (query, snapshot) = (call.query, &*snapshot);
+        let operations = &*self.operations;
+        Ok(match endpoint {
+            Endpoint::Live => self.live(),
+            Endpoint::Ready => self.ready(snapshot),
+            Endpoint::Status => {
                 let reasons = self.not_ready(snapshot);
                 let now = (Instant::now(), SystemTime::now());
                 let mut view = StatusView::new(snapshot, &self.facts, reasons, now);
@@ -101,41 +173,62 @@ impl AdminContext {
                 view.set_isolated_since(self.events.log().isolated_since());
                 reply::json(StatusCode::OK, &view)
             }
-            ApiRoute::Configuration => match self.facts.changing().configuration {
+            Endpoint::Configuration => match self.facts.changing().configuration {
                 Some(ConfigurationFact { started, running }) => {
                     reply::json(StatusCode::OK, &running.in_force(&started))
                 }
                 None => reply::error(StatusCode::SERVICE_UNAVAILABLE, "the daemon is starting"),
             },
-            ApiRoute::Dcs => {
-                let view = DcsView::new(snapshot, &self.metrics, Instant::now());
+            Endpoint::Dcs => {
+                let now = (Instant::now(), SystemTime::now());
+                let mut view = DcsView::new(snapshot, &self.metrics, now.0);
+                view.set_intents(snapshot, now);
                 reply::json(StatusCode::OK, &view)
             }
-            ApiRoute::Explain => {
-                let ip = client(route, query)?;
+            Endpoint::Explain => {
+                let ip = client(endpoint, query)?;
                 let dc = query
                     .value("dc")
                     .map(|dc| dc.parse().map_err(|_| BadRequest::Dc(dc.to_owned())));
                 let dc = dc.transpose()?;
                 let (listener, _) = the_listener(&snapshot.topology, query.value("listener"))?;
                 let basis = Basis::Live { memory: &self.memory, now: SystemTime::now().into() };
-                reply::json(StatusCode::OK, &explain(snapshot, listener, (ip, dc), basis)?)
+                let mut view = explain(snapshot, listener, (ip, dc), basis)?;
+                view.set_intents(snapshot, Instant::now());
+                reply::json(StatusCode::OK, &view)
             }
-            ApiRoute::Config => {
-                let (ip, listener) = (client(route, query)?, query.value("listener"));
+            Endpoint::Config => {
+                let (ip, listener) = (client(endpoint, query)?, query.value("listener"));
                 reply::json(StatusCode::OK, &config(snapshot, listener, ip, self.memory_now())?)
             }
-            ApiRoute::NearestDc => {
-                let (ip, listener) = (client(route, query)?, query.value("listener"));
+            Endpoint::NearestDc => {
+                let (ip, listener) = (client(endpoint, query)?, query.value("listener"));
                 reply::json(StatusCode::OK, &nearest_dc(snapshot, listener, ip, self.memory_now())?)
             }
-            ApiRoute::Events => match self.events.answer(query).await {
+            Endpoint::Events => match self.events.answer(query).await {
                 Ok(view) => reply::json(StatusCode::OK, &view),
                 Err(busy @ EventsError::Busy) => {
                     reply::error(StatusCode::SERVICE_UNAVAILABLE, busy.to_string())
                 }
                 Err(value @ EventsError::Value(..)) => return Err(BadRequest::Events(value)),
             },
+            Endpoint::OpenApi => reply::json(StatusCode::OK, &openapi::document()),
+            Endpoint::List => lists::show(operations),
+            Endpoint::PushList => lists::push(operations, call).await,
+            Endpoint::History => lists::history(operations, &call).await,
+            Endpoint::HistoryEntry => lists::history_entry(operations, &call).await,
+            Endpoint::Rollback => lists::roll_back(operations, call).await,
+            Endpoint::Reload => lists::reload(operations, call).await,
+            Endpoint::DcState => intents::of_dc(operations, snapshot, call).await,
+            Endpoint::AccessPointState => {
+                intents::of_access_point(operations, snapshot, call).await
+            }
+            Endpoint::Clients => clients::show(operations, &call).await,
+            Endpoint::Sessions => sessions::show(operations, &call).await,
+            Endpoint::EndSessions => sessions::end(operations, call).await,
+            Endpoint::Drill => drills::show(operations),
+            Endpoint::StartDrill => drills::start(operations, snapshot, call).await,
+            Endpoint::EndDrill => drills::end(operations, call).await,
         })
     }
 
@@ -165,71 +258,35 @@ impl AdminContext {
     }
 }
 
-/// What a path leads to.
-#[derive(Clone, Copy)]
-enum ApiRoute {
-    Live,
-    Ready,
-    Status,
-    Configuration,
-    Dcs,
-    Explain,
-    Config,
-    NearestDc,
-    Events,
-}
-
-impl ApiRoute {
-    const ALL: [Self; 9] = [
-        Self::Live,
-        Self::Ready,
-        Self::Status,
-        Self::Configuration,
-        Self::Dcs,
-        Self::Explain,
-        Self::Config,
-        Self::NearestDc,
-        Self::Events,
-    ];
-
-    fn find(path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|route| route.path() == path)
-    }
-
-    fn path(self) -> &'static str {
-        match self {
-            Self::Live => "/livez",
-            Self::Ready => "/readyz",
-            Self::Status => "/v1/status",
-            Self::Configuration => "/v1/configuration",
-            Self::Dcs => "/v1/dcs",
-            Self::Explain => "/v1/explain",
-            Self::Config => "/v1/config",
-            Self::NearestDc => "/v1/nearest_dc",
-            Self::Events => "/v1/events",
-        }
-    }
-
-    fn parameters(self) -> &'static [&'static str] {
-        match self {
-            Self::Live | Self::Ready | Self::Status | Self::Configuration | Self::Dcs => &[],
-            Self::Explain => &["ip", "listener", "dc"],
-            Self::Config | Self::NearestDc => &["ip", "listener"],
-            Self::Events => events::PARAMETERS,
-        }
-    }
-}
-
 /// What is wrong with the query of a request.
 #[derive(Debug)]
 enum BadRequest {
-    Query(QueryError),
     /// At this path.
     NoAddress(&'static str),
     Address(String),
     Dc(String),
     Explain(ExplainError),
     Events(EventsError),
+}
+
+impl BadRequest {
+    /// What cannot be read is the asker's fault; what does not fit is so here and now.
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NoAddress(_) | Self::Address(_) | Self::Dc(_) | Self::Events(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Explain(error) => match error {
+                ExplainError::WhichListener(_) => StatusCode::BAD_REQUEST,
+                ExplainError::UnknownListener(..) => StatusCode::NOT_FOUND,
+                ExplainError::NoListener
+                | ExplainError::NoSessions(_)
+                | ExplainError::NoDc
+                | ExplainError::NotRouted(..)
+                | ExplainError::NotSniffed(_) => StatusCode::CONFLICT,
+            },
+        }
+    }
 }
 
 impl From<ExplainError> for BadRequest {
@@ -241,7 +298,6 @@ impl From<ExplainError> for BadRequest {
 impl fmt::Display for BadRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Query(error) => error.fmt(f),
             Self::NoAddress(path) => write!(f, "ip is missing: {path}?ip=203.0.113.7"),
             Self::Address(text) => write!(f, "ip: {text:?} is no IPv4 or IPv6 address"),
             Self::Dc(text) => write!(f, "dc: {text:?} is no number of -32768 to 32767"),
@@ -252,8 +308,8 @@ impl fmt::Display for BadRequest {
 }
 
 /// The address that is asked about.
-fn client(route: ApiRoute, query: &Query<'_>) -> Result<IpAddr, BadRequest> {
-    let ip = query.value("ip").ok_or(BadRequest::NoAddress(route.path()))?;
+fn client(endpoint: Endpoint, query: &Query<'_>) -> Result<IpAddr, BadRequest> {
+    let ip = query.value("ip").ok_or(BadRequest::NoAddress(endpoint.route().path))?;
     ip.parse().map_err(|_| BadRequest::Address(ip.to_owned()))
 }
 
@@ -264,9 +320,35 @@ fn status_of(good: bool) -> StatusCode {
     }
 }
 
-fn not_found() -> String {
-    let paths = ApiRoute::ALL.map(ApiRoute::path);
-    format!("there is nothing here; known are {}", paths.join(", "))
+impl Asked {
+    fn knock(&self) -> Knock<'_> {
+        let headers: &HeaderMap = self.head.headers();
+        Knock { peer: self.peer, certificate: self.certificate.as_deref(), headers }
+    }
+}
+
+/// Too many lists come at a time.
+fn busy() -> Reply {
+    let text = "other lists are being read; try again";
+    let mut reply = reply::error(StatusCode::SERVICE_UNAVAILABLE, text);
+    reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    reply
+}
+
+/// Nothing answers this path, or not by this method.
+fn not_here(found: &[(Endpoint, Segments<'_>)]) -> Reply {
+    if found.is_empty() {
+        let mut paths = Endpoint::ALL.map(|endpoint| endpoint.route().path).to_vec();
+        paths.dedup();
+        let known = format!("there is nothing here; known are {}", paths.join(", "));
+        return reply::error(StatusCode::NOT_FOUND, known);
+    }
+    let own = found.iter().map(|(endpoint, _)| endpoint.route().method.as_str());
+    let mut methods: Vec<&str> = own.collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    reply::method_not_allowed(&methods)
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::config::Config;
+use super::operations::LiveList;
+use crate::config::{Config, ContentHash};
 
 /// Problems kept of one refused reload; a broken list has one per line.
 const PROBLEMS: usize = 100;
@@ -27,6 +28,8 @@ pub struct Changing {
     pub listeners: Vec<ListenerFact>,
     /// When the live `dc_options` were accepted.
     pub dc_options_accepted: Instant,
+    /// The list in force; `None` before anything is.
+    pub list: Option<ListFact>,
     /// `None` until the first reload; the start does not count.
     pub last_reload: Option<ReloadFact>,
     /// What locates clients; `None` when nothing does.
@@ -35,6 +38,33 @@ pub struct Changing {
     pub descriptors: Option<DescriptorsFact>,
     /// What the daemon goes by; `None` before it does.
     pub configuration: Option<ConfigurationFact>,
+}
+
+/// The list of access points in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListFact {
+    /// The list itself.
+    pub list: LiveList,
+    /// Who pushed it; `None` for that of the file.
+    pub push: Option<PushFact>,
+}
+
+/// The push that stands for the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushFact {
+    /// Of its entry in the history.
+    pub number: u64,
+    /// When it came into force, in words.
+    pub at: String,
+    /// Who pushed it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// What the file held then: it stands for that until it holds something else. `None` when it could not
+    /// be read.
+    pub over: Option<ContentHash>,
+    /// Whether it outlives this process.
+    pub is_kept: bool,
 }
 
 /// What the descriptors of the process allow.
@@ -146,6 +176,7 @@ impl Facts {
             changing: Mutex::new(Changing {
                 listeners: Vec::new(),
                 dc_options_accepted: now,
+                list: None,
                 last_reload: None,
                 geoip: None,
                 descriptors: None,
@@ -162,6 +193,17 @@ impl Facts {
     /// Other `dc_options` went live at `now`.
     pub fn set_dc_options_accepted(&self, now: Instant) {
         self.lock().dc_options_accepted = now;
+    }
+
+    /// Which list is in force, from now on.
+    pub fn set_list(&self, list: ListFact) {
+        self.lock().list = Some(list);
+    }
+
+    /// The list in force.
+    #[must_use]
+    pub fn list(&self) -> Option<ListFact> {
+        self.lock().list.clone()
     }
 
     /// What locates clients, from now on.

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
+use super::Operations;
+use crate::admin::Facts;
 use crate::control::{self, Audience, CommandSender, Control, SnapshotReader};
 use crate::events::EventLog;
+use crate::forward::RosterDesk;
+use crate::memory::{ClientsSeen, HashKey, StickyMemory};
 use crate::metrics::Metrics;
+use crate::operations::{self, Desk, Drills, Forecaster, IntentDesk, ListDesk};
 use crate::routing::control::{ProbeReport, ProbeRequest, ProbeTimes};
 use crate::routing::topology::{
     AccessPointSpec, ConnectLimits, DcSpec, Egress, HealthSettings, ListenerRoute, OnDown,
@@ -17,7 +22,7 @@ use crate::routing::topology::{
 };
 use crate::routing::{
     AccessPointState, AdminState, ClientAddr, Coordinates, CountryCode, DcId, DcState, Health,
-    Locate, Location, Millis, Origin, Place, Snapshot, Topology,
+    Intent, Intents, Locate, Location, Millis, Origin, Place, Snapshot, Target, Topology,
 };
 
 const BERLIN: (f64, f64) = (52.52, 13.40);
@@ -88,6 +93,7 @@ pub(crate) fn all_up(spec: TopologySpec) -> Snapshot {
             })
             .collect(),
         closing: Box::default(),
+        intents: Arc::default(),
         topology: Arc::new(topology),
     }
 }
@@ -166,15 +172,54 @@ pub(crate) struct Live {
 }
 
 impl Live {
+    /// The desk of operators, which has seen no client.
+    pub(crate) fn desk(&self) -> Arc<dyn Operations> {
+        let key = HashKey::new([0; HashKey::BYTES]);
+        let seen = Arc::new(ClientsSeen::new(key.clone()));
+        let memory = Arc::new(StickyMemory::new(key));
+        let forecaster = Forecaster::new(self.reader.clone(), memory, seen, Arc::default());
+        let (reader, commands) = (self.reader.clone(), self.commands.clone());
+        let metrics = Arc::new(Metrics::new("edge-1"));
+        let (reloads, _) = mpsc::channel(1);
+        let events = Arc::clone(&self.events);
+        let intents =
+            Arc::new(IntentDesk::new(reader.clone(), commands.clone(), Arc::clone(&metrics), None));
+        operations::desk(Desk {
+            facts: Arc::new(Facts::new("edge-1", 1, Instant::now())),
+            lists: ListDesk::new(reloads.downgrade(), &Arc::default()),
+            intents: Arc::clone(&intents),
+            roster: RosterDesk::default(),
+            drills: Drills::new(intents, forecaster.clone(), metrics, events),
+            forecaster,
+            reader,
+            commands,
+        })
+    }
+
     /// Control that has not probed anything, and never will.
     pub(crate) fn cold() -> Self {
-        let control = Control::new(Arc::new(Topology::new(three_dcs())), Arc::new(Germany));
+        let control = Control::new(
+            Arc::new(Topology::new(three_dcs())),
+            Arc::new(Germany),
+            Intents::default(),
+        );
         Self { reader: control.reader, commands: control.commands, events: no_events() }
+    }
+
+    /// The operator wants this of a DC.
+    pub(crate) async fn intend(&self, dc: u16, state: AdminState) {
+        let intent = Intent::new(state, Instant::now());
+        let set = self.commands.intend(Target::Dc(DcId(dc)), intent).await;
+        set.expect("control runs");
     }
 
     /// Control that has found everything Up.
     pub(crate) async fn warm() -> Self {
-        let control = Control::new(Arc::new(Topology::new(three_dcs())), Arc::new(Germany));
+        let control = Control::new(
+            Arc::new(Topology::new(three_dcs())),
+            Arc::new(Germany),
+            Intents::default(),
+        );
         let live = Self {
             reader: control.reader.clone(),
             commands: control.commands.clone(),

@@ -63,7 +63,8 @@ impl<'a> Query<'a> {
     }
 }
 
-fn decode(value: &str) -> Option<String> {
+/// What an encoded value says; `None` for one that is not text.
+pub(super) fn decode(value: &str) -> Option<String> {
     let mut bytes = value.bytes();
     let mut decoded = Vec::with_capacity(value.len());
     while let Some(byte) = bytes.next() {

@@ -32,7 +32,7 @@ impl ScrapeContext {
             return reply::error(StatusCode::NOT_FOUND, "there is nothing here but /metrics");
         }
         if ![Method::GET, Method::HEAD].contains(request.method()) {
-            return reply::method_not_allowed();
+            return reply::method_not_allowed(&["GET", "HEAD"]);
         }
         let now = Instant::now();
         let age = self.facts.dc_options_age(now).as_secs_f64();

@@ -1,6 +1,9 @@
 //! The command line as clap reads it.
 
-use std::net::IpAddr;
+mod change;
+mod files;
+mod sessions;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,11 +12,19 @@ use clap_complete::Shell;
 
 use super::client::AdminUrl;
 
+use change::{AFTER_HISTORY, AFTER_INTENT, AFTER_PUSH, AFTER_ROLLBACK, CHANGE_CODES};
+pub use change::{HistoryArgs, IntentArgs, PushArgs, ReloadArgs, RollbackArgs, SendArgs};
+pub use files::{CheckArgs, ExplainArgs, GeoipArgs, ImportArgs};
+pub use sessions::{KillArgs, SessionsArgs, WhichArgs};
+
+use sessions::AFTER_KILL;
+
 const AFTER_HELP: &str = "\
 Units: time is written 300ms, 5s, 10m, 2h, 7d; sizes are KiB, MiB, GiB.
 
-Exit codes: 0 done; 1 the daemon could not start, or did not answer; 64 bad configuration or \
-command line.
+Exit codes: 0 done; 1 it failed: a daemon could not start, or did not answer; 2 guards refuse it, and \
+--force may help; 3 something else is in force by now; 4 not permitted: no token, not this one, or too \
+many wrong ones; 5 declined or aborted; 64 bad configuration, list or command line.
 
 Examples:
   nearpoint demo                              the picture of it, on loopback
@@ -22,6 +33,9 @@ Examples:
                                               and what a reload would change
   nearpoint run nearpoint.yaml                the daemon; SIGHUP reloads, SIGTERM drains
   nearpoint status                            what the daemon here does now
+  nearpoint push dc_options.yaml              another list, shown before it goes live
+  nearpoint rollback                          the list before this one
+  nearpoint drain 2 --for 1h --reason disks   no new sessions for DC 2
   nearpoint events --since 10m                what happened here, and why
   nearpoint explain 203.0.113.7               where this client would go, and why
   nearpoint geoip 203.0.113.7                 what is known of this address
@@ -84,6 +98,12 @@ pub enum Command {
     /// With --against-running it also says what a reload of the running daemon would change: what
     /// takes effect at once, what waits for a restart, and what guards would refuse (exit code 1).
     Check(CheckArgs),
+    /// Drain a DC for a while, and tell how the others do.
+    ///
+    /// The daemon says first who would move, and refuses if clients would be refused or another DC would
+    /// be too full, unless it is forced. Then it watches the others and gives the drill up by itself when
+    /// they do not bear it; Ctrl-C ends it. Exits with 1 unless it lasted its time.
+    Drill(DrillArgs),
     /// Say where clients would go, and why.
     ///
     /// Asks the running daemon, which answers with its live health and what it remembers; with
@@ -95,12 +115,46 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Show what the running daemon does now.
     Status(StatusArgs),
+    /// Put another list of access points into force, after showing what that would do.
+    ///
+    /// Asks the daemon what would change, who would move and what guards say, and asks you on a terminal.
+    /// The list stands for the daemon's file until that changes, over restarts too (edge.state_dir).
+    #[command(after_help = AFTER_PUSH)]
+    Push(PushArgs),
+    /// Go back to a list that was in force before, after showing what that would do.
+    #[command(after_help = AFTER_ROLLBACK)]
+    Rollback(RollbackArgs),
+    /// Show the lists that were in force, who brought them and why; or one of them, and what it changed.
+    #[command(after_help = AFTER_HISTORY)]
+    History(HistoryArgs),
+    /// Have the running daemon read its files again, as SIGHUP does, and say what came of it.
+    #[command(after_help = CHANGE_CODES)]
+    Reload(ReloadArgs),
+    /// Let no new session into a DC or an access point; those that are open stay.
+    #[command(after_help = AFTER_INTENT)]
+    Drain(IntentArgs),
+    /// Let a DC or an access point serve again, as its health allows.
+    #[command(after_help = AFTER_INTENT)]
+    Ready(IntentArgs),
+    /// Take a DC or an access point out, as if it were absent.
+    #[command(after_help = AFTER_INTENT)]
+    Maint(IntentArgs),
     /// Tell what happened to access points, DCs and this edge, and why.
     ///
     /// One line each, oldest first, with its time in UTC. The daemon keeps its last 4096 changes of
     /// state in memory: what happened before it was started, or before those, only its log knows.
     #[command(after_help = AFTER_EVENTS)]
     Events(EventsArgs),
+    /// Show who is connected.
+    ///
+    /// The sessions and flows that fit all that is said, the oldest first.
+    Sessions(SessionsArgs),
+    /// End sessions and flows.
+    ///
+    /// Those that fit all that is said. Sessions are reset: their clients come back, and go where anybody
+    /// would go now. It says first how many these are, and asks.
+    #[command(after_help = AFTER_KILL)]
+    Kill(KillArgs),
     /// Say what is known of addresses: country, coordinates, autonomous system, and who says so.
     ///
     /// Looks into databases, asks no daemon: those of --config, or the files that are named, or the
@@ -146,55 +200,36 @@ pub enum SchemaOf {
     DcOptions,
 }
 
-/// Arguments of `check`.
+/// Arguments of `drill`.
 #[derive(Debug, Args)]
-pub struct CheckArgs {
-    /// The configuration.
-    pub config: PathBuf,
-    /// Compare it with what the running daemon goes by.
+pub struct DrillArgs {
+    /// The DC that is to be without new sessions.
+    #[arg(value_name = "DC", value_parser = clap::value_parser!(u16).range(1..))]
+    pub dc: u16,
+    /// For how long.
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub lasting: Duration,
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
+    /// Begin it even if clients would be refused or a DC would be too full.
     #[arg(long)]
-    pub against_running: bool,
-    /// The daemon that is asked.
-    #[command(flatten)]
-    pub daemon: DaemonArgs,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `explain`.
-#[derive(Debug, Args)]
-pub struct ExplainArgs {
-    /// Addresses of clients, IPv4 or IPv6; NAT64 and other forms that carry an IPv4 address are
-    /// looked up as that.
-    #[arg(required_unless_present = "file", conflicts_with = "file", value_name = "IP")]
-    pub ips: Vec<IpAddr>,
-    /// Count where the clients of this file go; `-` is standard input. An address begins each line, and
-    /// what follows it is not looked at; blank lines and those that begin with # are passed over.
-    #[arg(long, short, value_name = "ADDRESSES")]
-    pub file: Option<PathBuf>,
-    /// Print a line for each address of the file instead of counting: the address, its country, its
-    /// DC or `refused`, why, and what in the policy decided.
-    #[arg(long, conflicts_with = "ips")]
-    pub each: bool,
-    /// The listener they come to; needed when there are several.
+    pub force: bool,
+    /// Do not ask.
     #[arg(long, short)]
-    pub listener: Option<String>,
-    /// The DC that they name in their MTProto header, of an `mtproto` listener: negative for media, and
-    /// beyond 10000 in a test network. They are taken to prove it with a secret; without this, they
-    /// name none.
-    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
-    pub dc: Option<i16>,
-    /// Explain by this configuration, without a daemon.
-    #[arg(long, short, value_name = "FILE", conflicts_with = "admin")]
-    pub config: Option<PathBuf>,
+    pub yes: bool,
+    /// Print the report as JSON.
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// Print the report as Markdown.
+    #[arg(long)]
+    pub markdown: bool,
+    /// Write the report to this file.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     /// The daemon that is asked.
     #[command(flatten)]
     pub daemon: DaemonArgs,
-    /// Print JSON: a list with one answer per address; with --file the counts, with --each one line
-    /// of JSON per address.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Arguments of `status`.
@@ -228,49 +263,32 @@ pub struct EventsArgs {
     pub json: bool,
 }
 
-/// Arguments of `geoip`.
-#[derive(Debug, Args)]
-pub struct GeoipArgs {
-    /// Addresses, IPv4 or IPv6; NAT64 and other forms that carry an IPv4 address are looked up as
-    /// that.
-    #[arg(required = true, value_name = "IP")]
-    pub ips: Vec<IpAddr>,
-    /// Look up as this configuration does: its databases, overrides and default.
-    #[arg(long, short, value_name = "FILE", conflicts_with_all = ["database", "asn_database"])]
-    pub config: Option<PathBuf>,
-    /// Look for places in this .mmdb file.
-    #[arg(long, value_name = "FILE")]
-    pub database: Option<PathBuf>,
-    /// Look for autonomous systems in this .mmdb file.
-    #[arg(long, value_name = "FILE")]
-    pub asn_database: Option<PathBuf>,
-    /// Print JSON: a list with one answer per address.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `import`.
-#[derive(Debug, Args)]
-pub struct ImportArgs {
-    /// The dump; `-` is standard input.
-    pub file: PathBuf,
-    /// Write this file instead of standard output, as a whole or not at all.
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Replace the file if it is there.
-    #[arg(long, requires = "output")]
-    pub force: bool,
-    /// Print JSON: the list and what was noticed. A file is written in YAML nevertheless.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Which daemon to ask.
-#[derive(Debug, Args)]
+/// Which daemon to ask, and what to show to it.
+#[derive(Clone, Debug, Args)]
 pub struct DaemonArgs {
-    /// Where the daemon's `admin.bind` is.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9900")]
+    /// Where the daemon's `admin.bind` is: http://HOST:PORT, https://HOST:PORT or unix:/PATH.
+    /// The variable NEARPOINT_ADMIN sets the default.
+    #[arg(long, value_name = "URL", default_value = usual_daemon())]
     pub admin: AdminUrl,
+    /// A file with a token of the daemon's `admin.tokens_file`, as its first line; without it, the
+    /// variable NEARPOINT_TOKEN. A token is not sent in clear beyond this machine.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// For https: the certificates, in PEM, of the issuers that are believed.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// For https: our certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// For https: its private key, in PEM.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+}
+
+/// As a default, so that the environment contradicts nothing that is written on the command line.
+fn usual_daemon() -> String {
+    let said = std::env::var("NEARPOINT_ADMIN").ok().filter(|said| !said.is_empty());
+    said.unwrap_or_else(|| "http://127.0.0.1:9900".to_owned())
 }
 
 /// Arguments of `demo`.
@@ -324,6 +342,8 @@ mod tests {
             "nearpoint explain 203.0.113",
             "nearpoint explain ::1 --config x.yaml --admin http://[::1]:9900",
             "nearpoint explain ::1 --admin https://edge-1",
+            "nearpoint explain ::1 --admin unix:admin.sock",
+            "nearpoint explain ::1 --cert cert.pem",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
@@ -367,6 +387,18 @@ mod tests {
         for bad in ["--since 10", "--dc 0", "--dc ams", "ams"] {
             assert!(parse(&format!("nearpoint events {bad}")).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn drill_needs_a_dc_and_a_time() {
+        let Ok(Command::Drill(args)) = parse("nearpoint drill 2 --for 10m --markdown -y") else {
+            panic!("a DC and a time are enough");
+        };
+        assert_eq!((args.dc, args.lasting.as_secs(), args.yes), (2, 600, true));
+        for bad in ["", "2", "0 --for 1m", "2 --for 10", "2 --for 1m --json --markdown"] {
+            assert!(parse(&format!("nearpoint drill {bad}")).is_err(), "{bad}");
+        }
+        assert!(parse("nearpoint check x.yaml --who-moves").is_err(), "of which daemon?");
     }
 
     #[test]

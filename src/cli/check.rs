@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::args::CheckArgs;
 use super::preview::{self, Preview};
 use super::{BAD_CONFIG, FAILED, output};
+use crate::admin::Credentials;
 use crate::admin::facts::GeoipFact;
-use crate::config::{Config, Geoip};
+use crate::config::{Config, Geoip, Loaded};
 use crate::forward::{DescriptorNeed, Descriptors, unusable_egress};
 use crate::geoip::Databases;
 use crate::{app, config, net, reload};
@@ -36,13 +37,20 @@ pub(super) struct CheckView {
 /// Reads the configuration and its databases as the daemon would, and prints what was found; ends
 /// with 64 if there is a problem.
 pub(super) fn check(args: &CheckArgs) -> ExitCode {
-    let (mut view, config) = CheckView::of(&args.config);
+    let (mut view, loaded) = CheckView::of(&args.config);
     if args.against_running
-        && let Some(config) = config
+        && let Some(loaded) = loaded
     {
-        match preview::of(&config, &args.daemon.admin) {
+        let databases =
+            args.who_moves.then(|| reload::open_databases(&loaded.config.geoip)).transpose();
+        let databases = match databases {
+            Ok(databases) => databases,
+            // They could be opened a moment ago.
+            Err(errors) => return output::fail(&texts(&errors.0).join("; "), FAILED),
+        };
+        match preview::of(&loaded, databases, &args.daemon) {
             Ok(preview) => view.against_running = Some(preview),
-            Err(error) => return output::fail(&error.to_string(), FAILED),
+            Err(error) => return output::fail(&error.to_string(), error.code()),
         }
     }
     let printed = match args.json {
@@ -59,38 +67,43 @@ pub(super) fn check(args: &CheckArgs) -> ExitCode {
 
 impl CheckView {
     /// What there is to say of the configuration, and the configuration if it is valid.
-    fn of(path: &Path) -> (Self, Option<Config>) {
+    fn of(path: &Path) -> (Self, Option<Loaded>) {
         let (mut problems, mut notes) = (Vec::new(), Vec::new());
-        let config = match config::load(path) {
+        let loaded = match config::load(path) {
             Ok(loaded) => {
                 notes = texts(&loaded.notes);
-                Some(loaded.config)
+                Some(loaded)
             }
             Err(error) => {
                 problems = texts(&error.problems);
                 None
             }
         };
-        let geoip = config.as_ref().map(|config| config.geoip.clone());
+        let geoip = loaded.as_ref().map(|loaded| loaded.config.geoip.clone());
         if let Some(geoip) = &geoip.or_else(|| config::readable_geoip(path)) {
             match reload::open_databases(geoip) {
                 Ok(databases) => notes.extend(stale(geoip, &databases)),
                 Err(errors) => problems.extend(texts(&errors.0)),
             }
         }
+        if let Some(Loaded { config, .. }) = &loaded
+            && let Err(error) = Credentials::load(&config.admin)
+        {
+            problems.push(error.to_string());
+        }
         let valid = problems.is_empty();
         let named = path.display().to_string();
-        let config = config.filter(|_| valid);
-        if let Some(config) = &config {
+        let loaded = loaded.filter(|_| valid);
+        if let Some(Loaded { config, .. }) = &loaded {
             let whose =
                 "this is so for this command here, and a service has capabilities of its own";
             let unusable = unusable_egress(&config.topology).into_iter();
             notes.extend(unusable.map(|it| format!("{it}; {whose}")));
         }
-        let descriptors = config.as_ref().map(descriptor_need);
+        let descriptors = loaded.as_ref().map(|loaded| descriptor_need(&loaded.config));
         let view =
             Self { config: named, valid, problems, notes, descriptors, against_running: None };
-        (view, config)
+        (view, loaded)
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::args::EventsArgs;
 use super::client::{Conversation, FetchError, encode};
 use super::table::Look;
-use super::{FAILED, block_on, output, table};
+use super::{FAILED, block_on, exit, output, table};
 use crate::admin::view::{EventView, EventsView};
 
 /// One request waits for something to happen for so long.
@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) fn ask(args: &EventsArgs) -> ExitCode {
     match block_on(run(args)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(Stopped::Fetch(error))) => output::fail(&error.to_string(), FAILED),
+        Ok(Err(Stopped::Fetch(error))) => exit::refused(&error),
         Ok(Err(Stopped::Print(error))) => output::ended(&error),
         Err(error) => output::fail(&error.to_string(), FAILED),
     }
@@ -131,7 +131,7 @@ struct Source {
 
 impl Source {
     fn new(args: &EventsArgs) -> Self {
-        let conversation = Conversation::waiting(args.daemon.admin.clone(), WAIT);
+        let conversation = Conversation::waiting(&args.daemon, WAIT);
         Self { conversation, dc: args.dc, after: 0, instance: None }
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::args::ExplainArgs;
 use super::client::{Conversation, FetchError, encode};
 use super::table::Look;
-use super::{BAD_CONFIG, FAILED, block_on, output, table};
+use super::{BAD_CONFIG, FAILED, block_on, exit, output, table};
 use crate::admin::view::{Basis, ExplainError, ExplainView, explain, the_listener};
 use crate::routing::Snapshot;
 use crate::{config, reload};
@@ -47,7 +47,7 @@ pub(super) fn ask(args: &ExplainArgs) -> ExitCode {
     }
     match block_on(ask_all(args)) {
         Ok(Ok(views)) => print(&views, args.json),
-        Ok(Err(error)) => output::fail(&error.to_string(), FAILED),
+        Ok(Err(error)) => exit::refused(&error),
         Err(error) => output::fail(&error.to_string(), FAILED),
     }
 }
@@ -61,7 +61,7 @@ fn presume(config: &Path) -> Result<Snapshot, String> {
 }
 
 async fn ask_all(args: &ExplainArgs) -> Result<Vec<ExplainView>, FetchError> {
-    let mut conversation = Conversation::new(args.daemon.admin.clone());
+    let mut conversation = Conversation::new(&args.daemon);
     let mut views = Vec::with_capacity(args.ips.len());
     for ip in &args.ips {
         views.push(ask_about(&mut conversation, *ip, args).await?);

@@ -3,18 +3,27 @@
 //! functions that live traffic uses.
 
 pub mod args;
+mod change;
 mod check;
 mod client;
+mod confirm;
+mod drill;
 mod events;
+mod exit;
 mod explain;
 mod geoip;
+mod history;
 mod import;
+mod intent;
 mod output;
 mod preview;
+mod push;
 mod run;
 mod schema;
+mod sessions;
 mod status;
 mod table;
+mod who_moves;
 
 use std::process::ExitCode;
 
@@ -22,14 +31,10 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::demo::{self, Verdict};
+use crate::routing::AdminState;
 use args::DemoArgs;
 pub use args::{Cli, Command};
-
-/// A request or a start that failed.
-pub const FAILED: u8 = 1;
-
-/// A configuration, or a command line, that cannot be used (`EX_USAGE` of sysexits.h).
-pub const BAD_CONFIG: u8 = 64;
+pub use exit::{BAD_CONFIG, DECLINED, FAILED, GUARDED, NOT_PERMITTED, OVERTAKEN};
 
 /// Carries a command out and says how the process ends.
 #[must_use]
@@ -37,12 +42,22 @@ pub fn execute(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Run { config } => run::run(&config),
         Command::Check(args) => check::check(&args),
+        Command::Drill(args) => drill::run(&args),
         Command::Explain(args) => match &args.config {
             Some(config) => explain::offline(config, &args),
             None => explain::ask(&args),
         },
         Command::Status(args) => status::ask(&args),
+        Command::Push(args) => push::push(&args),
+        Command::Rollback(args) => push::roll_back(&args),
+        Command::History(args) => history::ask(&args),
+        Command::Reload(args) => push::reload(&args),
+        Command::Drain(args) => intent::want(AdminState::Drain, &args),
+        Command::Ready(args) => intent::want(AdminState::Ready, &args),
+        Command::Maint(args) => intent::want(AdminState::Maint, &args),
         Command::Events(args) => events::ask(&args),
+        Command::Sessions(args) => sessions::show(&args),
+        Command::Kill(args) => sessions::kill(&args),
         Command::Geoip(args) => geoip::look_up(&args),
         Command::Import(args) => import::import(&args),
         Command::Schema { of } => schema::print(of),

@@ -20,9 +20,9 @@ pub(super) fn run(main: &Path) -> ExitCode {
     abort_on_panic();
     match block_on(serve(main)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(ServeError::Start(error @ (StartError::Config(_) | StartError::Geoip(_))))) => {
-            output::fail(&error.to_string(), BAD_CONFIG)
-        }
+        Ok(Err(ServeError::Start(
+            error @ (StartError::Config(_) | StartError::Geoip(_) | StartError::Credentials(_)),
+        ))) => output::fail(&error.to_string(), BAD_CONFIG),
         Ok(Err(ServeError::Start(error))) => output::fail(&error.to_string(), FAILED),
         Ok(Err(ServeError::Signals(error))) | Err(error) => {
             output::fail(&error.to_string(), FAILED)

@@ -10,7 +10,8 @@ use crate::routing::topology::{
 };
 use crate::routing::{DcId, DialAddress, Protocol, Topology};
 
-use super::daemon::{Admin, Bind, Metrics};
+use super::admin::{Admin, AdminBind};
+use super::daemon::{Bind, Metrics};
 use super::dc_options::Listed;
 use super::dcs::{default_name, unlisted};
 use super::draft::RoutingDraft;
@@ -59,14 +60,19 @@ pub(super) fn check_binds(
     metrics: &Metrics,
     problems: &Findings,
 ) {
-    let side_door = |section: &'static str, bind| {
+    let side_door = |section: &'static str, address| {
         let path = KeyPath::default().key(section).key("bind");
-        match bind {
-            Bind::Tcp(address) => Some((path, DialAddress::tcp(address))),
-            Bind::Off => None,
-        }
+        (path, DialAddress::tcp(address))
     };
-    let side_doors = [side_door("admin", admin.bind), side_door("metrics", metrics.bind)];
+    let admin = match admin.bind {
+        AdminBind::Tcp(address) => Some(side_door("admin", address)),
+        AdminBind::Unix(_) | AdminBind::Off => None,
+    };
+    let metrics = match metrics.bind {
+        Bind::Tcp(address) => Some(side_door("metrics", address)),
+        Bind::Off => None,
+    };
+    let side_doors = [admin, metrics];
     let clients = listeners.iter().flat_map(|draft| {
         let Listener { bind, protocol, .. } = &draft.listener;
         let address = |socket: &SocketAddr| DialAddress { socket: *socket, protocol: *protocol };

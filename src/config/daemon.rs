@@ -1,20 +1,21 @@
-//! `guards`, `memory`, `shutdown`, `admin`, `metrics`, `log`: the process around the data plane.
+//! `guards`, `memory`, `shutdown`, `metrics`, `log`: the process around the data plane.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::finding::Findings;
 use super::key_path::KeyPath;
 use super::tree;
 pub use super::tree::{EmptyDc, LogFormat, LogLevel};
-use super::value::{Host, NotYet, spoken, spoken_size};
+use super::value::{spoken, spoken_size};
 
 /// What a reload may not do unless forced. Scope: every source of configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guards {
     /// Access points that may leave at once, in percent of all. Default 50%.
     pub max_removed: u8,
+    /// Clients that may be sent to another DC at once, in percent of those seen lately. Default 50%.
+    pub max_moved: u8,
     /// What happens when a DC would lose its last access point, or its last one for ordinary
     /// sessions. Default refuse.
     pub empty_dc: EmptyDc,
@@ -22,8 +23,8 @@ pub struct Guards {
 
 impl From<&tree::Guards> for Guards {
     fn from(tree: &tree::Guards) -> Self {
-        let tree::Guards { max_removed, max_moved: NotYet, empty_dc } = tree;
-        Self { max_removed: max_removed.get(), empty_dc: *empty_dc }
+        let tree::Guards { max_removed, max_moved, empty_dc } = tree;
+        Self { max_removed: max_removed.get(), max_moved: max_moved.get(), empty_dc: *empty_dc }
     }
 }
 
@@ -72,17 +73,6 @@ impl Shutdown {
     }
 }
 
-/// The HTTP side door. Scope: the process. Needs a restart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admin {
-    /// Where it listens; loopback only. Default 127.0.0.1:9900.
-    pub bind: Bind,
-    /// Host headers that are answered, in lower case and without a port; others may be a web page
-    /// in the operator's browser. Default localhost, 127.0.0.1. The address of `bind` is always one of
-    /// them, as it is written without brackets: a foreign page comes by a name.
-    pub allowed_hosts: Vec<Arc<str>>,
-}
-
 /// Where Prometheus scrapes. Scope: the process. Needs a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metrics {
@@ -99,30 +89,10 @@ pub enum Bind {
     Off,
 }
 
-impl Bind {
-    fn new(address: Option<SocketAddr>) -> Self {
-        address.map_or(Self::Off, Self::Tcp)
-    }
-}
-
-impl From<&tree::Admin> for Admin {
-    fn from(tree: &tree::Admin) -> Self {
-        let tree::Admin { bind, tokens_file: _, tls: _, allowed_hosts } = tree;
-        let address = bind.value().map(|address| address.get());
-        let mut hosts: Vec<Arc<str>> = allowed_hosts.iter().map(Host::get).collect();
-        if let Some(address) = address {
-            let own: Arc<str> = address.ip().to_string().into();
-            if !hosts.contains(&own) {
-                hosts.push(own);
-            }
-        }
-        Self { bind: Bind::new(address), allowed_hosts: hosts }
-    }
-}
-
 impl From<&tree::Metrics> for Metrics {
     fn from(tree: &tree::Metrics) -> Self {
-        Self { bind: Bind::new(tree.bind.value().map(|address| address.get())) }
+        let address = tree.bind.value().map(|address| address.get());
+        Self { bind: address.map_or(Bind::Off, Bind::Tcp) }
     }
 }
 

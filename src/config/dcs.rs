@@ -18,6 +18,7 @@ use super::tree;
 use super::value::{Interface, Name, spoken};
 
 /// A DC as `dcs` describes it, before its access points are known.
+#[derive(Clone)]
 pub(super) struct DcDraft {
     pub(super) path: KeyPath,
     pub(super) id: DcId,

@@ -17,6 +17,7 @@ const LINE_BUDGET: usize = 8 << 20;
 const DEEPEST_BRACKETS: usize = 512;
 
 /// A parsed document that still knows its text.
+#[derive(Clone)]
 pub(super) struct Document {
     text: String,
     format: Format,

@@ -6,11 +6,12 @@ use std::time::Duration;
 use crate::routing::Coordinates;
 use crate::routing::topology::{ConnectLimits, HealthSettings, OnDown};
 
+use super::admin::Admin;
 use super::assemble::{check_advertised, check_binds, check_unique};
-use super::daemon::{Admin, Guards, Log, Memory, Metrics, Shutdown};
+use super::daemon::{Guards, Log, Memory, Metrics, Shutdown};
 use super::dcs::{DcDraft, connect_limits, global_health};
 use super::edge::{Edge, Geoip};
-use super::finding::Findings;
+use super::finding::{Finding, Findings};
 use super::key_path::KeyPath;
 use super::listener::ListenerDraft;
 use super::node::Node;
@@ -19,6 +20,7 @@ use super::secrets::SecretFiles;
 use super::{de, tree};
 
 /// What the main file says. Where it had problems the defaults stand.
+#[derive(Clone)]
 pub(super) struct Draft {
     /// As it was written, with the defaults and what is in files of secrets filled in.
     pub(super) tree: tree::Main,
@@ -31,11 +33,14 @@ pub(super) struct Draft {
     pub(super) memory: Memory,
     pub(super) shutdown: Shutdown,
     pub(super) admin: Admin,
+    /// What is wrong with the content of the files that `admin` names.
+    pub(super) admin_problems: Vec<Finding>,
     pub(super) metrics: Metrics,
     pub(super) log: Log,
 }
 
 /// What the main file says about routing.
+#[derive(Clone)]
 pub(super) struct RoutingDraft {
     pub(super) dcs: Vec<DcDraft>,
     pub(super) listeners: Vec<ListenerDraft>,
@@ -71,6 +76,7 @@ impl Draft {
         });
         let mut policy = PolicyDraft::new(&tree.policy, root.entry("policy"), told);
         policy.policy.overflow = tree.overflow.into();
+        let (admin, admin_problems) = Admin::new(&tree.admin, base, root.entry("admin"), told);
         let draft = Self {
             routing: RoutingDraft {
                 dcs: dcs.collect(),
@@ -89,7 +95,8 @@ impl Draft {
             guards: (&tree.guards).into(),
             memory: Memory::new(&tree.memory, problems),
             shutdown: Shutdown::new(&tree.shutdown, problems),
-            admin: (&tree.admin).into(),
+            admin,
+            admin_problems,
             metrics: (&tree.metrics).into(),
             log: (&tree.log).into(),
             tree,

@@ -64,7 +64,7 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// Collects findings while a document is read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Findings {
     found: RefCell<Vec<(KeyPath, String)>>,
     more: Cell<usize>,

@@ -1,5 +1,5 @@
 //! What a reload may not do by accident: empty a DC, leave it none that serves ordinary sessions or none
-//! for UDP, or lose most of the access points.
+//! for UDP, lose most of the access points, or send most clients to another DC.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::routing::{AccessPointId, DcId, DialAddress, Protocol, Topology, Traff
 use super::daemon::{EmptyDc, Guards};
 
 /// Why a reload is refused although the configuration is valid. An operator may force it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct GuardRefusal {
     /// Ids of DCs that have access points and would have none, or would be gone.
     pub emptied: Vec<u16>,
@@ -24,6 +24,8 @@ pub struct GuardRefusal {
     pub without_udp: Vec<u16>,
     /// More access points would leave than may leave at once.
     pub removed: Option<Removal>,
+    /// More clients would get another DC than may at once.
+    pub moved: Option<Movement>,
 }
 
 /// How many access points would leave.
@@ -37,8 +39,24 @@ pub struct Removal {
     pub max_percent: u8,
 }
 
-impl fmt::Display for GuardRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// How many clients would get another DC.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Movement {
+    /// Their share, of 0 to 1.
+    pub share: f64,
+    /// Those that were looked at.
+    pub clients: u64,
+    /// `guards.max_moved`, in percent.
+    pub max_percent: u8,
+}
+
+/// Of fewer clients a share says nothing.
+pub const FEWEST_CLIENTS: u64 = 50;
+
+impl GuardRefusal {
+    /// Each reason in a sentence.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         for dc in &self.emptied {
             reasons.push(format!(
@@ -61,7 +79,20 @@ impl fmt::Display for GuardRefusal {
                 "{removed} of {of} access points would leave (guards.max_removed: {max_percent}%)"
             ));
         }
-        f.write_str(&reasons.join("; "))
+        if let Some(Movement { share, clients, max_percent }) = self.moved {
+            reasons.push(format!(
+                "{:.1}% of the clients seen lately would get another DC, or none \
+                 (guards.max_moved: {max_percent}%; {clients} were looked at)",
+                share * 100.0
+            ));
+        }
+        reasons
+    }
+}
+
+impl fmt::Display for GuardRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reasons().join("; "))
     }
 }
 
@@ -146,6 +177,19 @@ pub fn check(old: &Listing, new: &Listing, guards: &Guards) -> Result<(), GuardR
         true => Ok(()),
         false => Err(refusal),
     }
+}
+
+/// Of so many clients seen lately this share, of 0 to 1, would get another DC, or none.
+///
+/// # Errors
+/// When `guards` forbid that.
+pub fn check_moves(clients: u64, share: f64, guards: &Guards) -> Result<(), GuardRefusal> {
+    let max_percent = guards.max_moved;
+    if clients < FEWEST_CLIENTS || share * 100.0 <= f64::from(max_percent) {
+        return Ok(());
+    }
+    let moved = Some(Movement { share, clients, max_percent });
+    Err(GuardRefusal { moved, ..GuardRefusal::default() })
 }
 
 /// The DCs that would have no access point left, or none of a kind that they have.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::value::shown;
 
@@ -11,12 +11,12 @@ use super::value::shown;
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeyPath {
     label: &'static str,
-    last: Option<Rc<Link>>,
+    last: Option<Arc<Link>>,
 }
 
 #[derive(Debug)]
 struct Link {
-    before: Option<Rc<Link>>,
+    before: Option<Arc<Link>>,
     step: Step,
 }
 
@@ -54,7 +54,7 @@ impl KeyPath {
     }
 
     fn step(&self, step: Step) -> Self {
-        Self { label: self.label, last: Some(Rc::new(Link { before: self.last.clone(), step })) }
+        Self { label: self.label, last: Some(Arc::new(Link { before: self.last.clone(), step })) }
     }
 }
 

@@ -134,6 +134,7 @@ pub struct Keepalive {
 }
 
 /// A listener as it was read, with its route, before anybody knows which DCs there are.
+#[derive(Clone)]
 pub(super) struct ListenerDraft {
     pub(super) path: KeyPath,
     pub(super) listener: Listener,

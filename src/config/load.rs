@@ -1,5 +1,6 @@
 //! Files -> configuration.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::edge::{Geoip, GeoipDatabase};
 use super::effective::Effective;
 use super::finding::{ConfigError, Finding, Findings, Located};
 use super::key_path::KeyPath;
+use super::list::{ContentHash, List, PUSHED, PushedList};
 use super::main_files::{self, MainFiles, base_of};
 use super::node::Node;
 use super::read::{File, open, read_at_most};
@@ -24,6 +26,10 @@ use super::{Config, dc_options, de};
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
+    /// The main file, for another list.
+    pub main: Main,
+    /// The list that it was made with.
+    pub list: List,
     /// What an operator may want to know and what is no problem, at most some 200.
     pub notes: Vec<Finding>,
     /// The files it was made of.
@@ -69,26 +75,33 @@ impl Sources {
 /// # Errors
 /// With all problems of all files; also when one cannot be read.
 pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
-    let unreadable = |file: &Path, text: String| Finding {
-        file: file.to_owned(),
-        line: None,
-        path: String::new(),
-        text,
-    };
-    let bytes = read_at_most(path, main_files::LIMIT).map_err(|error| ConfigError {
-        problems: vec![unreadable(path, error.to_string())],
-        sources: None,
-    })?;
-    let main = Main::read(File { path, bytes: &bytes })?;
-    let list = main.draft.dc_options.clone();
-    match read_at_most(&list, dc_options::LIMIT) {
-        Ok(bytes) => main.complete(File { path: &list, bytes: &bytes }),
+    load_with(path, None)
+}
+
+/// Reads the main file and what it includes, and the list of access points: that which was `pushed`, as
+/// long as the file holds what it was pushed over, or cannot be read.
+///
+/// # Errors
+/// With all problems of all files; also when one cannot be read.
+pub fn load_with(path: &Path, pushed: Option<&PushedList>) -> Result<Loaded, ConfigError> {
+    let main = Main::load(path)?;
+    let file = main.list_file().to_owned();
+    let read = read_at_most(&file, dc_options::LIMIT);
+    let held = read.as_ref().ok().map(|bytes| ContentHash::of(bytes));
+    if let Some(pushed) = pushed.filter(|pushed| held.is_none() || held == pushed.over) {
+        return main.with_pushed(Arc::clone(&pushed.bytes), held);
+    }
+    match read {
+        Ok(bytes) => {
+            let list = List { bytes: bytes.into(), is_pushed: false, file: held };
+            main.complete(&file, list)
+        }
         Err(error) => {
             let sources = Some(Box::new(main.sources()));
             let is_named = main.names_list();
             let mut problems = main.into_problems();
             if is_named {
-                problems.push(unreadable(&list, error.to_string()));
+                problems.push(unreadable(&file, error.to_string()));
             }
             Err(ConfigError { problems, sources })
         }
@@ -114,11 +127,15 @@ pub fn readable_geoip(path: &Path) -> Option<Geoip> {
 /// # Errors
 /// With all problems of all of them.
 pub fn parse(main: File<'_>, dc_options: File<'_>) -> Result<Loaded, ConfigError> {
-    Main::read(main)?.complete(dc_options)
+    let file = Some(ContentHash::of(dc_options.bytes));
+    let list = List { bytes: dc_options.bytes.into(), is_pushed: false, file };
+    Main::read(main)?.complete(dc_options.path, list)
 }
 
-/// The main file, read; what it says of DCs waits for the list of access points.
-struct Main {
+/// The main file, read with what it includes and its files of secrets; what it says of DCs waits for the
+/// list of access points.
+#[derive(Clone)]
+pub struct Main {
     path: PathBuf,
     files: MainFiles,
     problems: Findings,
@@ -126,7 +143,62 @@ struct Main {
     draft: Draft,
 }
 
+impl fmt::Debug for Main {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Main").field(&self.path).finish()
+    }
+}
+
 impl Main {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no document. Other problems are told when it is complete.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let bytes = read_at_most(path, main_files::LIMIT).map_err(|error| ConfigError {
+            problems: vec![unreadable(path, error.to_string())],
+            sources: None,
+        })?;
+        Self::read(File { path, bytes: &bytes })
+    }
+
+    /// The file of the list that it names.
+    #[must_use]
+    pub fn list_file(&self) -> &Path {
+        &self.draft.dc_options
+    }
+
+    /// The folder for what survives a restart.
+    #[must_use]
+    pub fn state_dir(&self) -> Option<&Path> {
+        self.draft.edge.state_dir.as_deref()
+    }
+
+    /// Whether it can be completed with some list: it and what it names has no problem of its own.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        !self.has_problems()
+    }
+
+    /// What the file of the list holds now; `None` when it cannot be read.
+    #[must_use]
+    pub fn list_file_hash(&self) -> Option<ContentHash> {
+        let read = read_at_most(self.list_file(), dc_options::LIMIT);
+        read.ok().map(|bytes| ContentHash::of(&bytes))
+    }
+
+    /// The configuration with a list that was pushed, while the file of the list held `file`.
+    ///
+    /// # Errors
+    /// With all problems.
+    pub fn with_pushed(
+        self,
+        bytes: Arc<[u8]>,
+        file: Option<ContentHash>,
+    ) -> Result<Loaded, ConfigError> {
+        self.complete(Path::new(PUSHED), List { bytes, is_pushed: true, file })
+    }
+
     fn read(file: File<'_>) -> Result<Self, ConfigError> {
         let files = MainFiles::read(file)?;
         let (problems, notes) = (Findings::default(), Findings::default());
@@ -207,29 +279,31 @@ impl Main {
         let mut problems = std::mem::take(&mut self.files.problems);
         problems.append(&mut self.problems.into_list(|path| self.files.locate(path)));
         problems.extend(self.draft.secret_files.problems().cloned());
+        problems.append(&mut self.draft.admin_problems);
         problems
     }
 
     /// Whether there are any.
     fn has_problems(&self) -> bool {
         let mut of_secrets = self.draft.secret_files.problems();
-        !self.is_whole() || !self.problems.is_empty() || of_secrets.next().is_some()
+        let in_files = of_secrets.next().is_some() || !self.draft.admin_problems.is_empty();
+        !self.is_whole() || !self.problems.is_empty() || in_files
     }
 
-    fn complete(self, file: File<'_>) -> Result<Loaded, ConfigError> {
-        let sources = self.sources();
-        let list = match open(file, dc_options::LIMIT) {
-            Ok(list) => list,
+    fn complete(self, path: &Path, list: List) -> Result<Loaded, ConfigError> {
+        let (sources, main) = (self.sources(), self.clone());
+        let document = match open(File { path, bytes: &list.bytes }, dc_options::LIMIT) {
+            Ok(document) => document,
             Err(mut error) => {
                 let mut problems = self.into_problems();
                 problems.append(&mut error.problems);
                 return Err(ConfigError { problems, sources: Some(Box::new(sources)) });
             }
         };
-        let within_list = |path: &KeyPath| Located::within(file.path, &list, path);
+        let within_list = |at: &KeyPath| Located::within(path, &document, at);
         let (list_problems, list_notes) = (Findings::default(), Findings::default());
         let options =
-            dc_options::read(&list.root, self.may_know_asns(), (&list_problems, &list_notes));
+            dc_options::read(&document.root, self.may_know_asns(), (&list_problems, &list_notes));
         // What could not be read may be the very DCs that a listener names.
         if list_problems.is_empty() && self.knows_dcs() {
             check_routes(&self.draft.routing, &options.listed, &self.problems);
@@ -241,11 +315,16 @@ impl Main {
             return Err(ConfigError { problems, sources: Some(Box::new(sources)) });
         }
         let Self { path: _, files, problems: _, notes, draft } = self;
-        let config = into_config(draft, options, revision(file.bytes), (&notes, &list_notes));
+        let revision = revision(&list.bytes);
+        let config = into_config(draft, options, revision, (&notes, &list_notes));
         let mut all = notes.into_list(|path| files.locate(path));
         all.append(&mut list_notes.into_list(within_list));
-        Ok(Loaded { config, notes: all, sources })
+        Ok(Loaded { config, main, list, notes: all, sources })
     }
+}
+
+fn unreadable(file: &Path, text: String) -> Finding {
+    Finding { file: file.to_owned(), line: None, path: String::new(), text }
 }
 
 /// The configuration of a draft that had no problems.

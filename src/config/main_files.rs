@@ -20,6 +20,7 @@ const MOST_INCLUDED: usize = 64;
 const INCLUDE: &str = "include";
 
 /// The main file, as if what it includes stood in it.
+#[derive(Clone)]
 pub(super) struct MainFiles {
     /// The main file first. Those that could not be read are not here.
     files: Vec<(PathBuf, Document)>,

@@ -13,6 +13,7 @@
 //!
 //! Deliberately not here: watching files, publishing a configuration, opening the GeoIP database.
 
+mod admin;
 mod assemble;
 mod daemon;
 mod dc_options;
@@ -25,6 +26,7 @@ mod effective;
 mod finding;
 pub mod guards;
 mod key_path;
+mod list;
 mod listener;
 mod load;
 mod main_files;
@@ -36,6 +38,7 @@ mod restart;
 mod rules;
 pub mod schema;
 mod secrets;
+pub mod tokens;
 mod tree;
 mod value;
 
@@ -48,21 +51,22 @@ use crate::routing::Topology;
 
 use effective::Effective;
 
-pub use daemon::{
-    Admin, Bind, EmptyDc, Guards, Log, LogFormat, LogLevel, Memory, Metrics, Shutdown,
-};
+pub use admin::{Admin, AdminBind, AdminTls};
+pub use daemon::{Bind, EmptyDc, Guards, Log, LogFormat, LogLevel, Memory, Metrics, Shutdown};
 pub use dc_options::{Imported, import, read_dump};
 pub use edge::{Edge, Geoip, GeoipDatabase, Workers};
 pub use finding::{ConfigError, Finding};
 pub use guards::GuardRefusal;
+pub use list::{ContentHash, List, PUSHED, PushedList};
 pub use listener::{
     Dial, Keepalive, Listener, ListenerLimits, NewRate, OnRemoved, ProxyProtocol, Sniffing,
     TcpOptions, Timeouts, UdpOptions,
 };
-pub use load::{Loaded, Sources, load, parse, readable_geoip};
+pub use load::{Loaded, Main, Sources, load, load_with, parse, readable_geoip};
 pub use plan::{Change, KeyChange, ListenerChanges, ReloadPlan};
-pub use read::File;
+pub use read::{File, Unreadable, read_at_most};
 pub use value::ListenerSecret;
+pub use value::pattern::socket_address as socket_address_pattern;
 
 /// A valid configuration.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,7 @@ mod difference;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use difference::{difference, identity};
 const MOST_NAMED: usize = 5;
 
 /// The difference between a running configuration and a new one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReloadPlan {
     /// Every key whose value differs, and every DC, listener and access point that comes or goes.
     pub changes: Vec<KeyChange>,
@@ -36,7 +37,7 @@ pub struct ReloadPlan {
 }
 
 /// One difference.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyChange {
     /// Where: `listeners[clients].limits.sessions`. DCs are named by id, listeners by name, access points
     /// by DC and address.
@@ -50,7 +51,7 @@ pub struct KeyChange {
 }
 
 /// Listeners by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListenerChanges {
     /// Get sockets.
     pub added: Vec<String>,
@@ -66,7 +67,7 @@ pub struct ListenerChanges {
 }
 
 /// How many come and go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// New ones.
     pub added: usize,

@@ -18,7 +18,8 @@ pub struct File<'a> {
 }
 
 /// Why a file has no content.
-pub(super) enum Unreadable {
+#[derive(Debug)]
+pub enum Unreadable {
     /// A directory, a pipe or a device.
     NotAFile,
     /// The system would not read it.
@@ -34,8 +35,20 @@ impl fmt::Display for Unreadable {
     }
 }
 
-/// One byte more than `limit` shows that a file is too large.
-pub(super) fn read_at_most(path: &Path, limit: usize) -> Result<Vec<u8>, Unreadable> {
+impl std::error::Error for Unreadable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NotAFile => None,
+            Self::Failed(error) => Some(error),
+        }
+    }
+}
+
+/// Reads a file, up to one byte more than `limit`, which shows that it is too large.
+///
+/// # Errors
+/// When it is none, or cannot be read.
+pub fn read_at_most(path: &Path, limit: usize) -> Result<Vec<u8>, Unreadable> {
     // Asked before opening, which would wait for the writer of a pipe.
     if !fs::metadata(path).map_err(Unreadable::Failed)?.is_file() {
         return Err(Unreadable::NotAFile);

@@ -11,6 +11,8 @@ pub(super) const KEYS: &[&str] = &[
     "memory.pipes",
     "memory.pipe_size",
     "admin.bind",
+    "admin.tokens_file",
+    "admin.tls",
     "admin.allowed_hosts",
     "metrics.bind",
     "log.level",

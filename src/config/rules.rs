@@ -16,6 +16,7 @@ use super::value::{AsNumber, ClientNetwork, Continent, Country, Given, List, Man
 pub(super) const NEEDS_ASNS: &str = "needs `geoip.asn_database`";
 
 /// The policy, with the path of each rule.
+#[derive(Clone)]
 pub(super) struct PolicyDraft {
     pub(super) policy: Policy,
     /// Of the rules, in their order.

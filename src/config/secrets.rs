@@ -18,13 +18,13 @@ const LIMIT: usize = 64 << 10;
 const MOST_TOLD: usize = 16;
 
 /// The files of secrets that listeners name, each read once.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct SecretFiles {
     files: BTreeMap<PathBuf, SecretFile>,
 }
 
 /// What is in one of them.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct SecretFile {
     /// With their lines, from 1.
     secrets: Vec<(usize, ListenerSecret)>,

@@ -1,6 +1,7 @@
 //! What loads, and as what; what does not is in `broken`, what nobody wrote in `any_input`, what
 //! this and later versions know in `documented_tree`.
 
+mod admin;
 mod any_input;
 mod broken;
 mod documented_tree;
@@ -47,7 +48,7 @@ fn route_sticky(config: &Config) -> Option<crate::routing::Sticky> {
 
 #[test]
 fn defaults_are_those_of_the_documented_tree() {
-    let Loaded { config, notes, sources } = good(LISTENER);
+    let Loaded { config, notes, sources, .. } = good(LISTENER);
     assert_eq!(config.edge, Edge::default());
     assert_eq!(*config.topology.policy(), crate::routing::Policy::default());
     assert_eq!(route_sticky(&config), Some(crate::routing::Sticky::default()));

@@ -13,7 +13,7 @@ use super::retired::Retired;
 use crate::events::EventLog;
 use crate::metrics::Metrics;
 use crate::routing::control::{Effect, Event, ProbeReport, ProbeRequest};
-use crate::routing::{Locate, Snapshot, Topology};
+use crate::routing::{Intents, Locate, Snapshot, Topology};
 
 /// Evidence is folded no more often than this: a storm of failed connects costs one look.
 const FOLD_PAUSE: Duration = Duration::from_millis(20);
@@ -35,10 +35,10 @@ pub struct Control {
 }
 
 impl Control {
-    /// Control over this topology, with nothing probed yet.
+    /// Control over this topology, with nothing probed yet and what operators wanted before.
     #[must_use]
-    pub fn new(topology: Arc<Topology>, locate: Arc<dyn Locate>) -> Self {
-        let (state, first) = ControlState::new(topology, locate, Instant::now());
+    pub fn new(topology: Arc<Topology>, locate: Arc<dyn Locate>, intents: Intents) -> Self {
+        let (state, first) = ControlState::new(topology, locate, intents, Instant::now());
         let (sender, queue) = mpsc::channel(COMMANDS);
         let (generations, seen) = watch::channel(first.generation);
         let current = Arc::new(ArcSwap::new(first));
@@ -86,7 +86,7 @@ pub async fn run(
                 Some((command, done)) => {
                     waiting.push(done);
                     let event = event_of(command);
-                    if let Event::Configuration(topology, _) = &event {
+                    if let Event::Configuration(topology, ..) = &event {
                         journal.on_topology(topology);
                     }
                     event
@@ -123,9 +123,10 @@ pub async fn run(
 
 fn event_of(command: Command) -> Event {
     match command {
-        Command::Configure(topology, locate) => Event::Configuration(topology, locate),
-        Command::AdminDc(dc, state) => Event::AdminDc(dc, state),
-        Command::AdminAccessPoint(id, state) => Event::AdminAccessPoint(id, state),
+        Command::Configure(topology, locate, brought) => {
+            Event::Configuration(topology, locate, brought)
+        }
+        Command::Intend(target, intent) => Event::Intent(target, intent),
     }
 }
 

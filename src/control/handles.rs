@@ -5,10 +5,8 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use crate::routing::control::OVERTAKEN;
-use crate::routing::{
-    AccessPointId, AccessPointSlot, AdminState, ClientPrefix, DcId, Locate, Snapshot, Topology,
-};
+use crate::routing::control::{Brought, OVERTAKEN};
+use crate::routing::{AccessPointSlot, ClientPrefix, Intent, Locate, Snapshot, Target, Topology};
 
 /// Reads the current snapshot. Cheap to clone; a load takes no lock.
 #[derive(Clone)]
@@ -87,9 +85,8 @@ impl std::fmt::Display for CommandError {
 impl std::error::Error for CommandError {}
 
 pub(super) enum Command {
-    Configure(Arc<Topology>, Arc<dyn Locate>),
-    AdminDc(DcId, AdminState),
-    AdminAccessPoint(AccessPointId, AdminState),
+    Configure(Arc<Topology>, Arc<dyn Locate>, Brought),
+    Intend(Target, Intent),
 }
 
 /// Sends commands to control. Senders wait while its queue is full, and until the command has taken
@@ -108,32 +105,21 @@ impl CommandSender {
         &self,
         topology: Arc<Topology>,
         locate: Arc<dyn Locate>,
+        brought: Brought,
     ) -> Result<Arc<Snapshot>, CommandError> {
-        self.send(Command::Configure(topology, locate)).await
+        self.send(Command::Configure(topology, locate, brought)).await
     }
 
-    /// Sets the operator's intent for a DC.
+    /// Sets what an operator wants of a DC or an access point.
     ///
     /// # Errors
     /// When control has ended.
-    pub async fn set_dc_state(
+    pub async fn intend(
         &self,
-        dc: DcId,
-        state: AdminState,
+        target: Target,
+        intent: Intent,
     ) -> Result<Arc<Snapshot>, CommandError> {
-        self.send(Command::AdminDc(dc, state)).await
-    }
-
-    /// Sets the operator's intent for an access point.
-    ///
-    /// # Errors
-    /// When control has ended.
-    pub async fn set_access_point_state(
-        &self,
-        id: AccessPointId,
-        state: AdminState,
-    ) -> Result<Arc<Snapshot>, CommandError> {
-        self.send(Command::AdminAccessPoint(id, state)).await
+        self.send(Command::Intend(target, intent)).await
     }
 
     async fn send(&self, command: Command) -> Result<Arc<Snapshot>, CommandError> {

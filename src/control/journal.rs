@@ -6,7 +6,9 @@ use std::time::{Instant, SystemTime};
 use tracing::{info, warn};
 
 use crate::events::{EventLog, LeftOut, LogLimit};
-use crate::routing::control::{AlarmChange, Change, HealthChange};
+use crate::routing::control::{
+    AlarmChange, Brought, Change, ConfigurationChange, DrillChange, HealthChange, IntentChange,
+};
 use crate::routing::{AccessPointId, DcId, Health, Topology};
 
 /// Where changes are written down.
@@ -39,8 +41,8 @@ impl Journal {
             Change::Alarm(change) => self.limit.admits(change.access_point, None, now),
             Change::Closing { access_point, .. } => !self.limit.leaves_out(*access_point),
             Change::Dc { .. }
-            | Change::AdminDc(..)
-            | Change::AdminAccessPoint(..)
+            | Change::Intent(_)
+            | Change::Drill(_)
             | Change::Isolation { .. }
             | Change::Configuration(_) => true,
         };
@@ -107,15 +109,26 @@ fn log_change(change: &Change) {
         Change::Closing { access_point: AccessPointId { dc, address }, sessions } => {
             info!(%dc, access_point = %address, sessions, "closing silent sessions");
         }
-        Change::AdminDc(dc, state) => info!(%dc, state = state.as_str(), "DC set"),
-        Change::AdminAccessPoint(id, state) => {
-            info!(dc = %id.dc, access_point = %id.address, state = state.as_str(), "access point set");
+        Change::Intent(IntentChange { target, from, to, lasting, expired, told }) => {
+            let (from, to, by, reason) = (from.as_str(), to.as_str(), &*told.by, &*told.reason);
+            let for_seconds = lasting.map(|lasting| lasting.as_secs());
+            match expired {
+                true => info!(%target, from, to, "the time of an operator's intent is over"),
+                false => info!(%target, from, to, for_seconds, by, reason, "operator's intent"),
+            }
+        }
+        Change::Drill(DrillChange { dc, step, is_ready: _, told }) => {
+            let (step, by, reason) = (step.as_str(), &*told.by, &*told.reason);
+            info!(%dc, step, by, reason, "drill");
         }
         Change::Isolation { isolated: true } => {
             warn!("this edge is cut off from every site; health stays as it was");
         }
         Change::Isolation { isolated: false } => info!("this edge is connected again"),
-        Change::Configuration(revision) => info!(%revision, "configuration in force"),
+        Change::Configuration(ConfigurationChange { revision, brought: Brought { how, told } }) => {
+            let (source, by, reason) = (how, &*told.by, &*told.reason);
+            info!(%revision, source, by, reason, "configuration in force");
+        }
     }
 }
 
@@ -130,7 +143,7 @@ mod tests {
     use crate::routing::topology::{
         ConnectLimits, DcSpec, Egress, HealthSettings, OnDown, Revision, TopologySpec,
     };
-    use crate::routing::{AdminState, Health, Policy};
+    use crate::routing::{Health, Policy};
 
     fn topology(dcs: &[(u16, &str)]) -> Arc<Topology> {
         let dc = |(id, name): &(u16, &str)| DcSpec {
@@ -169,7 +182,8 @@ mod tests {
         let mut journal = Journal::new(Arc::clone(&events), &topology(&[(1, "mia"), (2, "ams")]));
         journal.on_topology(&topology(&[(1, "miami"), (5, "sin")]));
         for dc in [1, 2, 5, 7] {
-            let change = Change::AdminDc(DcId(dc), AdminState::Ready);
+            let transition = Transition { from: Health::Up, to: Health::Down };
+            let change = Change::Dc { dc: DcId(dc), transition };
             journal.on_change(change, Instant::now(), SystemTime::UNIX_EPOCH);
         }
         let page = events.since(0, 10, |_| true);

@@ -129,7 +129,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::routing::AdminState;
+    use crate::routing::Health;
+    use crate::routing::health::Transition;
 
     fn log() -> EventLog {
         EventLog::new(UNIX_EPOCH)
@@ -140,7 +141,8 @@ mod tests {
     }
 
     fn push(log: &EventLog, dc: u16) {
-        let change = Change::AdminDc(DcId(dc), AdminState::Ready);
+        let transition = Transition { from: Health::Up, to: Health::Down };
+        let change = Change::Dc { dc: DcId(dc), transition };
         log.push(at(0), change, |dc| Some(format!("name of {dc}").into()));
     }
 

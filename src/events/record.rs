@@ -4,9 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::routing::control::{AlarmChange, Change, HealthChange};
+use crate::routing::control::{
+    AlarmChange, Brought, Change, ConfigurationChange, DrillChange, DrillStep, HealthChange,
+    IntentChange,
+};
 use crate::routing::health::Transition;
-use crate::routing::{AccessPointId, AdminState, DcId, Health};
+use crate::routing::{AccessPointId, AdminState, DcId, Health, Target};
 
 /// One state change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub enum Kind {
     DcAdmin,
     /// The operator's intent for an access point.
     AccessPointAdmin,
+    /// A drill.
+    Drill,
     /// Whether the edge is cut off.
     Isolation,
     /// What configuration says.
@@ -44,13 +49,14 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AccessPoint,
         Self::Alarm,
         Self::Dc,
         Self::Closing,
         Self::DcAdmin,
         Self::AccessPointAdmin,
+        Self::Drill,
         Self::Isolation,
         Self::Configuration,
     ];
@@ -65,6 +71,7 @@ impl Kind {
             Self::Closing => "closing",
             Self::DcAdmin => "dc_admin",
             Self::AccessPointAdmin => "access_point_admin",
+            Self::Drill => "drill",
             Self::Isolation => "isolation",
             Self::Configuration => "configuration",
         }
@@ -80,8 +87,11 @@ impl Record {
             Change::Alarm(_) => Kind::Alarm,
             Change::Dc { .. } => Kind::Dc,
             Change::Closing { .. } => Kind::Closing,
-            Change::AdminDc(..) => Kind::DcAdmin,
-            Change::AdminAccessPoint(..) => Kind::AccessPointAdmin,
+            Change::Intent(IntentChange { target: Target::Dc(_), .. }) => Kind::DcAdmin,
+            Change::Intent(IntentChange { target: Target::AccessPoint(_), .. }) => {
+                Kind::AccessPointAdmin
+            }
+            Change::Drill(_) => Kind::Drill,
             Change::Isolation { .. } => Kind::Isolation,
             Change::Configuration(_) => Kind::Configuration,
         }
@@ -99,10 +109,11 @@ impl Record {
         match self.change {
             Change::AccessPoint(HealthChange { access_point, .. })
             | Change::Alarm(AlarmChange { access_point, .. })
-            | Change::Closing { access_point, .. }
-            | Change::AdminAccessPoint(access_point, _) => Some(access_point),
-            Change::Dc { .. }
-            | Change::AdminDc(..)
+            | Change::Closing { access_point, .. } => Some(access_point),
+            Change::Intent(IntentChange { target: Target::AccessPoint(id), .. }) => Some(id),
+            Change::Intent(IntentChange { target: Target::Dc(_), .. })
+            | Change::Dc { .. }
+            | Change::Drill(_)
             | Change::Isolation { .. }
             | Change::Configuration(_) => None,
         }
@@ -114,9 +125,10 @@ pub(super) fn dc_of(change: &Change) -> Option<DcId> {
     match change {
         Change::AccessPoint(HealthChange { access_point, .. })
         | Change::Alarm(AlarmChange { access_point, .. })
-        | Change::Closing { access_point, .. }
-        | Change::AdminAccessPoint(access_point, _) => Some(access_point.dc),
-        Change::Dc { dc, .. } | Change::AdminDc(dc, _) => Some(*dc),
+        | Change::Closing { access_point, .. } => Some(access_point.dc),
+        Change::Intent(change) => Some(change.target.dc()),
+        Change::Drill(change) => Some(change.dc),
+        Change::Dc { dc, .. } => Some(*dc),
         Change::Isolation { .. } | Change::Configuration(_) => None,
     }
 }
@@ -154,20 +166,21 @@ impl fmt::Display for Record {
                 let (at, dc) = (access_point.address, dc(access_point.dc));
                 write!(f, "silent sessions of access point {at} of {dc} are reset; {sessions} open")
             }
-            Change::AdminDc(id, state) => {
-                write!(f, "the operator set {} to {}", dc(*id), intent(*state))
+            Change::Intent(change) => {
+                let of = match change.target {
+                    Target::Dc(id) => dc(id).to_string(),
+                    Target::AccessPoint(id) => {
+                        format!("access point {} of {}", id.address, dc(id.dc))
+                    }
+                };
+                write_intent(f, change, &of)
             }
-            Change::AdminAccessPoint(id, state) => {
-                let (at, dc, intent) = (id.address, dc(id.dc), intent(*state));
-                write!(f, "the operator set access point {at} of {dc} to {intent}")
-            }
+            Change::Drill(change) => write_drill(f, change, &dc(change.dc)),
             Change::Isolation { isolated: true } => {
                 f.write_str("this edge is cut off from every site; health stays as it was")
             }
             Change::Isolation { isolated: false } => f.write_str("this edge is connected again"),
-            Change::Configuration(revision) => {
-                write!(f, "a configuration is in force, with dc_options {revision}")
-            }
+            Change::Configuration(change) => write_configuration(f, change),
         }
     }
 }
@@ -195,6 +208,67 @@ fn use_of_dc(transition: Transition) -> &'static str {
     }
 }
 
+/// What is in force, how it came, by whom and why.
+fn write_configuration(f: &mut fmt::Formatter<'_>, change: &ConfigurationChange) -> fmt::Result {
+    let ConfigurationChange { revision, brought: Brought { how, told } } = change;
+    write!(f, "a configuration is in force, with dc_options {revision}")?;
+    if !how.is_empty() {
+        write!(f, "; {how}")?;
+    }
+    if !told.by.is_empty() {
+        write!(f, " by {}", told.by)?;
+    }
+    match told.reason.as_str() {
+        "" => Ok(()),
+        reason => write!(f, "; reason: {reason}"),
+    }
+}
+
+/// Who wants what of whom, for how long, and why.
+fn write_intent(f: &mut fmt::Formatter<'_>, change: &IntentChange, of: &str) -> fmt::Result {
+    let IntentChange { target: _, from, to, lasting, expired, told } = change;
+    if *expired {
+        return write!(f, "the time of {} of {of} is over; {}", from.as_str(), intent(*to));
+    }
+    match told.by.as_str() {
+        "" => write!(f, "the operator set {of} to {}", intent(*to))?,
+        by => write!(f, "{by} set {of} to {}", intent(*to))?,
+    }
+    if let Some(lasting) = lasting {
+        write!(f, "; for {}s", lasting.as_secs_f64().ceil())?;
+    }
+    match told.reason.as_str() {
+        "" => Ok(()),
+        reason => write!(f, "; reason: {reason}"),
+    }
+}
+
+/// What becomes of a drill, by whom, and why.
+fn write_drill(f: &mut fmt::Formatter<'_>, change: &DrillChange, dc: &NamedDc<'_>) -> fmt::Result {
+    let told = &change.told;
+    match change.step {
+        DrillStep::Began(lasting) => {
+            let seconds = lasting.as_secs_f64().ceil();
+            write!(f, "a drill of {dc} begins: no new session for {seconds}s")?;
+        }
+        end @ (DrillStep::Done | DrillStep::Aborted | DrillStep::Ended) => {
+            let again = match (change.is_ready, end == DrillStep::Done) {
+                (true, true) => ": it serves again",
+                (true, false) => ", it serves again",
+                (false, _) => ", it was not made ready",
+            };
+            write!(f, "the drill of {dc} is {}{again}", end.as_str())?;
+        }
+    }
+    if !told.by.is_empty() {
+        write!(f, "; by {}", told.by)?;
+    }
+    match told.reason.as_str() {
+        "" => Ok(()),
+        reason => write!(f, "; reason: {reason}"),
+    }
+}
+
 fn intent(state: AdminState) -> &'static str {
     match state {
         AdminState::Ready => "ready: it serves as its health allows",
@@ -211,7 +285,7 @@ mod tests {
     use super::*;
     use crate::routing::control::{AlarmEnd, Cause};
     use crate::routing::topology::Revision;
-    use crate::routing::{Alarm, ConnectFailure, Foreign, ProbeFailure};
+    use crate::routing::{Alarm, ConnectFailure, Foreign, ProbeFailure, Told};
 
     fn says(change: Change, dc_name: Option<&str>) -> String {
         let dc_name = dc_name.map(Arc::from);
@@ -221,6 +295,44 @@ mod tests {
     fn access_point() -> AccessPointId {
         let address = "127.0.0.1:4432".parse().expect("an address");
         AccessPointId { dc: DcId(2), address }
+    }
+
+    fn wanted(target: Target, to: AdminState) -> Change {
+        let (from, told) = (AdminState::Ready, Arc::default());
+        Change::Intent(IntentChange { target, from, to, lasting: None, expired: false, told })
+    }
+
+    #[test]
+    fn an_intent_says_who_wants_it_for_how_long_and_why_and_its_end_that_nobody_did_anything() {
+        let told = Told { by: "anna".into(), reason: "new kernel".into() };
+        let change = IntentChange {
+            target: Target::Dc(DcId(2)),
+            from: AdminState::Ready,
+            to: AdminState::Drain,
+            lasting: Some(Duration::from_secs(3600)),
+            expired: false,
+            told: told.into(),
+        };
+        let over = IntentChange {
+            from: AdminState::Drain,
+            to: AdminState::Ready,
+            lasting: None,
+            expired: true,
+            ..change.clone()
+        };
+        assert_eq!(
+            says(Change::Intent(change), Some("ams")),
+            "anna set DC 2 ams to drain: it gets no new session; for 3600s; reason: new kernel"
+        );
+        assert_eq!(
+            says(Change::Intent(over), Some("ams")),
+            "the time of drain of DC 2 ams is over; ready: it serves as its health allows"
+        );
+    }
+
+    fn drill(step: DrillStep, by: &str, reason: &str) -> Change {
+        let told = Told { by: by.into(), reason: reason.into() };
+        Change::Drill(DrillChange { dc: DcId(2), step, is_ready: true, told: told.into() })
     }
 
     fn turn(from: Health, to: Health) -> Transition {
@@ -275,13 +387,21 @@ mod tests {
                 "silent sessions of access point 127.0.0.1:4432 of DC 2 ams are reset; 12 open",
             ),
             (
-                Change::AdminDc(DcId(2), AdminState::Drain),
+                wanted(Target::Dc(DcId(2)), AdminState::Drain),
                 "the operator set DC 2 ams to drain: it gets no new session",
             ),
             (
-                Change::AdminAccessPoint(access_point(), AdminState::Maint),
+                wanted(Target::AccessPoint(access_point()), AdminState::Maint),
                 "the operator set access point 127.0.0.1:4432 of DC 2 ams to maint: as if it were \
                  absent",
+            ),
+            (
+                drill(DrillStep::Began(Duration::from_secs(600)), "anna", ""),
+                "a drill of DC 2 ams begins: no new session for 600s; by anna",
+            ),
+            (
+                drill(DrillStep::Aborted, "", "DC 4 has gone down"),
+                "the drill of DC 2 ams is aborted, it serves again; reason: DC 4 has gone down",
             ),
             (
                 Change::Isolation { isolated: true },
@@ -289,8 +409,22 @@ mod tests {
             ),
             (Change::Isolation { isolated: false }, "this edge is connected again"),
             (
-                Change::Configuration(Revision(*b"revision")),
+                Change::Configuration(ConfigurationChange {
+                    revision: Revision(*b"revision"),
+                    brought: Brought::default(),
+                }),
                 "a configuration is in force, with dc_options 7265766973696f6e",
+            ),
+            (
+                Change::Configuration(ConfigurationChange {
+                    revision: Revision(*b"revision"),
+                    brought: Brought {
+                        how: "push",
+                        told: Told { by: "anna".into(), reason: "new hall".into() }.into(),
+                    },
+                }),
+                "a configuration is in force, with dc_options 7265766973696f6e; push by anna; \
+                 reason: new hall",
             ),
         ] {
             assert_eq!(says(change, Some("ams")), sentence);
@@ -299,7 +433,7 @@ mod tests {
 
     #[test]
     fn a_dc_without_a_name_of_its_own_is_its_number() {
-        let change = Change::AdminDc(DcId(2), AdminState::Ready);
+        let change = wanted(Target::Dc(DcId(2)), AdminState::Ready);
         let sentence = "the operator set DC 2 to ready: it serves as its health allows";
         assert_eq!(says(change.clone(), None), sentence);
         assert_eq!(says(change, Some("dc2")), sentence);

@@ -1,6 +1,7 @@
 //! What is counted of a connected session; on drop, so that one that is cut short is counted too.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use prometheus::Histogram;
@@ -8,17 +9,17 @@ use tokio::net::TcpStream;
 
 use super::closing::Watch;
 use super::connect::Connected;
-use super::listener::Settings;
+use super::listener::{Listener, Settings};
 use super::relay::Witness;
 use super::worker::Worker;
 use crate::config::Timeouts;
 use crate::metrics::handles::DcMetrics;
 use crate::net;
 use crate::routing::{
-    AccessPointSlot, ClientAddr, ClientPrefix, CloseReason, Ending, Ranking, Side, SlotPermit,
-    Snapshot,
+    AccessPointId, AccessPointSlot, ClientAddr, ClientPrefix, CloseReason, Ending, Ranking, Side,
+    SlotPermit, Snapshot,
 };
-use crate::sessions::ClientPermit;
+use crate::sessions::{ClientPermit, OpenSession};
 
 /// A connected session, from its first byte to its last.
 pub(super) struct SessionGuard {
@@ -39,6 +40,8 @@ pub(super) struct SessionGuard {
     /// Whose it is; `None` as above, and for a client that [proves nothing](Self::proves_nothing).
     client: Option<ClientPrefix>,
     began: Instant,
+    addr: ClientAddr,
+    id: AccessPointId,
 }
 
 impl SessionGuard {
@@ -75,6 +78,8 @@ impl SessionGuard {
             permit,
             client: ranking.map(|_| addr.network()),
             began: Instant::now(),
+            addr,
+            id: topology.access_point(attempt.access_point).id,
         };
         session.metrics.sessions_active.inc();
         session
@@ -83,6 +88,16 @@ impl SessionGuard {
     /// The counters of its access point.
     pub(super) fn access_point(&self) -> &AccessPointSlot {
         self.permit.access_point()
+    }
+
+    /// What operators are shown of it.
+    pub(super) fn open_session(&self, listener: &Listener) -> OpenSession {
+        OpenSession {
+            listener: Arc::clone(&listener.settings().config.name),
+            client: self.addr,
+            access_point: self.id,
+            began: self.began,
+        }
     }
 
     /// Its client may say what no service answers: silence is not held against the access point.

@@ -1,6 +1,11 @@
 //! Connections for the tests of this layer.
 
+use std::time::Instant;
+
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::routing::{AccessPointId, ClientAddr, DcId};
+use crate::sessions::OpenSession;
 
 /// Both ends of a connection over loopback, the client's first: it sends what it is given at once.
 pub(super) async fn pair() -> (TcpStream, TcpStream) {
@@ -10,4 +15,15 @@ pub(super) async fn pair() -> (TcpStream, TcpStream) {
     let (a, b) = (a.expect("connected"), b.expect("accepted").0);
     a.set_nodelay(true).expect("set");
     (a, b)
+}
+
+/// A session of this client with DC 2.
+pub(super) fn session_of(client: [u8; 4]) -> OpenSession {
+    let address = "192.0.2.1:443".parse().expect("an address");
+    OpenSession {
+        listener: "clients".into(),
+        client: ClientAddr::new(client.into()),
+        access_point: AccessPointId { dc: DcId(2), address },
+        began: Instant::now(),
+    }
 }

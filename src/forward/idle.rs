@@ -13,6 +13,7 @@ use std::time::Duration;
 use slab::Slab;
 
 use crate::routing::AccessPointSlot;
+use crate::sessions::{OpenSession, Which};
 
 /// How exact timeouts are.
 pub(super) const TICK: Duration = Duration::from_millis(250);
@@ -21,6 +22,9 @@ pub(super) const TICK: Duration = Duration::from_millis(250);
 const SLOTS: u32 = 256;
 
 const NONE: u32 = u32::MAX;
+
+/// Sessions that an operator's wish ends at one tick: 2,000 a second of each worker.
+const KILLED_AT_ONCE: usize = 500;
 
 /// Why a session was woken by the wheel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub(super) enum Expiry {
     Look,
     /// The daemon ends, and so must the session.
     Shutdown,
+    /// An operator ends it.
+    Killed,
 }
 
 /// The sessions of one worker by the time they were last looked at.
@@ -42,6 +48,8 @@ pub(super) struct IdleWheel {
     /// First entry of each slot; entries of a slot are linked both ways.
     slots: [u32; SLOTS as usize],
     now: u32,
+    /// How many are to end by an operator's wish, and do not know yet.
+    condemned: usize,
     /// Who comes now is to leave at once.
     shut_down: bool,
 }
@@ -54,6 +62,10 @@ struct Entry {
     look: bool,
     /// Whose session it is: an address to compare with, and never to follow. Sessions hold the slot.
     access_point: *const AccessPointSlot,
+    /// What operators are shown of it.
+    session: Option<Box<OpenSession>>,
+    /// An operator wants it to end.
+    condemned: bool,
     /// Why the session is to end, if it is.
     expired: Option<Expiry>,
     waker: Option<Waker>,
@@ -74,7 +86,13 @@ enum Alarm {
 
 impl Default for IdleWheel {
     fn default() -> Self {
-        Self { entries: Slab::new(), slots: [NONE; SLOTS as usize], now: 0, shut_down: false }
+        Self {
+            entries: Slab::new(),
+            slots: [NONE; SLOTS as usize],
+            now: 0,
+            condemned: 0,
+            shut_down: false,
+        }
     }
 }
 
@@ -87,6 +105,7 @@ impl IdleWheel {
     /// One tick has passed: wakes the sessions whose time is over.
     pub(super) fn tick(&mut self) {
         self.now = self.now.wrapping_add(1);
+        self.end_condemned();
         let mut at = std::mem::replace(&mut self.slots[(self.now % SLOTS) as usize], NONE);
         while at != NONE {
             let entry = &mut self.entries[at as usize];
@@ -106,6 +125,38 @@ impl IdleWheel {
         self.shut_down = true;
         for (_, entry) in &mut self.entries {
             entry.expire(Expiry::Shutdown);
+        }
+    }
+
+    /// Sessions that are connected and meant, with their places in the table.
+    pub(super) fn sessions(&self, which: &Which) -> impl Iterator<Item = (usize, &OpenSession)> {
+        let known = self.entries.iter().filter_map(|(at, it)| Some((at, it.session.as_deref()?)));
+        known.filter(|(_, session)| which.fits(session))
+    }
+
+    /// Ends sessions that are meant, so many at most, and says how many these are: some at once, others with
+    /// the next ticks, so that their clients do not come back all at a time.
+    pub(super) fn kill(&mut self, which: &Which, most: usize) -> usize {
+        let meant = self.sessions(which).filter(|(at, _)| self.entries[*at].lives());
+        let meant: Vec<usize> = meant.map(|(at, _)| at).take(most).collect();
+        meant.iter().for_each(|at| self.entries[*at].condemned = true);
+        self.condemned += meant.len();
+        self.end_condemned();
+        meant.len()
+    }
+
+    /// Ends some of those who are to end.
+    fn end_condemned(&mut self) {
+        if self.condemned == 0 {
+            return;
+        }
+        let condemned = self.entries.iter_mut().map(|(_, entry)| entry).filter(|it| it.condemned);
+        for entry in condemned.take(KILLED_AT_ONCE) {
+            entry.condemned = false;
+            self.condemned -= 1;
+            if entry.expired.is_none() {
+                entry.expire(Expiry::Killed);
+            }
         }
     }
 
@@ -143,6 +194,8 @@ impl IdleWheel {
             alarm: Alarm::Off,
             look: false,
             access_point: std::ptr::null(),
+            session: None,
+            condemned: false,
             expired: self.shut_down.then_some(Expiry::Shutdown),
             waker: None,
             slot: NONE,
@@ -201,6 +254,11 @@ impl IdleWheel {
 }
 
 impl Entry {
+    /// Whether it is not about to end.
+    fn lives(&self) -> bool {
+        self.expired.is_none() && !self.condemned
+    }
+
     /// Ticks until it has been idle for too long.
     fn idle_left(&self, now: u32) -> u32 {
         self.timeout.saturating_sub(now.wrapping_sub(self.last_active))
@@ -252,9 +310,12 @@ impl IdleTimer {
         Self { wheel: Rc::clone(wheel), key }
     }
 
-    /// The timer of a session with this access point, whose slot outlives it.
-    pub(super) fn of(self, access_point: &AccessPointSlot) -> Self {
-        self.wheel.borrow_mut().entries[self.key as usize].access_point = access_point;
+    /// The timer of this session, with this access point, whose slot outlives it.
+    pub(super) fn of(self, session: OpenSession, access_point: &AccessPointSlot) -> Self {
+        let mut wheel = self.wheel.borrow_mut();
+        let entry = &mut wheel.entries[self.key as usize];
+        (entry.session, entry.access_point) = (Some(Box::new(session)), access_point);
+        drop(wheel);
         self
     }
 
@@ -306,7 +367,9 @@ impl Drop for IdleTimer {
     fn drop(&mut self) {
         let mut wheel = self.wheel.borrow_mut();
         wheel.unlink(self.key);
-        wheel.entries.remove(self.key as usize);
+        if wheel.entries.remove(self.key as usize).condemned {
+            wheel.condemned -= 1;
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use super::session;
 use super::sniff::{Heard, Sniffer};
 use super::worker::{LiveSession, Worker};
 use crate::config;
+use crate::memory::ListenerSample;
 use crate::metrics::Metrics;
 use crate::metrics::handles::{DcMetrics, ListenerMetrics};
 use crate::net;
@@ -43,6 +44,8 @@ pub(super) struct Settings {
     pub(super) metrics: ListenerMetrics,
     /// What it remembers of its clients, if anything.
     pub(super) sticky: Option<Remembering>,
+    /// Who came to it lately; `None` while it is being removed.
+    pub(super) seen: Option<Arc<ListenerSample>>,
     /// Listens to what its clients say first, if they go by that.
     pub(super) sniffer: Option<Sniffer>,
     /// Lets clients in, once it is known who they are.
@@ -87,6 +90,7 @@ impl Settings {
             route: context.snapshots.load().topology.route(&config.name).cloned(),
             metrics: ListenerMetrics::resolve(&context.metrics, &config.name),
             sticky: Remembering::resolve(context, &config.name),
+            seen: context.seen.of_listener(&config.name),
             sniffer: config
                 .sniffing
                 .as_ref()

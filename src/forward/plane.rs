@@ -16,11 +16,12 @@ use super::bind_set::{self, BindKey, NewBind, OpenBind, OpenError, listen_option
 use super::closing::ResetPace;
 use super::descriptors::{DescriptorBudget, DescriptorNeed, Descriptors};
 use super::pipes::PipeBudget;
+use super::roster::RosterDesk;
 use super::unique_id::UniqueIds;
 use super::worker::{self, BoundSocket, Command};
 use crate::config::{self, Config, Memory};
 use crate::control::{PassiveEvidence, SnapshotReader};
-use crate::memory::StickyMemory;
+use crate::memory::{ClientsSeen, StickyMemory};
 use crate::metrics::Metrics;
 use crate::net;
 use crate::routing::Origin;
@@ -40,6 +41,8 @@ pub struct Context {
     pub sessions: Arc<Sessions>,
     /// Knows who was here.
     pub memory: Arc<StickyMemory>,
+    /// Knows some of those who were here lately.
+    pub seen: Arc<ClientsSeen>,
 }
 
 /// What the workers share.
@@ -240,6 +243,18 @@ impl DataPlane {
     #[must_use]
     pub fn memory(&self) -> Arc<StickyMemory> {
         Arc::clone(&self.shared.context.memory)
+    }
+
+    /// Knows who is connected.
+    #[must_use]
+    pub fn roster(&self) -> RosterDesk {
+        RosterDesk { workers: self.workers.clone() }
+    }
+
+    /// Who was here lately; it has to follow as memory has.
+    #[must_use]
+    pub fn seen(&self) -> Arc<ClientsSeen> {
+        Arc::clone(&self.shared.context.seen)
     }
 
     /// Tells whether the workers turn.

@@ -76,6 +76,7 @@ impl Relay<'_> {
                 CloseReason { side, ending: Ending::Closed }
             }
             End::Expired(Expiry::Shutdown) => nearpoint(Ending::Shutdown),
+            End::Expired(Expiry::Killed) => nearpoint(Ending::Killed),
             End::Expired(Expiry::Idle) if progress.first_closed.is_some() => {
                 nearpoint(Ending::HalfClose)
             }

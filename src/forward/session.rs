@@ -28,7 +28,7 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, mut accept
     // Boxed: a session that is connected must not carry the size of its beginning.
     match Box::pin(open(&worker, &listener, &accepted)).await {
         Ok(mut session) => {
-            let timer = worker.timer(session.timeouts.idle, session.access_point());
+            let timer = worker.timer(&session, &listener);
             let relay = Relay {
                 client: &accepted.stream,
                 upstream: &session.upstream,
@@ -96,7 +96,7 @@ async fn hear(settings: &Settings, stream: &TcpStream) -> Result<Option<Heard>, 
     }
 }
 
-/// Locate -> recall -> rank -> connect -> announce -> remember.
+/// Locate -> note -> recall -> rank -> connect -> announce -> remember.
 async fn open_for_client(
     worker: &Worker,
     settings: &Settings,
@@ -109,6 +109,9 @@ async fn open_for_client(
     let (route, destination) = way(&snapshot, settings, heard)?;
     let mut client = Client::new(addr, snapshot.locate.locate(addr));
     worker.shared.located(client.location.origin);
+    if let Some(seen) = &settings.seen {
+        seen.note(addr, client.location, destination, now);
+    }
     client.remembered = settings.sticky.as_ref().and_then(|it| it.recall(addr, now()));
     let ranking = rank(&snapshot, route, destination, &client);
     if ranking.audited {

@@ -15,15 +15,17 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tracing::error;
 
 use super::acceptor::{Acceptor, OpenAcceptor};
+use super::account::SessionGuard;
 use super::bind_set::BindKey;
 use super::closing::{Closer, close_silent_sessions};
 use super::idle::{IdleTimer, IdleWheel, TICK};
+use super::listener::Listener;
 use super::pipes::{PipeBudget, PipePool};
 use super::plane::Shared;
+use super::roster::RosterQuery;
 use super::udp::{PortNumber, UdpPlane};
 use crate::config;
 use crate::net::Pipe;
-use crate::routing::AccessPointSlot;
 
 /// What a flow reads into: large enough that only bulk fills it.
 const SCRATCH: usize = 32 * 1024;
@@ -57,6 +59,8 @@ pub(super) enum Command {
     Adjust(BindKey, Arc<config::Listener>),
     /// Accept what is waiting, and close the socket.
     Close(BindKey),
+    /// Say who is here, or end sessions.
+    Roster(RosterQuery),
     /// Close every socket, let sessions end until then, end the others, and say so.
     Drain(Instant, oneshot::Sender<()>),
 }
@@ -154,9 +158,10 @@ impl Worker {
         LiveSession { worker: Rc::clone(self) }
     }
 
-    /// A timer of a session with this access point, whose slot outlives it.
-    pub(super) fn timer(&self, timeout: Duration, access_point: &AccessPointSlot) -> IdleTimer {
-        IdleTimer::new(&self.wheel, timeout).of(access_point)
+    /// A timer of this session.
+    pub(super) fn timer(&self, session: &SessionGuard, listener: &Listener) -> IdleTimer {
+        let (shown, access_point) = (session.open_session(listener), session.access_point());
+        IdleTimer::new(&self.wheel, session.timeouts.idle).of(shown, access_point)
     }
 
     /// The coarse time, in [`TICK`]s.
@@ -173,8 +178,13 @@ impl Worker {
         self.shared.heartbeats.beat(number);
     }
 
+    /// Its flows, if it has had a socket for them.
+    pub(super) fn udp(&self) -> Option<&Rc<UdpPlane>> {
+        self.udp.get()
+    }
+
     /// Its flows, whose task begins with the first socket for them.
-    fn udp(self: &Rc<Self>) -> io::Result<&Rc<UdpPlane>> {
+    fn udp_begun(self: &Rc<Self>) -> io::Result<&Rc<UdpPlane>> {
         if self.udp.get().is_none() {
             let udp = Rc::new(UdpPlane::new(self)?);
             // It ends with the runtime.
@@ -259,6 +269,7 @@ async fn serve(number: usize, worker: Rc<Worker>, mut commands: mpsc::UnboundedR
                     door.close(&worker).await;
                 }
             }
+            Some(Command::Roster(query)) => worker.answer(query),
             Some(Command::Drain(deadline, done)) => {
                 for door in std::mem::take(&mut doors).into_values() {
                     door.drain(&worker).await;
@@ -286,7 +297,9 @@ impl Door {
     ) -> io::Result<Self> {
         match socket {
             BoundSocket::Tcp(socket) => Acceptor::start(worker, socket, settings).map(Self::Tcp),
-            BoundSocket::Udp(socket) => worker.udp()?.open(worker, socket, settings).map(Self::Udp),
+            BoundSocket::Udp(socket) => {
+                worker.udp_begun()?.open(worker, socket, settings).map(Self::Udp)
+            }
         }
     }
 

@@ -16,15 +16,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::Hasher;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
-
-use siphasher::sip::SipHasher24;
 
 use super::key::{ClientKey, HashKey};
 use super::listener::{CHUNK, ListenerMemory, MostRecent};
 use super::recency::Memory;
+use super::summed::Summed;
 use super::time::EpochSeconds;
 use crate::routing::DcId;
 
@@ -108,7 +106,7 @@ pub(super) fn write(
     key: &HashKey,
     listeners: &BTreeMap<Arc<str>, Arc<ListenerMemory>>,
 ) -> io::Result<()> {
-    let mut to = Summed { inner: to, sum: key.checksum() };
+    let mut to = Summed::new(to, key);
     to.write_all(MAGIC)?;
     to.write_all(&VERSION.to_le_bytes())?;
     for (name, memory) in listeners {
@@ -125,9 +123,7 @@ pub(super) fn write(
         to.write_all(&0_u16.to_le_bytes())?;
     }
     to.write_all(&0_u16.to_le_bytes())?;
-    let Summed { inner: mut to, sum } = to;
-    to.write_all(&sum.finish().to_le_bytes())?;
-    to.flush()
+    to.seal()
 }
 
 /// Reads what was written. Of each listener that `most` knows, its most recent clients are kept, so
@@ -140,23 +136,9 @@ pub(super) fn read(
     key: &HashKey,
     most: impl Fn(&str) -> Option<u32>,
 ) -> Result<Recalled, FileError> {
-    let mut from = Summed { inner: from, sum: key.checksum() };
-    if &from.array::<16>()? != MAGIC {
-        return Err(FileError::Foreign);
-    }
-    match u32::from_le_bytes(from.array()?) {
-        VERSION => {}
-        other => return Err(FileError::Version(other)),
-    }
+    let mut from = Summed::open(from, key, MAGIC, VERSION)?;
     let mut recalled = Recalled::new();
-    loop {
-        let length = u16::from_le_bytes(from.array()?);
-        if length == 0 {
-            break;
-        }
-        let mut name = vec![0; usize::from(length)];
-        from.read_exact(&mut name)?;
-        let name = String::from_utf8(name).map_err(|_| FileError::Damaged("a name is no text"))?;
+    while let Some(name) = from.name()? {
         let mut recent = most(&name).map(MostRecent::of);
         read_listener(&mut from, |memory| {
             recent.iter_mut().for_each(|recent| recent.push(memory));
@@ -167,16 +149,8 @@ pub(super) fn read(
             return Err(FileError::Damaged("a listener comes twice"));
         }
     }
-    let Summed { inner: mut from, sum } = from;
-    let mut expected = [0; 8];
-    from.read_exact(&mut expected)?;
-    if sum.finish() != u64::from_le_bytes(expected) {
-        return Err(FileError::Checksum);
-    }
-    match from.read(&mut [0])? {
-        0 => Ok(recalled),
-        _ => Err(FileError::Damaged("it goes on after its end")),
-    }
+    from.check()?;
+    Ok(recalled)
 }
 
 fn read_listener(
@@ -210,32 +184,5 @@ fn decode(bytes: &[u8; CLIENT]) -> Memory {
         client: ClientKey(u64::from_le_bytes([a, b, c, d, e, f, g, h])),
         used: EpochSeconds(u32::from_le_bytes([i, j, k, l])),
         dc: DcId(u16::from_le_bytes([m, n])),
-    }
-}
-
-/// Sums up what passes.
-struct Summed<T> {
-    inner: T,
-    sum: SipHasher24,
-}
-
-impl<W: Write> Summed<W> {
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.sum.write(bytes);
-        self.inner.write_all(bytes)
-    }
-}
-
-impl<R: Read> Summed<R> {
-    fn read_exact(&mut self, bytes: &mut [u8]) -> io::Result<()> {
-        self.inner.read_exact(bytes)?;
-        self.sum.write(bytes);
-        Ok(())
-    }
-
-    fn array<const N: usize>(&mut self) -> io::Result<[u8; N]> {
-        let mut bytes = [0; N];
-        self.read_exact(&mut bytes)?;
-        Ok(bytes)
     }
 }

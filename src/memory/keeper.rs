@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::future;
 use std::panic;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,48 +13,60 @@ use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use super::key::HashKey;
-use super::state_dir::StateDirError;
+use super::seen::ClientsSeen;
 use super::sticky::StickyMemory;
 use super::store::Store;
+use super::time::EpochSeconds;
 use crate::routing::topology::ListenerRoute;
+use crate::state_dir::{StateDir, StateDirError};
 
 /// What a crash may cost.
 const EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// The memory of a daemon that begins with these routes, and where it is kept, if anywhere.
+/// What is known of clients.
+pub struct Memories {
+    /// The DC that each was given.
+    pub sticky: Arc<StickyMemory>,
+    /// Who came lately.
+    pub seen: Arc<ClientsSeen>,
+    /// Where both are kept, if anywhere.
+    pub store: Option<Store>,
+}
+
+/// The memories of a daemon that begins with these routes.
 ///
 /// # Errors
-/// When the directory cannot be used. Files in it that cannot be read are no error.
+/// When the directory has no key and cannot be given one. Files in it that cannot be read are no error.
 pub async fn open(
-    state_dir: Option<PathBuf>,
+    directory: Option<Arc<StateDir>>,
     routes: BTreeMap<Arc<str>, ListenerRoute>,
-) -> Result<(Arc<StickyMemory>, Option<Store>), StateDirError> {
+) -> Result<Memories, StateDirError> {
     blocking(move || {
         let now = SystemTime::now().into();
-        let (store, key) = match state_dir {
-            Some(path) => Store::open(&path).map(|(store, key)| (Some(store), key))?,
+        let (store, key) = match directory {
+            Some(directory) => Store::open(directory).map(|(store, key)| (Some(store), key))?,
             None => (None, HashKey::random().map_err(StateDirError::Random)?),
         };
-        let memory = StickyMemory::new(key);
+        let (memory, seen) = (StickyMemory::new(key.clone()), ClientsSeen::new(key));
         memory.follow(&routes, now);
+        seen.follow(&routes, now);
         match &store {
-            Some(store) => store.load(&memory, now),
+            Some(store) => {
+                store.load(&memory, now);
+                store.load_seen(&seen, now);
+            }
             None if memory.clients().is_empty() => {}
             None => info!("without edge.state_dir, sticky listeners forget at the next start"),
         }
-        Ok((Arc::new(memory), store))
+        Ok(Memories { sticky: Arc::new(memory), seen: Arc::new(seen), store })
     })
     .await
 }
 
-/// Looks after `memory` every five minutes until `stop` is told or dropped, and saves it a last time
+/// Looks after them every five minutes until `stop` is told or dropped, and saves them a last time
 /// then.
-pub async fn keep(
-    memory: Arc<StickyMemory>,
-    store: Option<Store>,
-    mut stop: oneshot::Receiver<()>,
-) {
-    let mut kept = Kept { memory, store, failing: false };
+pub async fn keep(memories: Memories, mut stop: oneshot::Receiver<()>) {
+    let mut kept = Kept { memories, failing: false };
     while timeout(EVERY, &mut stop).await.is_err() {
         kept = kept.look_after().await;
     }
@@ -63,8 +74,7 @@ pub async fn keep(
 }
 
 struct Kept {
-    memory: Arc<StickyMemory>,
-    store: Option<Store>,
+    memories: Memories,
     /// The last save failed, and that was said.
     failing: bool,
 }
@@ -72,16 +82,19 @@ struct Kept {
 impl Kept {
     async fn look_after(mut self) -> Self {
         blocking(move || {
-            self.memory.forget_expired(SystemTime::now().into());
-            self.save();
+            let now = SystemTime::now().into();
+            self.memories.sticky.forget_expired(now);
+            self.memories.seen.forget_expired(now);
+            self.save(now);
             self
         })
         .await
     }
 
-    fn save(&mut self) {
-        let Some(store) = &self.store else { return };
-        let saved = store.save(&self.memory);
+    fn save(&mut self, now: EpochSeconds) {
+        let Memories { sticky, seen, store: Some(store) } = &self.memories else { return };
+        let (saved, of_seen) = (store.save(sticky), store.save_seen(seen, now));
+        let saved = saved.and(of_seen);
         match (&saved, self.failing) {
             (Ok(_), false) => {}
             (Ok(_), true) => info!("what is remembered of clients is saved again"),

@@ -63,7 +63,11 @@ impl ListenerMemory {
     /// is no use: it changes nothing.
     #[must_use]
     pub fn recall(&self, client: ClientAddr, now: EpochSeconds) -> Option<DcId> {
-        let client = self.key.of_client(client);
+        self.recall_hashed(self.key.of_client(client), now)
+    }
+
+    /// The same, of somebody of whom the hash is all that is known.
+    pub(super) fn recall_hashed(&self, client: ClientKey, now: EpochSeconds) -> Option<DcId> {
         let found = lock(self.shard_of(client).1).find(client)?;
         (found.used.age(now) < self.ttl()).then_some(found.dc)
     }

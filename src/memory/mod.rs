@@ -2,9 +2,12 @@
 //! a key there finds it again. Shared by all workers, bounded for each listener, and kept over
 //! restarts where there is a directory for it.
 //!
-//! Nobody's address or prefix is kept, in memory or on disk: a client is the keyed hash of its
-//! listener, its family and its prefix (`key.rs`). That protects what is kept from whoever reads it
-//! without the key. Who has the key file as well can try addresses, and all of IPv4 is quickly
+//! And who was there lately (`seen.rs`): a sample of the clients of each listener, of whom it is asked who
+//! would move to another DC if something changed.
+//!
+//! Nobody's address or prefix is kept on disk, and in memory only those of that sample: a client is the
+//! keyed hash of its listener, its family and its prefix (`key.rs`). That protects what is kept from whoever
+//! reads it without the key. Who has the key file as well can try addresses, and all of IPv4 is quickly
 //! tried: the two files together are as confidential as a list of clients.
 //!
 //! `listener.rs` is the look-up of a session start: one hash, one lock of one shard (`recency.rs`), no
@@ -20,15 +23,16 @@ mod keeper;
 mod key;
 mod listener;
 mod recency;
-mod state_dir;
+mod seen;
 mod sticky;
 mod store;
+mod summed;
 mod time;
 
-pub use keeper::{keep, open};
+pub use keeper::{Memories, keep, open};
 pub use key::HashKey;
 pub use listener::{ListenerMemory, Room};
-pub use state_dir::{StateDir, StateDirError};
+pub use seen::{ClientsSeen, ListenerSample, MOST as MOST_SAMPLED, Sample, SampledClient};
 pub use sticky::StickyMemory;
 pub use store::Store;
 pub use time::EpochSeconds;

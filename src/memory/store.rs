@@ -2,22 +2,30 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, ErrorKind, Read, Write};
-use std::path::Path;
+use std::sync::Arc;
 
 use tracing::{info, warn};
 
 use super::file::{self, CLIENT, FileError, Recalled};
 use super::key::HashKey;
-use super::state_dir::{StateDir, StateDirError};
+use super::seen::{self, ClientsSeen};
 use super::sticky::StickyMemory;
 use super::time::EpochSeconds;
+use crate::state_dir::{StateDir, StateDirError};
 
 /// What listeners remember.
 const MEMORY: &str = "sticky";
+/// Who came to listeners lately.
+const SEEN: &str = "seen";
 /// What their clients were hashed with.
 const KEY: &str = "sticky.key";
 /// The last memory that could not be read.
 const DAMAGED: &str = "sticky.damaged";
+/// The last samples that could not be read.
+const SEEN_DAMAGED: &str = "seen.damaged";
+
+/// Samples of more bytes are of nobody: those of 100 listeners have 16 MB.
+const MOST_SEEN: u64 = 64 << 20;
 
 /// Memories up to this size are read whatever is configured now: that of four million clients.
 const ALWAYS_READ: u64 = 64 << 20;
@@ -28,16 +36,15 @@ const SHRUNK: u64 = 4;
 /// Where a memory is kept.
 #[derive(Debug)]
 pub struct Store {
-    directory: StateDir,
+    directory: Arc<StateDir>,
 }
 
 impl Store {
     /// A store in this directory, and the key of what is in it: made now, if there is none.
     ///
     /// # Errors
-    /// When the directory cannot be used, or its key cannot be read or written.
-    pub fn open(path: &Path) -> Result<(Self, HashKey), StateDirError> {
-        let directory = StateDir::open(path)?;
+    /// When its key cannot be read or written.
+    pub fn open(directory: Arc<StateDir>) -> Result<(Self, HashKey), StateDirError> {
         let failed = |error| StateDirError::Io("use", directory.file(KEY), error);
         let key = match read_key(&directory).map_err(failed)? {
             Some(key) => key,
@@ -66,14 +73,39 @@ impl Store {
                 let clients: usize = memory.clients().values().sum();
                 info!(clients, "clients are remembered from before");
             }
-            Err(why) => {
-                let file = self.directory.file(MEMORY);
-                warn!(file = %file.display(), %why, "what was remembered of clients is lost");
-                if let Err(error) = self.directory.set_aside(MEMORY, DAMAGED) {
-                    warn!(file = %file.display(), %error, "cannot move it aside");
-                }
-            }
+            Err(why) => self.give_up(MEMORY, DAMAGED, &why),
         }
+    }
+
+    /// Recalls who came lately, as [`load`](Self::load) does what is remembered of them.
+    pub fn load_seen(&self, seen: &ClientsSeen, now: EpochSeconds) {
+        let restored = self.open_file(SEEN, MOST_SEEN).and_then(|file| {
+            let known = |name: &str| seen.of_listener(name).is_some();
+            file.map(|file| seen::file::read(file, seen.key(), known)).transpose()
+        });
+        match restored {
+            Ok(None) => {}
+            Ok(Some(restored)) => seen.restore(restored, now),
+            Err(why) => self.give_up(SEEN, SEEN_DAMAGED, &why),
+        }
+    }
+
+    /// Writes who came lately, as [`save`](Self::save) does what is remembered of them.
+    ///
+    /// # Errors
+    /// When it cannot be written; then what was written before is still there, and the next call
+    /// tries again.
+    pub fn save_seen(&self, seen: &ClientsSeen, now: EpochSeconds) -> io::Result<bool> {
+        if !seen.take_changed() {
+            return Ok(false);
+        }
+        let samples = seen.merged(now);
+        let written =
+            self.directory.replace(SEEN, |to| seen::file::write(to, seen.key(), &samples));
+        if written.is_err() {
+            seen.set_changed();
+        }
+        written.map(|()| true)
     }
 
     /// Writes what is remembered, if anything has changed since it was last written. Whether it had
@@ -98,7 +130,17 @@ impl Store {
     }
 
     fn read(&self, memory: &StickyMemory) -> Result<Option<Recalled>, FileError> {
-        let path = self.directory.file(MEMORY);
+        let listeners = memory.listeners();
+        let configured: u64 = listeners.values().map(|it| u64::from(it.most())).sum();
+        let most = ALWAYS_READ.max(SHRUNK * configured * CLIENT as u64);
+        let clients = |name: &str| listeners.get(name).map(|listener| listener.most());
+        let file = self.open_file(MEMORY, most)?;
+        file.map(|file| file::read(file, memory.key(), clients)).transpose()
+    }
+
+    /// A file, if it is there and of no more than `most` bytes.
+    fn open_file(&self, name: &str, most: u64) -> Result<Option<BufReader<File>>, FileError> {
+        let path = self.directory.file(name);
         let bytes = match fs::metadata(&path) {
             Ok(found) if found.is_file() => found.len(),
             // To open a pipe is to wait for whoever writes to it.
@@ -106,14 +148,19 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let listeners = memory.listeners();
-        let configured: u64 = listeners.values().map(|it| u64::from(it.most())).sum();
-        let most = ALWAYS_READ.max(SHRUNK * configured * CLIENT as u64);
         if bytes > most {
             return Err(FileError::TooLarge(bytes, most));
         }
-        let clients = |name: &str| listeners.get(name).map(|listener| listener.most());
-        file::read(BufReader::new(File::open(path)?), memory.key(), clients).map(Some)
+        Ok(Some(BufReader::new(File::open(path)?)))
+    }
+
+    /// Moves a file aside that cannot be read.
+    fn give_up(&self, name: &str, aside: &str, why: &FileError) {
+        let file = self.directory.file(name);
+        warn!(file = %file.display(), %why, "what was remembered of clients is lost");
+        if let Err(error) = self.directory.set_aside(name, aside) {
+            warn!(file = %file.display(), %error, "cannot move it aside");
+        }
     }
 }
 

@@ -8,19 +8,25 @@
 mod documented;
 pub mod handles;
 mod kernel;
+mod make;
 mod observe;
+mod removable;
 mod retention;
 pub mod udp;
 
-use std::collections::HashMap;
 use std::sync::Mutex;
 
-use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
+use prometheus::core::Collector;
+use prometheus::proto::LabelPair;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Gauge, GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 
+use crate::routing::DcId;
+use crate::routing::control::DrillStep;
+use make::Make;
+use removable::Removable;
 use retention::Retention;
 pub use udp::UdpVectors;
 
@@ -74,6 +80,10 @@ pub struct Metrics {
     pub sticky_evicted_total: IntCounterVec,
     /// 1 while a DC is Up: `dc`.
     pub dc_up: IntGaugeVec,
+    /// 1 for what an operator wants of a DC: `dc`, `state`.
+    pub dc_admin_state: IntGaugeVec,
+    /// 1 for what an operator wants of an access point, unless that is Ready: `dc`, `access_point`, `state`.
+    pub access_point_admin_state: IntGaugeVec,
     /// 1 while an access point is usable: `dc`, `access_point`.
     pub access_point_up: IntGaugeVec,
     /// The usual round trip: `dc`, `access_point`.
@@ -92,8 +102,14 @@ pub struct Metrics {
     pub config_generation: IntGauge,
     /// Reloads tried: `source`, `result`.
     pub config_reloads_total: IntCounterVec,
+    /// Drills: `result`.
+    pub drills_total: IntCounterVec,
     /// Since the live `dc_options` were accepted.
     pub dc_options_age_seconds: Gauge,
+    /// Requests to the admin side: `code` of the answer.
+    pub admin_requests_total: IntCounterVec,
+    /// Requests to the admin side with a wrong token.
+    pub admin_logins_failed_total: IntCounter,
     /// How often accepting paused because a resource of this edge was used up.
     pub accept_pauses_total: IntCounter,
     /// Bytes kept for readers that are slower than their writers.
@@ -197,6 +213,16 @@ impl Metrics {
                 &["listener"],
             ),
             dc_up: new.gauges("dc_up", "1 while a DC is Up.", &["dc"]),
+            dc_admin_state: new.gauges(
+                "dc_admin_state",
+                "1 for the state that an operator wants of a DC.",
+                &["dc", "state"],
+            ),
+            access_point_admin_state: new.gauges(
+                "access_point_admin_state",
+                "1 for the state that an operator wants of an access point that is not ready.",
+                &["dc", "access_point", "state"],
+            ),
             access_point_up: new.gauges(
                 "access_point_up",
                 "1 while an access point is usable.",
@@ -246,11 +272,21 @@ impl Metrics {
                 "Reloads tried.",
                 &["source", "result"],
             ),
+            drills_total: new.counters("drills_total", "Drills that are over.", &["result"]),
             dc_options_age_seconds: new.register(
                 Gauge::with_opts(
                     new.opts("dc_options_age_seconds", "Since the live dc_options were accepted."),
                 )
                 .expect("a valid metric"),
+            ),
+            admin_requests_total: new.counters(
+                "admin_requests_total",
+                "Requests to the admin listener, by the status of the answer.",
+                &["code"],
+            ),
+            admin_logins_failed_total: new.counter(
+                "admin_logins_failed_total",
+                "Requests to the admin listener with a wrong token.",
             ),
             accept_pauses_total: new.counter(
                 "accept_pauses_total",
@@ -281,6 +317,9 @@ impl Metrics {
             retention: Mutex::default(),
             registry: registry.clone(),
         };
+        for end in DrillStep::ENDS {
+            drop(metrics.drills_total.with_label_values(&[end.as_str()]));
+        }
         metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), edge]).set(1);
         metrics
     }
@@ -299,8 +338,29 @@ impl Metrics {
         kernel::open_descriptors().try_into().unwrap_or_default()
     }
 
+    /// Sessions and flows of a listener that are connected to a DC now.
+    #[must_use]
+    pub fn open(&self, listener: &str, dc: DcId) -> u64 {
+        let dc = dc.to_string();
+        let of = |gauges: &IntGaugeVec| {
+            let families = gauges.collect();
+            let series = families.iter().flat_map(|family| family.get_metric());
+            let wanted = |name: &str, value: &str| match name {
+                "listener" => value == listener,
+                "dc" => value == dc,
+                _ => true,
+            };
+            let is_wanted = |labels: &[LabelPair]| {
+                labels.iter().all(|label| wanted(label.name(), label.value()))
+            };
+            let counted = series.filter(|it| is_wanted(it.get_label()));
+            counted.map(|it| it.get_gauge().get_value() as u64).sum::<u64>()
+        };
+        of(&self.sessions_active) + of(&self.udp.flows_active)
+    }
+
     /// The vectors whose series belong to a DC or an access point, with the labels that say so.
-    fn owned_series(&self) -> [&dyn Removable; 15] {
+    fn owned_series(&self) -> [&dyn Removable; 17] {
         [
             &self.sessions_active,
             &self.udp.flows_active,
@@ -312,79 +372,14 @@ impl Metrics {
             &self.routed_total,
             &self.failover_total,
             &self.dc_up,
+            &self.dc_admin_state,
             &self.access_point_up,
+            &self.access_point_admin_state,
             &self.access_point_rtt_seconds,
             &self.probes_total,
             &self.probe_alarms,
             &self.source_ports_in_use,
         ]
-    }
-}
-
-/// The labels of one series: names and values.
-type Labels<'a> = [(&'a str, &'a str)];
-
-/// A vector of series of which some can be taken out.
-trait Removable {
-    /// Takes out every series whose labels `gone` says belong to nobody.
-    fn remove(&self, gone: &dyn Fn(&Labels<'_>) -> bool);
-}
-
-impl<B: MetricVecBuilder> Removable for MetricVec<B> {
-    fn remove(&self, gone: &dyn Fn(&Labels<'_>) -> bool) {
-        for family in self.collect() {
-            for metric in family.get_metric() {
-                let labels: Vec<(&str, &str)> =
-                    metric.get_label().iter().map(|it| (it.name(), it.value())).collect();
-                if gone(&labels) {
-                    let labels: HashMap<&str, &str> = labels.into_iter().collect();
-                    // Only a series that is already gone cannot be removed.
-                    let _ = MetricVec::remove(self, &labels);
-                }
-            }
-        }
-    }
-}
-
-struct Make<'a> {
-    registry: &'a Registry,
-}
-
-impl Make<'_> {
-    fn opts(&self, name: &str, help: &str) -> Opts {
-        Opts::new(name, help).namespace("nearpoint")
-    }
-
-    fn register<C: Collector + Clone + 'static>(&self, collector: C) -> C {
-        self.registry.register(Box::new(collector.clone())).expect("each name is used once");
-        collector
-    }
-
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        let opts = self.opts(name, help);
-        self.register(IntCounterVec::new(opts, labels).expect("a valid metric"))
-    }
-
-    fn counter(&self, name: &str, help: &str) -> IntCounter {
-        self.register(IntCounter::with_opts(self.opts(name, help)).expect("a valid metric"))
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-        self.register(IntGaugeVec::new(self.opts(name, help), labels).expect("a valid metric"))
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.register(IntGauge::with_opts(self.opts(name, help)).expect("a valid metric"))
-    }
-
-    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
-        let opts = HistogramOpts { common_opts: self.opts(name, help), buckets: buckets.to_vec() };
-        self.register(Histogram::with_opts(opts).expect("a valid metric"))
-    }
-
-    fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
-        let opts = HistogramOpts { common_opts: self.opts(name, help), buckets: buckets.to_vec() };
-        self.register(HistogramVec::new(opts, labels).expect("a valid metric"))
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Metrics, Removable, kernel};
-use crate::routing::{Alarm, AlarmKind, DcIndex, Health, Snapshot};
+use super::removable::Removable;
+use super::{Metrics, kernel};
+use crate::routing::{AdminState, Alarm, AlarmKind, DcIndex, Health, Snapshot};
 
 impl Metrics {
     /// Brings the gauges that mirror a snapshot up to date, and lets go of series whose DC or
@@ -18,15 +19,25 @@ impl Metrics {
             let up = i64::from(state.health == Health::Up);
             let id = dc.id.to_string();
             self.dc_up.with_label_values(&[&id]).set(up);
+            for word in AdminState::ALL {
+                let is_so = i64::from(state.admin == word);
+                self.dc_admin_state.with_label_values(&[&id, word.as_str()]).set(is_so);
+            }
             self.source_ports_in_use.with_label_values(&[&id]).set(state.slot.placed().into());
         }
         self.observe_alarms(snapshot);
+        self.access_point_admin_state.reset();
         for (access_point, state) in topology.access_points().iter().zip(&snapshot.access_points) {
             let dc = topology.dc(access_point.dc).id.to_string();
             let address = access_point.id.address.to_string();
             let labels = [dc.as_str(), address.as_str()];
             let usable = i64::from(state.health.is_usable());
             self.access_point_up.with_label_values(&labels).set(usable);
+            // Those that are ready are most, and have none.
+            if state.admin != AdminState::Ready {
+                let labels = [labels[0], labels[1], state.admin.as_str()];
+                self.access_point_admin_state.with_label_values(&labels).set(1);
+            }
             if let Some(round_trip) = state.round_trip {
                 let seconds = round_trip.as_secs_f64();
                 self.access_point_rtt_seconds.with_label_values(&labels).set(seconds);
@@ -127,6 +138,28 @@ mod tests {
         assert_eq!(shown(&without, now), [true, true], "for a while");
         let later = now + Duration::from_secs(15 * 60);
         assert_eq!(shown(&without, later), [true, false]);
+    }
+
+    #[test]
+    fn what_operators_want_is_one_of_three_states_of_a_dc_and_of_access_points_what_is_not_ready() {
+        let metrics = Metrics::new("edge-1");
+        let mut snapshot = all_up(three_dcs());
+        snapshot.dcs[1].admin = AdminState::Drain;
+        snapshot.access_points[2].admin = AdminState::Maint;
+        let lines = |snapshot: &Snapshot, of: &str| -> Vec<String> {
+            metrics.observe(snapshot, Instant::now());
+            let text = metrics.render();
+            let lines = text.lines().filter_map(|line| line.strip_prefix(of));
+            lines.map(str::to_owned).collect()
+        };
+        let of_dc = lines(&snapshot, "nearpoint_dc_admin_state{dc=\"2\",");
+        let expected = ["state=\"drain\"} 1", "state=\"maint\"} 0", "state=\"ready\"} 0"];
+        assert_eq!(of_dc, expected);
+        let name = "nearpoint_access_point_admin_state";
+        let expected = "{access_point=\"10.0.2.1:443\",dc=\"2\",state=\"maint\"} 1";
+        assert_eq!(lines(&snapshot, name), [expected]);
+        snapshot.access_points[2].admin = AdminState::Ready;
+        assert_eq!(lines(&snapshot, name), [] as [&str; 0]);
     }
 
     #[test]

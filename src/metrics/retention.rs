@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::Labels;
+use super::removable::Labels;
 
 /// How long a series outlives what it is about.
 const STAY: Duration = Duration::from_secs(15 * 60);

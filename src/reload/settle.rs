@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::blocking;
 use super::databases::{DatabaseErrors, InPlace, open_other};
 use super::look::{Looks, Shapes};
-use crate::config::{self, ConfigError, Geoip, Loaded, Sources};
+use crate::config::{self, ConfigError, Geoip, Loaded, PushedList, Sources};
 use crate::geoip::Databases;
 
 /// Between two looks.
@@ -24,6 +24,8 @@ const PATIENCE: u32 = 20;
 pub(super) struct InUse {
     /// The main file.
     pub(super) main: PathBuf,
+    /// The push that stands for the file of the list, as long as that does not change.
+    pub(super) pushed: Option<PushedList>,
     /// The files of the configuration in force.
     pub(super) sources: Sources,
     /// What they looked like before they were read.
@@ -125,7 +127,8 @@ pub(super) async fn settle(in_use: InUse) -> Result<Settled, SettleError> {
 /// they say now.
 async fn load(in_use: &Arc<InUse>) -> (Result<Loaded, ConfigError>, Option<Sources>) {
     let in_use = Arc::clone(in_use);
-    let loaded = blocking(move || config::load(&in_use.main)).await;
+    let load = move || config::load_with(&in_use.main, in_use.pushed.as_ref());
+    let loaded = blocking(load).await;
     let sources = match &loaded {
         Ok(loaded) => Some(loaded.sources.clone()),
         Err(error) => error.sources.as_deref().cloned(),

@@ -35,6 +35,26 @@ impl ClientAddr {
         }
     }
 
+    /// The first address of what the client owns: the address itself, or that of its /64.
+    #[must_use]
+    pub fn first(self) -> Self {
+        match self.0 {
+            IpAddr::V4(_) => self,
+            IpAddr::V6(v6) => {
+                Self(IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))))
+            }
+        }
+    }
+
+    /// Somebody in nobody's network, for a client of whom only a hash is known: 3fff::/20 is for
+    /// documents (RFC 9637), so no rule means it. Hashes that differ above their lowest 20 bits make
+    /// prefixes that differ.
+    #[must_use]
+    pub fn pseudonym(hash: u64) -> Self {
+        let prefix = 0x3fff_0000_0000_0000 | hash >> 20;
+        Self(IpAddr::V6(Ipv6Addr::from_bits(u128::from(prefix) << 64)))
+    }
+
     /// Whom evidence is counted by.
     #[must_use]
     pub fn network(self) -> ClientPrefix {
@@ -155,6 +175,17 @@ mod tests {
         }
         assert_eq!(client("2001:db8:1:2::1").prefix(), client("2001:db8:1:2:ffff::9").prefix());
         assert_ne!(client("2001:db8:1:2::1").prefix(), client("2001:db8:1:3::1").prefix());
+    }
+
+    #[test]
+    fn a_pseudonym_is_in_a_network_of_nobody_and_differs_with_the_hash() {
+        for hash in [0, 1 << 20, u64::MAX] {
+            let IpAddr::V6(v6) = ClientAddr::pseudonym(hash).ip() else { panic!("IPv6") };
+            assert_eq!((v6.segments()[0], v6.segments()[1] >> 12), (0x3fff, 0), "{v6}");
+        }
+        assert_ne!(ClientAddr::pseudonym(0).prefix(), ClientAddr::pseudonym(1 << 20).prefix());
+        assert_eq!(client("2001:db8:1:2:3::4").first(), client("2001:db8:1:2::"));
+        assert_eq!(client("192.0.2.45").first(), client("192.0.2.45"));
     }
 
     #[test]

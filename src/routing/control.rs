@@ -7,6 +7,7 @@ mod cell;
 mod dc;
 mod event;
 mod hedges;
+mod intents;
 mod judge;
 mod measured;
 mod outage;
@@ -22,8 +23,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::health::AdminState;
 use super::ids::{AccessPointId, DcId};
+use super::intent::{Intents, Target};
 use super::isolation::Isolation;
 use super::place::Locate;
 use super::snapshot::Snapshot;
@@ -35,8 +36,9 @@ use schedule::Schedule;
 use unsteady::Unsteady;
 
 pub use event::{
-    AlarmChange, AlarmEnd, Cause, Change, Effect, Event, HealthChange, ProbeAnswer, ProbeOutcome,
-    ProbeReport, ProbeRequest, ProbeTimes, Remark,
+    AlarmChange, AlarmEnd, Brought, Cause, Change, ConfigurationChange, DrillChange, DrillStep,
+    Effect, Event, HealthChange, IntentChange, ProbeAnswer, ProbeOutcome, ProbeReport,
+    ProbeRequest, ProbeTimes, Remark,
 };
 
 /// Dials of an access point in a row that others have overtaken make it Suspect.
@@ -64,6 +66,7 @@ pub struct ControlState {
     locate: Arc<dyn Locate>,
     access_points: BTreeMap<AccessPointId, AccessPointCell>,
     dcs: BTreeMap<DcId, DcCell>,
+    intents: Arc<Intents>,
     schedule: Schedule,
     retiring: Retiring,
     isolation: Isolation,
@@ -82,11 +85,12 @@ pub struct ControlState {
 }
 
 impl ControlState {
-    /// The machine with nothing probed yet, and its first snapshot.
+    /// The machine with nothing probed yet, what operators wanted before, and its first snapshot.
     #[must_use]
     pub fn new(
         topology: Arc<Topology>,
         locate: Arc<dyn Locate>,
+        intents: Intents,
         now: Instant,
     ) -> (Self, Arc<Snapshot>) {
         let mut state = Self {
@@ -95,6 +99,7 @@ impl ControlState {
             locate,
             access_points: BTreeMap::new(),
             dcs: BTreeMap::new(),
+            intents: Arc::new(intents),
             schedule: Schedule::default(),
             retiring: Retiring::default(),
             isolation: Isolation::default(),
@@ -124,14 +129,15 @@ impl ControlState {
     pub fn on_event(&mut self, event: Event, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
-            Event::Configuration(topology, locate) => {
-                effects.push(Effect::Changed(Change::Configuration(topology.revision())));
+            Event::Configuration(topology, locate, brought) => {
+                let revision = topology.revision();
+                let change = ConfigurationChange { revision, brought };
+                effects.push(Effect::Changed(Change::Configuration(change)));
                 self.locate = locate;
                 self.on_topology(topology, now, &mut effects);
             }
-            Event::AdminDc(dc, admin) => self.on_admin_dc(dc, admin, now, &mut effects),
-            Event::AdminAccessPoint(id, admin) => {
-                self.on_admin_access_point(id, admin, now, &mut effects);
+            Event::Intent(target, intent) => {
+                self.on_intent(target, intent, now, &mut effects);
             }
             Event::Probed(report) => self.on_probed(report, now, &mut effects),
             Event::Evidence => self.look_at_sessions(now, &mut effects),
@@ -147,6 +153,7 @@ impl ControlState {
         if self.retiring.next_deadline().is_some_and(|due| due <= now) {
             self.retire_finished(now, &mut effects);
         }
+        self.end_intents(now, &mut effects);
         self.warm_up(now);
         let publishes = self.publish_at.is_some_and(|due| due <= now);
         let is_isolated = self.isolation.is_isolated();
@@ -174,6 +181,7 @@ impl ControlState {
             self.isolation.next_look(),
             Some(self.earned_at + EARN),
             Some(self.looked_at + LOOK),
+            self.intents.next_end(),
         ];
         due.into_iter().flatten().min()
     }
@@ -225,37 +233,6 @@ impl ControlState {
         }
     }
 
-    fn on_admin_dc(
-        &mut self,
-        dc: DcId,
-        admin: AdminState,
-        now: Instant,
-        effects: &mut Vec<Effect>,
-    ) {
-        if let Some(cell) = self.dcs.get_mut(&dc)
-            && std::mem::replace(&mut cell.admin, admin) != admin
-        {
-            effects.push(Effect::Changed(Change::AdminDc(dc, admin)));
-        }
-        self.publish_soon(now);
-    }
-
-    fn on_admin_access_point(
-        &mut self,
-        id: AccessPointId,
-        admin: AdminState,
-        now: Instant,
-        effects: &mut Vec<Effect>,
-    ) {
-        if let Some(cell) = self.access_points.get_mut(&id)
-            && std::mem::replace(&mut cell.admin, admin) != admin
-        {
-            effects.push(Effect::Changed(Change::AdminAccessPoint(id, admin)));
-        }
-        self.retire_finished(now, effects);
-        self.publish_soon(now);
-    }
-
     /// Brings `effective` and what is kept per identity in line with `configured` and `retiring`.
     fn apply_retiring(&mut self) {
         self.effective = match self.retiring.is_empty() {
@@ -279,12 +256,14 @@ impl ControlState {
             found.is_some_and(|it| effective.is_probed(it))
         });
         for dc in effective.dcs() {
-            self.dcs.entry(dc.id).or_default();
+            let cell = self.dcs.entry(dc.id).or_default();
+            cell.admin = self.intents.state(Target::Dc(dc.id));
         }
         for access_point in effective.access_points() {
             let id = access_point.id;
             let cell = self.access_points.entry(id);
             let cell = cell.or_insert_with(|| AccessPointCell::new(id.address.protocol));
+            cell.admin = self.intents.state(Target::AccessPoint(id));
             match (cell.is_probed(), effective.is_probed(access_point)) {
                 (false, true) => cell.begin_asking(self.schedule.add(id, now)),
                 (true, false) => cell.stop_asking(),

@@ -16,12 +16,14 @@ pub enum FlowEnd {
     Closed,
     /// The process is about to be.
     Shutdown,
+    /// An operator ended it.
+    Killed,
 }
 
 impl FlowEnd {
     /// All of them, for metrics.
-    pub const ALL: [Self; 5] =
-        [Self::Idle, Self::Unanswered, Self::Evicted, Self::Closed, Self::Shutdown];
+    pub const ALL: [Self; 6] =
+        [Self::Idle, Self::Unanswered, Self::Evicted, Self::Closed, Self::Shutdown, Self::Killed];
 
     /// A fixed word, the metric label.
     #[must_use]
@@ -32,6 +34,7 @@ impl FlowEnd {
             Self::Evicted => "evicted",
             Self::Closed => "closed",
             Self::Shutdown => "shutdown",
+            Self::Killed => "killed",
         }
     }
 }

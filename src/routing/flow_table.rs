@@ -134,12 +134,19 @@ impl<K: Copy + Eq + Hash, V, S: BuildHasher> FlowTable<K, V, S> {
         }
     }
 
-    /// What is kept of all flows, in no order.
-    pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.places.iter().filter_map(|place| match place {
-            Place::Taken(flow) => Some(&flow.value),
+    /// All flows, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (FlowId, &V)> {
+        (0..).zip(&self.places).filter_map(|(place, it)| match it {
+            Place::Taken(flow) => {
+                Some((FlowId { place, generation: flow.generation }, &flow.value))
+            }
             Place::Free(_) => None,
         })
+    }
+
+    /// What is kept of all flows, in no order.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.iter().map(|(_, value)| value)
     }
 
     /// A client has sent its first datagram. There must be no flow with this key.

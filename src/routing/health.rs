@@ -64,6 +64,9 @@ pub enum AdminState {
 }
 
 impl AdminState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ready, Self::Drain, Self::Maint];
+
     /// A fixed word for status and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -56,11 +56,13 @@ pub enum Ending {
     OnDown,
     /// The drain deadline passed.
     Shutdown,
+    /// An operator ended it.
+    Killed,
 }
 
 impl Ending {
     /// All of them, for metrics.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Closed,
         Self::Reset,
         Self::Vanished,
@@ -70,6 +72,7 @@ impl Ending {
         Self::FirstByte,
         Self::OnDown,
         Self::Shutdown,
+        Self::Killed,
     ];
 
     /// A fixed word, the metric label.
@@ -85,6 +88,7 @@ impl Ending {
             Self::FirstByte => "first_byte",
             Self::OnDown => "on_down",
             Self::Shutdown => "shutdown",
+            Self::Killed => "killed",
         }
     }
 }

@@ -8,6 +8,7 @@ use super::alarm::Alarm;
 use super::geo::Millis;
 use super::health::{AdminState, Health};
 use super::ids::{AccessPointIndex, DcIndex};
+use super::intent::Intents;
 use super::place::Locate;
 use super::rank::Client;
 use super::slot::{AccessPointSlot, Capacity, DcSlot, Full, SlotPermit};
@@ -33,6 +34,9 @@ pub struct Snapshot {
     pub access_points: Box<[AccessPointState]>,
     /// Whose silent sessions are to be closed, by access point.
     pub closing: Box<[Closing]>,
+    /// What operators want, with those of DCs and access points that are not here now. The states of
+    /// `dcs` and `access_points` are taken of these.
+    pub intents: Arc<Intents>,
 }
 
 /// An access point whose silent sessions are to be closed: it is Down, and another DC answers.
@@ -86,20 +90,24 @@ pub struct AccessPointState {
     pub slot: Arc<AccessPointSlot>,
 }
 
-impl Snapshot {
-    /// The snapshot of a network that nobody has measured and that is taken to be well: everything
-    /// is Up and Ready.
-    #[must_use]
-    pub fn presume_up(topology: Topology, locate: Arc<dyn Locate>) -> Self {
-        let dc = || DcState {
+impl DcState {
+    /// A DC that nobody has measured, and that is taken to be well.
+    pub(super) fn presumed_up() -> Self {
+        Self {
             admin: AdminState::Ready,
             health: Health::Up,
             round_trip: None,
             settled_round_trip: None,
             excess: Millis(0.0),
             slot: Arc::default(),
-        };
-        let access_point = || AccessPointState {
+        }
+    }
+}
+
+impl AccessPointState {
+    /// An access point that nobody has measured, and that is taken to be well.
+    pub(super) fn presumed_up() -> Self {
+        Self {
             admin: AdminState::Ready,
             health: Health::Up,
             unreachable: false,
@@ -109,15 +117,28 @@ impl Snapshot {
             held_until: None,
             alarm: None,
             slot: Arc::default(),
-        };
+        }
+    }
+}
+
+impl Snapshot {
+    /// The snapshot of a network that nobody has measured and that is taken to be well: everything
+    /// is Up and Ready.
+    #[must_use]
+    pub fn presume_up(topology: Topology, locate: Arc<dyn Locate>) -> Self {
         Self {
             generation: 0,
             locate,
             warmed_up: true,
             isolated: false,
-            dcs: topology.dcs().iter().map(|_| dc()).collect(),
-            access_points: topology.access_points().iter().map(|_| access_point()).collect(),
+            dcs: topology.dcs().iter().map(|_| DcState::presumed_up()).collect(),
+            access_points: topology
+                .access_points()
+                .iter()
+                .map(|_| AccessPointState::presumed_up())
+                .collect(),
             closing: Box::default(),
+            intents: Arc::default(),
             topology: Arc::new(topology),
         }
     }

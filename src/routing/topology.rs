@@ -13,6 +13,7 @@ mod spec;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +63,28 @@ pub struct Revision(pub [u8; 8]);
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A text is no revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevisionError;
+
+impl fmt::Display for RevisionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a revision has 16 hexadecimal digits")
+    }
+}
+
+impl std::error::Error for RevisionError {}
+
+impl FromStr for Revision {
+    type Err = RevisionError;
+
+    fn from_str(text: &str) -> Result<Self, RevisionError> {
+        let is_written = text.len() == 16 && text.bytes().all(|it| it.is_ascii_hexdigit());
+        let number = is_written.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+        number.map(|number| Self(number.to_be_bytes())).ok_or(RevisionError)
     }
 }
 
@@ -140,6 +163,13 @@ impl Topology {
             dc.access_points = first as u32..end as u32;
         }
         merged
+    }
+
+    /// This topology as it will be once those that retire have left.
+    #[must_use]
+    pub fn without_retiring(&self) -> Self {
+        let stays = self.access_points.iter().filter(|it| !it.retiring).cloned().collect();
+        Self { access_points: stays, ..self.clone() }.with_retiring([])
     }
 
     /// Which `dc_options` document it was made from.

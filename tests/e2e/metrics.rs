@@ -40,6 +40,7 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("sticky_clients", "gauge", &["listener"]),
     ("sticky_evicted_total", "counter", &["listener"]),
     ("dc_up", "gauge", &["dc"]),
+    ("dc_admin_state", "gauge", &["dc", "state"]),
     ("access_point_up", "gauge", &["access_point", "dc"]),
     ("access_point_rtt_seconds", "gauge", &["access_point", "dc"]),
     ("probes_total", "counter", &["dc", "result"]),
@@ -50,7 +51,10 @@ const METRICS: &[(&str, &str, &[&str])] = &[
     ("geoip_build_timestamp_seconds", "gauge", &["database"]),
     ("config_generation", "gauge", &[]),
     ("config_reloads_total", "counter", &["result", "source"]),
+    ("drills_total", "counter", &["result"]),
     ("dc_options_age_seconds", "gauge", &[]),
+    ("admin_requests_total", "counter", &["code"]),
+    ("admin_logins_failed_total", "counter", &[]),
     ("accept_pauses_total", "counter", &[]),
     ("pending_bytes", "gauge", &[]),
     ("fds_open", "gauge", &[]),
@@ -143,6 +147,7 @@ async fn scrape_after_a_little_of_everything() -> Scrape {
     let lab = Lab::with_udp(ip("127.0.0.1"), UdpService::Who, 2);
     lab.configure(&[("health", BLIND), ("listeners", LISTENERS)]);
     let edge = lab.start().await;
+    edge.doors.json("/livez").await;
     for client in clients(20) {
         who_answers(edge.clients(), client).await.expect("a session");
     }

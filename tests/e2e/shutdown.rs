@@ -1,7 +1,7 @@
 //! The real process: signals, the drain, and too few descriptors.
 
 use std::io::ErrorKind;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::places::{clients, ip};
 use crate::support::client::{Client, End, who_answers};
 use crate::support::lab::{AMSTERDAM, DCS, Lab};
-use crate::support::process::{Process, command};
+use crate::support::process::{Killed, Process, command};
 use crate::support::{eventually, within};
 
 /// A session that stays.
@@ -160,17 +160,6 @@ async fn the_service_manager_is_told_of_each_step_with_the_time_of_a_reload() {
     assert_eq!(told().await.trim(), "STOPPING=1");
     let ended = eventually("the daemon ends", async || daemon.0.try_wait().expect("a child")).await;
     assert!(ended.success());
-}
-
-/// A process that does not outlive its test.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[tokio::test]

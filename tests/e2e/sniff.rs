@@ -375,7 +375,7 @@ async fn what_is_explained_is_what_happens() {
         assert_eq!(explained["bound_to"].is_null(), dc.is_empty());
     }
     let (status, told) = edge.doors.get("/v1/explain?ip=127.0.0.1&dc=7").await;
-    assert_eq!(status, 400);
+    assert_eq!(status, 409);
     assert!(told.contains("refuses a client that names DC 7"), "{told}");
     is_reset(&edge, &header(7, Some(SECRET))).await;
 }

@@ -5,6 +5,8 @@
 //! `NEARPOINT_FAIL_ON_SKIP=1` makes that a failure.
 
 mod daemon;
+#[path = "../support/namespace.rs"]
+mod namespace;
 mod network;
 mod pipes;
 #[path = "../../loadtest/tests/support/skip.rs"]

@@ -1,16 +1,14 @@
 //! An edge with two ways out, in network namespaces of their own: two hosts have the same address, and by who
 //! answers there it shows which way was taken.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 
 use rustix::process::geteuid;
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::namespace::Namespace;
 
 /// What both hosts behind the edge have: of a range that is kept for benchmarks (RFC 2544).
 pub(crate) const THERE: Ipv4Addr = Ipv4Addr::new(198, 18, 88, 9);
@@ -28,7 +26,7 @@ pub(crate) const SECOND_DEVICE: &str = "second0";
 /// A host, which is gone when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Host {
-    namespace: File,
+    namespace: Namespace,
 }
 
 /// All hosts.
@@ -54,7 +52,7 @@ pub(crate) fn build() -> Result<Network, String> {
         host.set("net/ipv4/conf/default/rp_filter", "0")?;
     }
     for (number, device, host) in [(81, "first0", first), (82, SECOND_DEVICE, second)] {
-        let there = format!("/proc/{}/fd/{}", std::process::id(), host.namespace.as_raw_fd());
+        let there = format!("/proc/{}/fd/{}", std::process::id(), host.namespace.0.as_raw_fd());
         edge.ip(&format!("link add {device} type veth peer name edge0 netns {there}"))?;
         edge.ip(&format!("link set {device} up"))?;
         edge.ip(&format!("address add 198.18.{number}.1/24 dev {device}"))?;
@@ -74,31 +72,12 @@ pub(crate) fn build() -> Result<Network, String> {
 
 impl Host {
     fn new() -> Result<Self, String> {
-        static MADE: AtomicU32 = AtomicU32::new(0);
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let name = format!("nearpoint-host-{}-{number}", std::process::id());
-        ip(&format!("netns add {name}"))?;
-        let namespace = File::open(Path::new("/run/netns").join(&name));
-        // It lives on for as long as it is open.
-        ip(&format!("netns delete {name}"))?;
-        let namespace = namespace.map_err(|error| format!("cannot open {name}: {error}"))?;
-        Ok(Self { namespace })
+        Ok(Self { namespace: Namespace::new()? })
     }
 
     /// Does this on a thread inside. Sockets and processes stay inside whoever uses them later.
     pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        let enter = || {
-            let kind = Some(LinkNameSpaceType::Network);
-            move_into_link_name_space(self.namespace.as_fd(), kind)
-                .expect("who has made a namespace may enter it");
-        };
-        thread::scope(|scope| {
-            let inside = scope.spawn(|| {
-                enter();
-                work()
-            });
-            inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        self.namespace.run(work)
     }
 
     /// Sets what is below `/proc/sys`.
@@ -108,22 +87,11 @@ impl Host {
     }
 
     fn ip(&self, arguments: &str) -> Result<(), String> {
-        self.run(|| ip(arguments))
+        self.namespace.ip(arguments)
     }
 }
 
 /// At this port of both hosts.
 pub(crate) fn there(port: u16) -> SocketAddr {
     (THERE, port).into()
-}
-
-/// The program `ip` of iproute2.
-fn ip(arguments: &str) -> Result<(), String> {
-    let output = Command::new("ip").args(arguments.split(' ')).output();
-    let why = match output {
-        Ok(output) if output.status.success() => return Ok(()),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        Err(error) => error.to_string(),
-    };
-    Err(format!("`ip {arguments}`: {why}"))
 }

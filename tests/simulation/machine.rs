@@ -9,7 +9,9 @@ use nearpoint::routing::control::{
     Change, ControlState, Effect, Event, HealthChange, ProbeRequest,
 };
 use nearpoint::routing::topology::HealthSettings;
-use nearpoint::routing::{AccessPointId, AccessPointSlot, DcId, Snapshot, Topology};
+use nearpoint::routing::{
+    AccessPointId, AccessPointSlot, DcId, Intents, Snapshot, Target, Topology,
+};
 
 use crate::clients::Cities;
 use crate::ledger::{Ledger, came_back};
@@ -47,7 +49,8 @@ impl Machine {
     /// The machine at its start.
     pub(crate) fn new(topology: Arc<Topology>, now: Instant) -> Self {
         let configured = Arc::clone(&topology);
-        let (state, snapshot) = ControlState::new(topology, Arc::new(Cities), now);
+        let (state, snapshot) =
+            ControlState::new(topology, Arc::new(Cities), Intents::default(), now);
         let mut ledger = Ledger::default();
         publishing::arrays_match_the_topology(&snapshot);
         ledger.on_snapshot(&snapshot, now);
@@ -76,7 +79,7 @@ impl Machine {
         self.events += 1;
         let answered = self.take_note(&event, now);
         let configuration = match &event {
-            Event::Configuration(topology, _) => Some(topology.revision()),
+            Event::Configuration(topology, ..) => Some(topology.revision()),
             _ => None,
         };
         let before = self.isolated;
@@ -104,7 +107,7 @@ impl Machine {
         let most = self.configured.max_probes();
         probing::probes_are_bounded(self.ledger.under_way(), most);
         let configurations = told.changes.iter().filter_map(|change| match change {
-            Change::Configuration(revision) => Some(*revision),
+            Change::Configuration(change) => Some(change.revision),
             _ => None,
         });
         assert_eq!(configurations.collect::<Vec<_>>(), Vec::from_iter(configuration), "told once");
@@ -144,20 +147,18 @@ impl Machine {
     /// Writes down what the machine is about to be told, and says whether it is an answer of anybody.
     fn take_note(&mut self, event: &Event, now: Instant) -> bool {
         match event {
-            Event::Configuration(topology, _) => {
+            Event::Configuration(topology, ..) => {
                 let before = std::mem::replace(&mut self.configured, Arc::clone(topology));
                 let after = &self.configured;
                 self.ledger.on_configuration(&before, after, now);
                 self.commanded_at.get_or_insert(now);
                 false
             }
-            Event::AdminDc(dc, admin) => {
-                self.ledger.on_dc_admin(*dc, *admin);
-                self.commanded_at.get_or_insert(now);
-                false
-            }
-            Event::AdminAccessPoint(id, admin) => {
-                self.ledger.on_admin(*id, *admin);
+            Event::Intent(target, intent) => {
+                match target {
+                    Target::Dc(dc) => self.ledger.on_dc_admin(*dc, intent.state),
+                    Target::AccessPoint(id) => self.ledger.on_admin(*id, intent.state),
+                }
                 self.commanded_at.get_or_insert(now);
                 false
             }
@@ -228,8 +229,8 @@ impl Machine {
                 }
             }
             Change::Closing { .. }
-            | Change::AdminDc(..)
-            | Change::AdminAccessPoint(..)
+            | Change::Intent(_)
+            | Change::Drill(_)
             | Change::Configuration(_) => {}
         }
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nearpoint::routing::control::{Change, Event};
-use nearpoint::routing::{AccessPointId, AdminState, DcId, Health};
+use nearpoint::routing::control::{Brought, Change, Event};
+use nearpoint::routing::{AccessPointId, AdminState, DcId, Health, Intent, Target};
 
 use crate::agenda::Agenda;
 use crate::clients::{Cities, Stream};
@@ -210,19 +210,19 @@ impl Storm {
         let change = self.layout.change(&mut self.network, &mut self.random);
         self.journal.note(self.now, || format!("reload: {change}"));
         let topology = self.layout.topology();
-        self.tell(Event::Configuration(topology, Arc::new(Cities)));
+        self.tell(Event::Configuration(topology, Arc::new(Cities), Brought::default()));
     }
 
     /// Operators want this of a DC.
     pub(crate) fn set_dc(&mut self, dc: DcId, admin: AdminState) {
         self.journal.note(self.now, || format!("DC {dc}: {}", admin.as_str()));
-        self.tell(Event::AdminDc(dc, admin));
+        self.tell(Event::Intent(Target::Dc(dc), Intent::new(admin, self.now)));
     }
 
     /// Operators want this of an access point.
     pub(crate) fn set_access_point(&mut self, id: AccessPointId, admin: AdminState) {
         self.journal.note(self.now, || format!("access point {id}: {}", admin.as_str()));
-        self.tell(Event::AdminAccessPoint(id, admin));
+        self.tell(Event::Intent(Target::AccessPoint(id), Intent::new(admin, self.now)));
     }
 
     /// Evidence that cannot wait has been left.
@@ -311,9 +311,9 @@ fn in_words(change: &Change) -> String {
         Change::Closing { access_point, sessions } => {
             format!("{access_point} is given up by the silent ones of {sessions} sessions")
         }
-        Change::AdminDc(dc, state) => format!("DC {dc} is to be {}", state.as_str()),
-        Change::AdminAccessPoint(id, state) => format!("{id} is to be {}", state.as_str()),
+        Change::Intent(change) => format!("{} is to be {}", change.target, change.to.as_str()),
+        Change::Drill(change) => format!("drill of DC {} {}", change.dc, change.step.as_str()),
         Change::Isolation { isolated } => format!("isolated: {isolated}"),
-        Change::Configuration(revision) => format!("revision {revision}"),
+        Change::Configuration(change) => format!("revision {}", change.revision),
     }
 }

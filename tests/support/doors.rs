@@ -1,11 +1,13 @@
 //! The side doors of a daemon: the admin API and the metrics.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
+use super::lab::TOKEN;
 use super::scrape::Scrape;
 use super::within;
 
@@ -27,6 +29,33 @@ impl Doors {
         let (status, body) = self.get(path).await;
         assert_eq!(status, 200, "{path}: {body}");
         serde_json::from_str(&body).expect("JSON")
+    }
+
+    /// What the admin API answers to a request with these headers and this body.
+    pub(crate) async fn send(
+        &self,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Told {
+        let sent = self.try_send((method, path), headers, body);
+        within(path, sent).await.expect("an answer")
+    }
+
+    /// The same of a daemon that may end meanwhile.
+    pub(crate) async fn try_send(
+        &self,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> io::Result<Told> {
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\n{}Connection: close\r\n", self::headers());
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        exchange(self.admin, &request).await
     }
 
     /// Where a client of the listener `clients` would go.
@@ -69,7 +98,7 @@ impl KeptDoor {
     }
 
     async fn exchange(&mut self, path: &str) -> std::io::Result<(u16, String)> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\n{}\r\n", headers());
         self.stream.write_all(request.as_bytes()).await?;
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -87,17 +116,50 @@ impl KeptDoor {
     }
 }
 
+/// What every request to the admin API has.
+fn headers() -> String {
+    format!("Host: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n")
+}
+
+/// An answer of the admin API.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    /// Without its quotes.
+    pub(crate) etag: Option<String>,
+    pub(crate) body: String,
+}
+
+impl Told {
+    /// The body.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+    }
+}
+
 async fn get(at: SocketAddr, path: &str) -> (u16, String) {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
-    let exchange = async {
-        let mut stream = TcpStream::connect(at).await?;
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        Ok::<_, std::io::Error>(answer)
-    };
-    let answer = within(path, exchange).await.expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let request = format!("GET {path} HTTP/1.1\r\n{}Connection: close\r\n\r\n", headers());
+    let Told { status, body, .. } = within(path, exchange(at, &request)).await.expect("an answer");
+    (status, body)
+}
+
+async fn exchange(at: SocketAddr, request: &str) -> io::Result<Told> {
+    let mut stream = TcpStream::connect(at).await?;
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let cut_off = || io::Error::from(io::ErrorKind::UnexpectedEof);
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(cut_off)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    (status.expect("a status"), body.to_owned())
+    let value = |name: &str| {
+        let lines = head.lines().filter_map(|line| line.split_once(": "));
+        let mut found = lines.filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        found.next().map(|(_, value)| value.trim_matches('"').to_owned())
+    };
+    let length = value("content-length").and_then(|length| length.parse().ok());
+    if length != Some(body.len()) {
+        return Err(cut_off());
+    }
+    let (status, etag) = (status.ok_or_else(cut_off)?, value("etag"));
+    Ok(Told { status, etag, body: body.to_owned() })
 }

@@ -21,6 +21,9 @@ pub(crate) const SINGAPORE: u16 = 5;
 /// All DCs of the laboratory.
 pub(crate) const DCS: [u16; 3] = [MIAMI, AMSTERDAM, SINGAPORE];
 
+/// The token of those who test, which may change everything: requests of [`Doors`] and commands show it.
+pub(crate) const TOKEN: &str = "token-of-the-laboratory-0123456789";
+
 /// Three DCs, and a directory with the configuration of a daemon before them.
 pub(crate) struct Lab {
     directory: TempDir,
@@ -67,6 +70,7 @@ impl Lab {
         let directory = tempfile::tempdir().expect("a directory");
         let lab = Self { directory, dcs, udp };
         lab.write("dc_options.yaml", lab.dc_options());
+        lab.write("tokens", format!("tester write {TOKEN}\n"));
         lab
     }
 
@@ -170,7 +174,7 @@ fn main_file(sections: &[(&str, &str)]) -> String {
         ("policy", "{objective: distance}"),
         ("health", QUICK),
         ("shutdown", "{grace: 0s, deadline: 0s}"),
-        ("admin", "{bind: '127.0.0.1:0'}"),
+        ("admin", "{bind: '127.0.0.1:0', tokens_file: tokens}"),
         ("metrics", "{bind: '127.0.0.1:0'}"),
         ("log", "{level: info, format: json}"),
     ];

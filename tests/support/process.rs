@@ -11,13 +11,14 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::doors::Doors;
-use super::lab::Lab;
+use super::lab::{Lab, TOKEN};
 use super::{eventually, within};
 
 /// A command of the binary.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nearpoint"));
     command.args(arguments).env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET");
+    command.env("NEARPOINT_TOKEN", TOKEN).env_remove("NEARPOINT_ADMIN");
     command
 }
 
@@ -33,6 +34,17 @@ pub(crate) async fn output(arguments: &[&str]) -> Output {
 pub(crate) async fn failed_run(main: &Path) -> (Option<i32>, String) {
     let output = output(&["run", &main.display().to_string()]).await;
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// A process that does not outlive its test.
+pub(crate) struct Killed(pub(crate) Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// A daemon in a process of its own. Killed when dropped.

@@ -3,6 +3,8 @@
 //! It needs root: these tests are reported as ignored where no network can be built, with the reason.
 //! `NEARPOINT_FAIL_ON_SKIP=1` makes that a failure.
 
+#[path = "../support/namespace.rs"]
+mod namespace;
 #[expect(dead_code, reason = "datagrams ask more of a path than sessions do")]
 #[path = "../udp_path/network.rs"]
 mod network;

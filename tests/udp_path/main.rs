@@ -4,6 +4,8 @@
 //! It needs root: these tests are reported as ignored where no network can be built, with the reason.
 //! `NEARPOINT_FAIL_ON_SKIP=1` makes that a failure.
 
+#[path = "../support/namespace.rs"]
+mod namespace;
 mod network;
 #[path = "../../loadtest/tests/support/skip.rs"]
 mod skip;

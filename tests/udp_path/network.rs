@@ -1,16 +1,14 @@
 //! Two hosts with an Ethernet between them: network namespaces, and a pair of virtual devices.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::{IpAddr, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 
 use rustix::net::netdevice::name_to_index;
 use rustix::process::geteuid;
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::namespace::Namespace;
 
 /// The same name at both hosts.
 pub(crate) const DEVICE: &str = "path0";
@@ -19,7 +17,7 @@ pub(crate) const DEVICE: &str = "path0";
 /// comes about.
 #[derive(Debug)]
 pub(crate) struct Host {
-    namespace: File,
+    namespace: Namespace,
     number: u8,
 }
 
@@ -29,7 +27,7 @@ pub(crate) fn build() -> Result<[Host; 2], String> {
         return Err("only root may make network namespaces".to_owned());
     }
     let hosts = [Host::new(1)?, Host::new(2)?];
-    let there = format!("/proc/{}/fd/{}", std::process::id(), hosts[1].namespace.as_raw_fd());
+    let there = format!("/proc/{}/fd/{}", std::process::id(), hosts[1].namespace.0.as_raw_fd());
     hosts[0].ip(&format!("link add {DEVICE} type veth peer name {DEVICE} netns {there}"))?;
     for host in &hosts {
         host.ip("link set lo up")?;
@@ -46,15 +44,7 @@ pub(crate) fn build() -> Result<[Host; 2], String> {
 
 impl Host {
     fn new(number: u8) -> Result<Self, String> {
-        static MADE: AtomicU32 = AtomicU32::new(0);
-        let made = MADE.fetch_add(1, Ordering::Relaxed);
-        let name = format!("nearpoint-path-{}-{made}", std::process::id());
-        ip(&format!("netns add {name}"))?;
-        let namespace = File::open(Path::new("/run/netns").join(&name));
-        // It lives on for as long as it is open.
-        ip(&format!("netns delete {name}"))?;
-        let namespace = namespace.map_err(|error| format!("cannot open {name}: {error}"))?;
-        Ok(Self { namespace, number })
+        Ok(Self { namespace: Namespace::new()?, number })
     }
 
     /// Of a range that is kept for benchmarks (RFC 2544).
@@ -96,33 +86,11 @@ impl Host {
 
     /// Does this on a thread inside. Sockets stay inside whoever uses them later.
     pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        let enter = || {
-            let kind = Some(LinkNameSpaceType::Network);
-            move_into_link_name_space(self.namespace.as_fd(), kind)
-                .expect("who has made a namespace may enter it");
-        };
-        thread::scope(|scope| {
-            let inside = scope.spawn(|| {
-                enter();
-                work()
-            });
-            inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        self.namespace.run(work)
     }
 
     /// Runs the program `ip` of iproute2 inside.
     pub(crate) fn ip(&self, arguments: &str) -> Result<(), String> {
-        self.run(|| ip(arguments))
+        self.namespace.ip(arguments)
     }
-}
-
-/// The program `ip` of iproute2.
-fn ip(arguments: &str) -> Result<(), String> {
-    let output = Command::new("ip").args(arguments.split(' ')).output();
-    let why = match output {
-        Ok(output) if output.status.success() => return Ok(()),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        Err(error) => error.to_string(),
-    };
-    Err(format!("`ip {arguments}`: {why}"))
 }

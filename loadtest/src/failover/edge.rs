@@ -1,14 +1,15 @@
 //! The peer at the edge, in its host of the lab.
 
-use super::peers::{Installed, Launch, Setting};
+use super::peers::nearpoint::TOKEN;
+use super::peers::{Installed, Launch, Peer, Setting};
 use super::record::{Mark, Teller};
 use crate::http::get;
-use crate::lab::layout::AccessPoint;
+use crate::lab::layout::{AccessPoint, Dc};
 use crate::lab::topology::Lab;
 use crate::peers::ready::NotReady;
 use crate::peers::{PeerError, last_words, log, spawn};
 use crate::process::Process;
-use nearpoint::admin::view::{EventView, EventsView};
+use nearpoint::admin::view::{DrillView, EventView, EventsView};
 use std::io;
 use std::net::SocketAddr;
 use std::thread;
@@ -26,7 +27,10 @@ pub(super) struct Edge<'a> {
     lab: &'a Lab,
     process: Process,
     launch: Launch,
+    peer: Peer,
     admin: SocketAddr,
+    /// The command that waits for the report of a drill, once one was ordered.
+    drill: Option<Process>,
 }
 
 impl<'a> Edge<'a> {
@@ -42,7 +46,8 @@ impl<'a> Edge<'a> {
         let mut command = Command::from(lab.edge().command(&launch.program));
         command.args(&launch.args);
         let process = spawn(command, &log)?;
-        let mut edge = Edge { lab, process, launch, admin };
+        let peer = installed.peer;
+        let mut edge = Edge { lab, process, launch, peer, admin, drill: None };
         match edge.until_it_serves().await {
             Ok(()) => Ok(edge),
             Err(why) => Err(PeerError::NotReady { why, said: last_words(&log) }),
@@ -74,6 +79,33 @@ impl<'a> Edge<'a> {
     /// Gives it another list, which is in force soon.
     pub(super) fn replace(&self, list: &[AccessPoint]) -> io::Result<()> {
         self.launch.replace(self.process.pid(), list)
+    }
+
+    /// Orders a drill, as an operator does. Peers have none.
+    pub(super) fn drill(&mut self, dc: Dc, lasts: Duration, force: bool) -> Result<(), PeerError> {
+        if self.peer != Peer::Nearpoint {
+            return Ok(());
+        }
+        let mut command = Command::from(self.lab.edge().command(&self.launch.program));
+        command.args(["drill", &dc.id().to_string(), "--for", &format!("{}ms", lasts.as_millis())]);
+        command.args(["--yes", "--admin", &format!("http://{}", self.admin)]);
+        command.env("NEARPOINT_TOKEN", TOKEN);
+        if force {
+            command.arg("--force");
+        }
+        let log = self.launch.directory.path().join("drill.log");
+        self.drill = Some(spawn(command, &log)?);
+        Ok(())
+    }
+
+    /// What came of the drill, if one was ordered.
+    pub(super) async fn drill_report(&self) -> io::Result<Option<DrillView>> {
+        if self.drill.is_none() {
+            return Ok(None);
+        }
+        let admin = self.admin;
+        let answer = inside(self.lab, move || get(admin, "/v1/drill")).await?;
+        Ok(Some(serde_json::from_str(&answer)?))
     }
 
     /// An error if it has ended.
@@ -151,6 +183,8 @@ mod tests {
             cause: None,
             fingerprints: None,
             held_for_ms: None,
+
+            by: None,
             says,
         }
     }

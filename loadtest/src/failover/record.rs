@@ -3,6 +3,7 @@
 //! Times count from the start of the load. Clients and faults are of one process and one clock; what
 //! nearpoint tells has the time of day, of the same machine, to the millisecond.
 
+use nearpoint::admin::view::DrillView;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -30,6 +31,9 @@ pub(crate) struct Recording {
     pub(crate) strikes: Vec<Strike>,
     /// What was done, and what nearpoint told, in order of time.
     pub(crate) marks: Vec<Mark>,
+    /// The report of the drill, if there was one.
+    #[serde(default)]
+    pub(crate) drill: Option<DrillView>,
 }
 
 /// What clients of UDP met. A flow that goes on elsewhere, or after a pause, is interrupted, and nothing has ended

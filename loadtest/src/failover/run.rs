@@ -73,6 +73,7 @@ pub(super) async fn run(
         marks.extend(news.into_iter().filter(|mark| mark.at <= load_ended));
         marks.sort_by_key(|mark| mark.at);
     }
+    let drill = stage.edge.drill_report().await.map_err(RunError::News)?;
     stage.edge.stop().await;
     Ok(Recording {
         fault_began: phases.before,
@@ -85,6 +86,7 @@ pub(super) async fn run(
         crowd: crowd.map(|_| met.crowd),
         strikes,
         marks,
+        drill,
     })
 }
 

@@ -10,6 +10,7 @@ use crate::lab::error::LabError;
 use crate::lab::layout::Dc;
 use crate::lab::paths::{self, PathFault};
 use crate::lab::topology::Lab;
+use crate::peers::PeerError;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -52,6 +53,9 @@ impl<'a> Stage<'a> {
                 }
             }
             What::Replace(list) => self.edge.replace(list).map_err(StageError::Replace)?,
+            What::Drill { dc, lasts, force } => {
+                self.edge.drill(*dc, *lasts, *force).map_err(StageError::Drill)?;
+            }
         }
         Ok(())
     }
@@ -109,6 +113,8 @@ pub(crate) enum StageError {
     Dc(DcError),
     /// The peer could not be given another list.
     Replace(io::Error),
+    /// A drill could not be ordered.
+    Drill(PeerError),
 }
 
 impl fmt::Display for StageError {
@@ -117,6 +123,7 @@ impl fmt::Display for StageError {
             StageError::Path(error) => error.fmt(f),
             StageError::Dc(error) => error.fmt(f),
             StageError::Replace(_) => f.write_str("the list cannot be replaced"),
+            StageError::Drill(error) => error.fmt(f),
         }
     }
 }
@@ -127,6 +134,7 @@ impl Error for StageError {
             StageError::Path(error) => error.source(),
             StageError::Dc(error) => error.source(),
             StageError::Replace(source) => Some(source),
+            StageError::Drill(error) => error.source(),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::outcome::{BackToNormal, Held, Outcome, Sessions};
 use super::phase::ByPhase;
-use super::scenario::expect::{Bars, Expect, UdpExpect};
+use super::scenario::expect::{Bars, DrillExpect, Expect, UdpExpect};
 use super::time::Time;
 use crate::lab::layout::Dc;
 use serde::Serialize;
@@ -44,6 +44,7 @@ pub(crate) fn outcomes(expect: &Expect, outcome: &Outcome) -> Vec<Verdict> {
         isolated,
         udp,
         crowd,
+        drill,
     } = expect;
     let UdpExpect { failed: flows_failed, served_by: flows_served_by, held_lost } = udp;
     let none = ByPhase::default();
@@ -126,6 +127,30 @@ pub(crate) fn outcomes(expect: &Expect, outcome: &Outcome) -> Vec<Verdict> {
         let seen = news.isolated.map_or("no".to_owned(), |after| format!("after {after}"));
         let asked_for = if *asked { "the edge says" } else { "the edge does not say" };
         verdict(format!("{asked_for} that it is cut off"), news.isolated.is_some() == *asked, seen);
+    }
+    if let Some(DrillExpect { state, moved_to }) = drill {
+        let told = outcome.drill.as_ref();
+        verdict(
+            format!("the drill is {state}"),
+            told.is_some_and(|told| told.state == *state),
+            told.map_or("none".to_owned(), |told| match &told.why {
+                None => told.state.clone(),
+                Some(why) => format!("{}: {why}", told.state),
+            }),
+        );
+        let moved = told.map(|told| told.moved.iter().map(|it| it.to).collect::<BTreeSet<u16>>());
+        let moved = moved.unwrap_or_default();
+        verdict(
+            format!("its report has clients moved to no other than {}", named(&ids(moved_to))),
+            !moved.is_empty() && moved.is_subset(&ids(moved_to)),
+            named(&moved),
+        );
+        let back = told.and_then(|told| told.back_after_seconds);
+        verdict(
+            "its report has nobody refused, and the DC used again".to_owned(),
+            back.is_some() && told.is_some_and(|it| it.refused + it.refused_for_room == 0),
+            back.map_or("not used again".to_owned(), |after| format!("used again after {after} s")),
+        );
     }
     verdicts
 }

@@ -5,17 +5,21 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::{TcpListener, TcpStream};
 
+mod access;
+
 use super::*;
 use crate::admin::fixture::{Live, all_up, three_dcs};
+use crate::admin::operations::Author;
 use crate::admin::view::{ConfigView, ErrorView, EventsView, ExplainView, NearestDcView, Standing};
-use crate::admin::{ScrapeContext, serve};
+use crate::admin::{Body, Credentials, ScrapeContext, serve};
 use crate::drain::{self, DrainTrigger, DrainWatch};
 use crate::memory::HashKey;
-use crate::routing::{AdminState, DcId};
+use crate::routing::AdminState;
 use tokio::sync::watch;
 
 /// Both listeners on free ports, over a control that runs.
@@ -56,7 +60,7 @@ impl Lab {
         };
         Self {
             api: listen_to(context).await,
-            scrape: listen(move |request| ready(scrape.respond(&request))).await,
+            scrape: listen(move |request: Asked| ready(scrape.respond(&request.head))).await,
             live,
             draining,
             beats,
@@ -73,16 +77,19 @@ fn context(
     draining: DrainWatch,
     beats: watch::Receiver<Vec<Duration>>,
 ) -> AdminContext {
+    let metrics = Arc::new(Metrics::new("edge-1"));
     AdminContext {
         reader: live.reader.clone(),
         memory: Arc::new(StickyMemory::new(HashKey::new([0; 16]))),
         sessions: Arc::default(),
-        metrics: Arc::new(Metrics::new("edge-1")),
+        gate: Gate::new(Arc::default(), metrics.admin_logins_failed_total.clone()),
+        metrics,
         facts: Arc::new(Facts::new("edge-1", 2, Instant::now())),
         allowed_hosts: vec!["localhost".into(), "127.0.0.1".into()],
         draining,
         events: EventsApi::new(Arc::clone(&live.events)),
         beat_ages: Arc::new(move || beats.borrow().clone()),
+        operations: live.desk(),
     }
 }
 
@@ -90,12 +97,12 @@ async fn listen_to(context: AdminContext) -> SocketAddr {
     let context = Arc::new(context);
     listen(move |request| {
         let context = Arc::clone(&context);
-        async move { context.respond(&request).await }
+        async move { context.respond(request).await }
     })
     .await
 }
 
-async fn listen<A>(service: impl Fn(Request<()>) -> A + Send + Sync + 'static) -> SocketAddr
+async fn listen<A>(service: impl Fn(Asked) -> A + Send + Sync + 'static) -> SocketAddr
 where
     A: Future<Output = Reply> + Send + 'static,
 {
@@ -161,9 +168,7 @@ async fn readyz_is_withdrawn_while_draining() {
 async fn readyz_is_withdrawn_when_no_dc_may_be_used() {
     let lab = Lab::new(Live::warm().await).await;
     for dc in [1, 2, 5] {
-        let commands = &lab.live.commands;
-        let set = commands.set_dc_state(DcId(dc), AdminState::Maint).await;
-        set.expect("control runs");
+        lab.live.intend(dc, AdminState::Maint).await;
     }
     let view: ReadyView = lab.get("/readyz").await.json();
     assert_eq!(view.reasons[1], "listener clients: 3 maint");
@@ -172,8 +177,7 @@ async fn readyz_is_withdrawn_when_no_dc_may_be_used() {
 #[tokio::test]
 async fn status_dcs_and_explain_tell_the_same_story() {
     let lab = Lab::new(Live::warm().await).await;
-    let set = lab.live.commands.set_dc_state(DcId(2), AdminState::Drain);
-    set.await.expect("control runs");
+    lab.live.intend(2, AdminState::Drain).await;
     let status: StatusView = lab.get("/v1/status").await.json();
     let dcs: DcsView = lab.get("/v1/dcs").await.json();
     let explain: ExplainView = lab.get("/v1/explain?ip=203.0.113.7").await.json();
@@ -194,9 +198,16 @@ async fn an_answer_is_of_one_snapshot_whatever_is_published_meanwhile() {
     let (_beats, beaten) = watch::channel(Vec::new());
     let context = context(&live, drained, beaten);
     let snapshot = Arc::new(all_up(three_dcs()));
-    let query = Query::parse(None, &[]).expect("no query");
-    for (route, generation) in [(ApiRoute::Status, Some(7)), (ApiRoute::Ready, None)] {
-        let reply = context.answer(route, &query, Arc::clone(&snapshot)).await;
+    let (query, head) = (Query::parse(None, &[]).expect("no query"), Request::new(()));
+    for (route, generation) in [(Endpoint::Status, Some(7)), (Endpoint::Ready, None)] {
+        let call = Call {
+            head: &head,
+            segments: &Vec::new(),
+            query: &query,
+            body: Body::Here(Bytes::new()),
+            author: Author::default(),
+        };
+        let reply = context.answer(route, call, Arc::clone(&snapshot)).await;
         let reply = reply.expect("a route without parameters");
         let body = reply.into_body().collect().await.expect("a whole body").to_bytes();
         let view: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
@@ -215,12 +226,16 @@ async fn explain_refuses_what_it_cannot_read() {
         ("?ip=203.0.113.7&ip=203.0.113.8", "given twice"),
         ("?ip=%zz", "percent-encoded"),
         ("?adress=203.0.113.7", "expected ip, listener"),
-        ("?ip=203.0.113.7&listener=nobody", "known are clients"),
     ] {
         let answer = lab.get(&format!("/v1/explain{query}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
         assert!(answer.error().contains(part), "{query}: {}", answer.error());
     }
+    let unknown = lab.get("/v1/explain?ip=203.0.113.7&listener=nobody").await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+    assert!(unknown.error().contains("known are clients"));
+    let unfit = lab.get("/v1/explain?ip=203.0.113.7&dc=2").await;
+    assert_eq!(unfit.status, StatusCode::CONFLICT, "{}", unfit.error());
 }
 
 #[tokio::test]
@@ -231,8 +246,7 @@ async fn clients_are_answered_by_the_live_state() {
     assert_eq!((config.nearest_dc, nearest.nearest_dc), (2, 2));
     assert_eq!((config.country.as_str(), nearest.country.as_str()), ("DE", "DE"));
     assert_eq!((config.dc_options.len(), config.expires - config.date), (6, 3600));
-    let set = lab.live.commands.set_dc_state(DcId(2), AdminState::Drain);
-    set.await.expect("control runs");
+    lab.live.intend(2, AdminState::Drain).await;
     let config: ConfigView = lab.get("/v1/config?ip=203.0.113.7").await.json();
     assert_eq!((config.nearest_dc, config.dc_options.len()), (1, 5));
 }
@@ -246,12 +260,13 @@ async fn answers_for_clients_are_refused_as_explanations_are() {
             ("?ip=203.0.113", "no IPv4 or IPv6 address".into()),
             ("?ip=::1&ip=::1", "given twice".into()),
             ("?ip=::1&dc=2", "expected ip, listener".into()),
-            ("?ip=::1&listener=nobody", "known are clients".into()),
         ] {
             let answer = lab.get(&format!("{path}{query}")).await;
             assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}{query}");
             assert!(answer.error().contains(&part), "{path}{query}: {}", answer.error());
         }
+        let unknown = lab.get(&format!("{path}?ip=::1&listener=nobody")).await;
+        assert_eq!(unknown.status, StatusCode::NOT_FOUND);
         let target = format!("{path}?ip=::1");
         let head = ask(lab.api, Method::HEAD, &target, "localhost").await;
         assert!(head.status.is_success() && head.body.is_empty());

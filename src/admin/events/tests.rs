@@ -1,15 +1,17 @@
 use std::time::SystemTime;
 
 use super::*;
-use crate::routing::AdminState;
+use crate::routing::Health;
 use crate::routing::control::Change;
+use crate::routing::health::Transition;
 
 fn api() -> Arc<EventsApi> {
     Arc::new(EventsApi::new(Arc::new(EventLog::new(SystemTime::UNIX_EPOCH))))
 }
 
 fn push(api: &EventsApi, dc: u16) {
-    let change = Change::AdminDc(DcId(dc), AdminState::Drain);
+    let transition = Transition { from: Health::Up, to: Health::Down };
+    let change = Change::Dc { dc: DcId(dc), transition };
     api.log().push(SystemTime::UNIX_EPOCH, change, |_| None);
 }
 

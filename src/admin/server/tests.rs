@@ -7,8 +7,11 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1 as client;
 use hyper::{Method, Response, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+mod doors;
 
 use super::*;
 
@@ -29,7 +32,7 @@ async fn lab_within(bounds: Bounds, service: impl Fn() -> String + Send + Sync +
     let (stop, stopped) = oneshot::channel();
     let served = tokio::spawn(serve_within(
         bounds,
-        listener,
+        listener.into(),
         move |_| ready(Response::new(Full::new(service().into()))),
         async move { drop(stopped.await) },
     ));
@@ -169,7 +172,8 @@ async fn an_answer_that_is_waited_for_outlives_the_time_of_its_connection() {
             Response::new(Full::new("at last".into()))
         }
     };
-    let served = tokio::spawn(serve_within(hasty, listener, service, std::future::pending()));
+    let served =
+        tokio::spawn(serve_within(hasty, listener.into(), service, std::future::pending()));
     let mut browser = Browser::connect(address).await;
     let asked = tokio::spawn(async move { browser.read().await });
     // Far beyond lifetime and grace.
@@ -191,7 +195,7 @@ async fn an_answer_that_is_waited_for_does_not_hold_up_the_end() {
         std::future::pending::<Reply>()
     };
     let shutdown = async move { drop(stopped.await) };
-    let served = tokio::spawn(serve_within(hasty, listener, service, shutdown));
+    let served = tokio::spawn(serve_within(hasty, listener.into(), service, shutdown));
     let mut browser = Browser::connect(address).await;
     let asking = tokio::spawn(async move { browser.send(Method::GET, Vec::new()).await });
     was_asked.clone().wait_for(|asked| *asked).await.expect("a request");

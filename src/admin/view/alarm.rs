@@ -1,11 +1,12 @@
 //! What somebody should look at about access points, whatever their health.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::routing::alarm::{Alarm, Fingerprint};
 
 /// What somebody should look at about an access point.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlarmView {
     /// `foreign_answer`, `rate_limited`, `wrong_dc` or `other_fingerprints`.
     pub alarm: String,
@@ -16,7 +17,7 @@ pub struct AlarmView {
 }
 
 /// The same, with whom it is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccessPointAlarmView {
     /// The address of the access point.
     pub access_point: String,

@@ -8,6 +8,7 @@ mod secret;
 
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::explain::{ExplainError, the_listener};
@@ -28,7 +29,7 @@ const PASSING: u32 = 300;
 
 /// `/v1/config`: a `config` of TL, less what is no matter of routing, and with what a `nearestDc` says
 /// beside it. Loads as a list of access points.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigView {
     /// `config`.
     #[serde(rename = "_")]
@@ -52,7 +53,7 @@ pub struct ConfigView {
 }
 
 /// `/v1/nearest_dc`: a `nearestDc` of TL.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NearestDcView {
     /// `nearestDc`.
     #[serde(rename = "_")]

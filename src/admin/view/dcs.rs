@@ -1,23 +1,25 @@
 //! `/v1/dcs`: everything that is known of every DC and access point.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use prometheus::core::Collector;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alarm::AlarmView;
 use super::held::held_for_seconds;
+use super::intents::IntentView;
 use super::room::RoomView;
 use super::rounded;
 use crate::metrics::Metrics;
 use crate::routing::topology::{AccessPoint, AccessPointFlags};
 use crate::routing::{
-    AccessPointId, AccessPointIndex, ConnectFailure, Coordinates, DcIndex, Millis, Snapshot,
+    AccessPointId, AccessPointIndex, ConnectFailure, Coordinates, DcIndex, Millis, Snapshot, Target,
 };
 
 /// The network as of one snapshot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DcsView {
     /// Generation of the snapshot.
     pub generation: u64,
@@ -30,7 +32,7 @@ pub struct DcsView {
 }
 
 /// One DC.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DcView {
     /// Its number.
     pub id: u16,
@@ -42,6 +44,8 @@ pub struct DcView {
     pub site: String,
     /// `ready`, `drain` or `maint`: the operator's intent.
     pub admin: String,
+    /// What an operator wants, until when, who and why; `null` for ready.
+    pub intent: Option<IntentView>,
     /// `up`, `unknown` or `down`, by its access points.
     pub health: String,
     /// The best measured round trip among its usable access points.
@@ -64,7 +68,7 @@ pub struct DcView {
 }
 
 /// A point on the globe, in degrees.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CoordinatesView {
     /// North.
     pub lat: f64,
@@ -73,7 +77,7 @@ pub struct CoordinatesView {
 }
 
 /// One access point.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AccessPointView {
     /// Where it is dialled: `192.0.2.1:443`, or `192.0.2.1:443/udp`.
     pub address: String,
@@ -83,6 +87,8 @@ pub struct AccessPointView {
     pub flags: Vec<String>,
     /// `ready`, `drain` or `maint`.
     pub admin: String,
+    /// What an operator wants, until when, who and why; `null` for ready.
+    pub intent: Option<IntentView>,
     /// `up`, `unknown`, `suspect` or `down`.
     pub health: String,
     /// Until then it stays down, whatever its probes say, because it keeps changing; `null` while it
@@ -122,6 +128,20 @@ impl DcsView {
             revision: topology.revision().to_string(),
             isolated: snapshot.isolated,
             dcs: indexes.map(|index| dc(snapshot, index, &failed, now)).collect(),
+        }
+    }
+}
+
+impl DcsView {
+    /// Says of each DC and access point of the snapshot what operators want of it.
+    pub fn set_intents(&mut self, snapshot: &Snapshot, now: (Instant, SystemTime)) {
+        let indexes = (0..).map(DcIndex).zip(snapshot.topology.dcs());
+        for ((index, dc), view) in indexes.zip(&mut self.dcs) {
+            view.intent = IntentView::of(snapshot, Target::Dc(dc.id), now);
+            let members = snapshot.topology.access_points_of(index);
+            for ((_, member), view) in members.zip(&mut view.access_points) {
+                view.intent = IntentView::of(snapshot, Target::AccessPoint(member.id), now);
+            }
         }
     }
 }
@@ -176,6 +196,7 @@ fn dc(snapshot: &Snapshot, index: DcIndex, failed: &FailedDials, now: Instant) -
         location: dc.location.map(CoordinatesView::from),
         site: dc.site.to_string(),
         admin: state.admin.as_str().to_owned(),
+        intent: None,
         health: state.health.as_str().to_owned(),
         round_trip_ms: state.round_trip.and_then(|it| rounded(Millis::from(it).0)),
         excess_ms: rounded(state.excess.0).unwrap_or_default(),
@@ -202,6 +223,7 @@ fn access_point(
         protocol: access_point.id.address.protocol.as_str().to_owned(),
         flags: flags(access_point.flags),
         admin: state.admin.as_str().to_owned(),
+        intent: None,
         health: state.health.as_str().to_owned(),
         held_for_seconds: held_for_seconds(state, now),
         alarm: state.alarm.as_ref().map(AlarmView::from),

@@ -1,15 +1,18 @@
 //! `/v1/events`: state changes in the order in which they were told.
 
 use humantime::format_rfc3339_millis;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alarm::fingerprints;
 use crate::events::{Page, Record};
 use crate::routing::Health;
-use crate::routing::control::{AlarmChange, AlarmEnd, Change, HealthChange};
+use crate::routing::control::{
+    AlarmChange, AlarmEnd, Change, ConfigurationChange, DrillChange, HealthChange,
+};
 
 /// Some of the events that a daemon keeps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventsView {
     /// Tells this process from earlier ones, whose ids mean other events.
     pub instance: String,
@@ -26,14 +29,14 @@ pub struct EventsView {
 }
 
 /// One event. What it has nothing to say of is `null`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventView {
     /// Rises by one from 1 in the life of a process.
     pub id: u64,
     /// When, to the millisecond.
     pub at: String,
-    /// `access_point`, `alarm`, `dc`, `closing`, `dc_admin`, `access_point_admin`, `isolation` or
-    /// `configuration`.
+    /// `access_point`, `alarm`, `dc`, `closing`, `dc_admin`, `access_point_admin`, `isolation`,
+    /// `configuration` or `drill`.
     pub kind: String,
     /// The number of the DC.
     pub dc: Option<u16>,
@@ -46,12 +49,14 @@ pub struct EventView {
     /// After: a health, `closing`, an admin state, `connected` or `isolated`, or a revision of
     /// `dc_options`; an alarm, or `none` after one.
     pub to: String,
-    /// What showed it, or why an alarm is over.
+    /// What showed it, or why an alarm is over; of a configuration how it came, and why.
     pub cause: Option<String>,
     /// The fingerprints of the keys that were seen, of an alarm about them.
     pub fingerprints: Option<Vec<String>>,
     /// How long the access point stays down from then on, whatever its probes say.
     pub held_for_ms: Option<u64>,
+    /// Who wanted it, of what an operator wants, and of a configuration that somebody brought.
+    pub by: Option<String>,
     /// The same in a sentence.
     pub says: String,
 }
@@ -67,7 +72,7 @@ impl EventsView {
 
 impl From<&Record> for EventView {
     fn from(record: &Record) -> Self {
-        let Fields { from, to, cause, fingerprints, held_for_ms } = Fields::of(&record.change);
+        let Fields { from, to, cause, fingerprints, held_for_ms, by } = Fields::of(&record.change);
         Self {
             id: record.id,
             at: format_rfc3339_millis(record.at).to_string(),
@@ -80,6 +85,7 @@ impl From<&Record> for EventView {
             cause,
             fingerprints,
             held_for_ms,
+            by,
             says: record.to_string(),
         }
     }
@@ -92,6 +98,7 @@ struct Fields {
     cause: Option<String>,
     fingerprints: Option<Vec<String>>,
     held_for_ms: Option<u64>,
+    by: Option<String>,
 }
 
 impl Fields {
@@ -126,8 +133,23 @@ impl Fields {
             }
             Change::Dc { transition, .. } => health(transition.from, transition.to),
             Change::Closing { .. } => to("closing".to_owned()),
-            Change::AdminDc(_, state) | Change::AdminAccessPoint(_, state) => {
-                to(state.as_str().to_owned())
+            Change::Intent(change) => Self {
+                from: Some(change.from.as_str()),
+                cause: match (change.expired, change.told.reason.as_str()) {
+                    (true, _) => Some("its time is over".to_owned()),
+                    (false, "") => None,
+                    (false, reason) => Some(reason.to_owned()),
+                },
+                by: Some(change.told.by.clone()).filter(|by| !by.is_empty() && !change.expired),
+                ..to(change.to.as_str().to_owned())
+            },
+            Change::Drill(DrillChange { dc: _, step, is_ready: _, told }) => {
+                let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+                Self {
+                    cause: said(&told.reason),
+                    by: said(&told.by),
+                    ..to(step.as_str().to_owned())
+                }
             }
             Change::Isolation { isolated } => {
                 let (from, now) = match isolated {
@@ -136,23 +158,34 @@ impl Fields {
                 };
                 Self { from: Some(from), ..to(now.to_owned()) }
             }
-            Change::Configuration(revision) => to(revision.to_string()),
+            Change::Configuration(ConfigurationChange { revision, brought }) => {
+                let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+                Self {
+                    cause: said(&match (brought.how, brought.told.reason.as_str()) {
+                        (how, "") => how.to_owned(),
+                        (how, reason) => format!("{how}: {reason}"),
+                    }),
+                    by: said(&brought.told.by),
+                    ..to(revision.to_string())
+                }
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::{Duration, SystemTime};
 
     use serde_json::json;
 
     use super::*;
-    use crate::routing::control::Cause;
+    use crate::routing::control::{Brought, Cause, IntentChange};
     use crate::routing::health::Transition;
     use crate::routing::topology::Revision;
     use crate::routing::{
-        AccessPointId, AdminState, Alarm, ConnectFailure, DcId, LocalFailure, ProbeFailure,
+        AccessPointId, AdminState, Alarm, ConnectFailure, DcId, LocalFailure, ProbeFailure, Target,
     };
 
     fn view(change: Change) -> serde_json::Value {
@@ -178,7 +211,7 @@ mod tests {
             "id": 3, "at": "1970-01-01T00:00:01.007Z", "kind": "access_point", "dc": 2,
             "dc_name": "ams", "access_point": "127.0.0.1:4432", "from": "suspect", "to": "down",
             "cause": "probe failed: no_route", "fingerprints": null, "held_for_ms": 30_000,
-            "says": says,
+            "by": null, "says": says,
         });
         assert_eq!(told, expected);
     }
@@ -203,6 +236,11 @@ mod tests {
         assert_eq!(said(&over), ["other_fingerprints", "none", "probed in another way"]);
     }
 
+    fn wanted(target: Target, to: AdminState) -> Change {
+        let (from, told) = (AdminState::Ready, Arc::default());
+        Change::Intent(IntentChange { target, from, to, lasting: None, expired: false, told })
+    }
+
     #[test]
     fn what_an_event_has_nothing_to_say_of_is_null() {
         let id = AccessPointId { dc: DcId(2), address: "127.0.0.1:1".parse().expect("an address") };
@@ -225,20 +263,20 @@ mod tests {
                 "closing",
             ),
             (
-                Change::AdminDc(DcId(2), AdminState::Maint),
+                wanted(Target::Dc(DcId(2)), AdminState::Maint),
                 "dc_admin",
                 json!(2),
                 json!(null),
-                json!(null),
+                json!("ready"),
                 "maint",
             ),
             (
-                Change::AdminAccessPoint(id, AdminState::Ready),
+                wanted(Target::AccessPoint(id), AdminState::Drain),
                 "access_point_admin",
                 json!(2),
                 json!("127.0.0.1:1"),
-                json!(null),
-                "ready",
+                json!("ready"),
+                "drain",
             ),
             (
                 Change::Isolation { isolated: true },
@@ -257,7 +295,10 @@ mod tests {
                 "connected",
             ),
             (
-                Change::Configuration(Revision([0xab; 8])),
+                Change::Configuration(ConfigurationChange {
+                    revision: Revision([0xab; 8]),
+                    brought: Brought::default(),
+                }),
                 "configuration",
                 json!(null),
                 json!(null),

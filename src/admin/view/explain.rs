@@ -8,14 +8,19 @@ mod policy;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Instant;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::intents::details;
 use super::sentence;
 use crate::memory::{EpochSeconds, StickyMemory};
 use crate::routing::client::Carrier;
 use crate::routing::topology::{Destination, ListenerRoute, NamedDc, Route, Topology};
-use crate::routing::{Client, ClientAddr, Precedence, Ranking, Snapshot, rank};
+use crate::routing::{
+    Client, ClientAddr, DcId, Exclusion, Precedence, Ranking, Snapshot, Target, rank,
+};
 
 pub use dcs::{OfferView, RankedView};
 pub use dials::{AttemptView, destination};
@@ -23,7 +28,7 @@ pub use location::LocationView;
 pub use policy::{DEFAULT, Part, PolicyView, RuleView, rule_name, shortened};
 
 /// Where one client of one listener goes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainView {
     /// The whole answer in a sentence.
     pub sentence: String,
@@ -76,7 +81,7 @@ pub struct ExplainView {
 }
 
 /// What a listener remembers of a client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemoryView {
     /// The DC that the client was given when it last came; `null` for one that comes for the first
     /// time, and where no daemon was asked.
@@ -258,6 +263,22 @@ pub fn explain(
         dcs: dcs::views(snapshot, &client, &ranking, (chosen, &dials)),
         attempts: dials.iter().map(|dial| AttemptView::new(snapshot, dial)).collect(),
     })
+}
+
+impl ExplainView {
+    /// Says of DCs that operators keep out until when, who and why.
+    pub fn set_intents(&mut self, snapshot: &Snapshot, now: Instant) {
+        let kept_out = [Exclusion::Drain.as_str(), Exclusion::Maint.as_str()];
+        let is_kept_out = |dc: &&mut RankedView| {
+            dc.exclusion.as_deref().is_some_and(|exclusion| kept_out.contains(&exclusion))
+        };
+        for dc in self.dcs.iter_mut().filter(is_kept_out) {
+            let details = details(snapshot, Target::Dc(DcId(dc.id)), now);
+            if let Some(says) = &mut dc.exclusion_says {
+                says.push_str(&details);
+            }
+        }
+    }
 }
 
 fn memory(route: &ListenerRoute, client: &Client, ranking: &Ranking) -> Option<MemoryView> {

@@ -1,12 +1,13 @@
 //! How much of a DC is taken, and what sockets towards it leave by.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::routing::DcState;
 use crate::routing::topology::Dc;
 
 /// What a DC has room for, and how it is dialled.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RoomView {
     /// Sessions and flows that have a place in it now, those that are being connected too. Each has a local
     /// port.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::standing::{DcStatusView, Standing, StandingView};
 use crate::routing::Snapshot;
 
 /// One line of status about a site.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SiteStatusView {
     /// `dcs[].site`, or what stands for it: the coordinates of its DCs.
     pub name: String,

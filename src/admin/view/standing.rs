@@ -2,17 +2,19 @@
 
 use std::time::Instant;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alarm::{self, AccessPointAlarmView, AlarmView};
 use super::held::{self, HeldDownView};
+use super::intents::details;
 use super::outlook::Outlook;
 use super::room::RoomView;
 use super::rounded;
-use crate::routing::{AdminState, Closing, DcIndex, Health, Millis, Snapshot};
+use crate::routing::{AdminState, Closing, DcIndex, Health, Millis, Snapshot, Target};
 
 /// What a DC does for its clients now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// Every access point is up.
@@ -60,7 +62,7 @@ impl Standing {
 }
 
 /// What a DC, or all DCs of a site together, do now and have.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StandingView {
     /// What it does for its clients; a site of which something serves is no worse than `degraded`.
     pub standing: Standing,
@@ -78,7 +80,7 @@ pub struct StandingView {
 }
 
 /// One line of status about a DC.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DcStatusView {
     /// Its number.
     pub id: u16,
@@ -119,8 +121,14 @@ impl DcStatusView {
         let (dc, state) = (snapshot.topology.dc(index), snapshot.dc(index));
         let members = Members::new(snapshot, index, now);
         let (standing, says) = match (state.admin, state.health) {
-            (AdminState::Maint, _) => outlook.without(index, Standing::Maint, "in maintenance"),
-            (AdminState::Drain, _) => outlook.without(index, Standing::Drain, "draining"),
+            (AdminState::Maint, _) => {
+                let why = format!("in maintenance{}", details(snapshot, Target::Dc(dc.id), now));
+                outlook.without(index, Standing::Maint, &why)
+            }
+            (AdminState::Drain, _) => {
+                let why = format!("draining{}", details(snapshot, Target::Dc(dc.id), now));
+                outlook.without(index, Standing::Drain, &why)
+            }
             (AdminState::Ready, _) if members.all == 0 => {
                 outlook.without(index, Standing::Unused, "no access point")
             }

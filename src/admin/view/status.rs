@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use humantime::format_rfc3339_seconds;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::facts::{Changing, DatabaseFact, Facts, ReloadFact};
+use super::intents::IntentView;
+use super::origin::OriginView;
 use super::sites::SiteStatusView;
 use super::standing::DcStatusView;
 use crate::routing::topology::Class;
 use crate::routing::{DcIndex, Protocol, Snapshot, Traffic};
 
 /// The daemon as of one moment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusView {
     /// Version of the daemon.
     pub version: String,
@@ -41,6 +44,11 @@ pub struct StatusView {
     pub revision: String,
     /// Since they were accepted.
     pub dc_options_age_seconds: u64,
+    /// Where they come from; `null` while it starts.
+    pub dc_options: Option<OriginView>,
+    /// What operators want of DCs and access points, with those that are not in the list now: all that is
+    /// not ready.
+    pub intents: Vec<IntentView>,
     /// What descriptors allow; `null` while it starts.
     pub descriptors: Option<DescriptorsView>,
     /// Sessions connected now, and flows, to all DCs.
@@ -60,7 +68,7 @@ pub struct StatusView {
 }
 
 /// The descriptors of the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DescriptorsView {
     /// Open now.
     pub open: u64,
@@ -72,7 +80,7 @@ pub struct DescriptorsView {
 }
 
 /// One listener.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ListenerView {
     /// Its name.
     pub name: String,
@@ -91,7 +99,7 @@ pub struct ListenerView {
 }
 
 /// The last reload.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReloadView {
     /// When it was decided.
     pub at: String,
@@ -104,7 +112,7 @@ pub struct ReloadView {
 }
 
 /// A GeoIP database. Counts are of networks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DatabaseView {
     /// `embedded`, or a path.
     pub source: String,
@@ -155,6 +163,8 @@ impl StatusView {
             generation: snapshot.generation,
             revision: snapshot.topology.revision().to_string(),
             dc_options_age_seconds: facts.dc_options_age(now).as_secs(),
+            dc_options: changing.list.clone().map(OriginView::from),
+            intents: IntentView::all(snapshot, (now, today)),
             descriptors: changing.descriptors.map(|fact| DescriptorsView {
                 open: 0,
                 limit: fact.limit,

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use super::super::args::ExplainArgs;
 use super::super::client::{Conversation, FetchError};
-use super::super::{BAD_CONFIG, FAILED, output};
+use super::super::{BAD_CONFIG, FAILED, exit, output};
 use super::addresses::Addresses;
 use super::ask_about;
 use super::tally::{Answer, Fate, Names};
@@ -61,7 +61,7 @@ async fn ask_all(file: &Path, args: &ExplainArgs, names: &mut Names) -> Result<R
     let source = Source::open(file)?;
     let mut report = Report::new(source.name, args.each, args.json);
     let mut addresses = Addresses::new(source.input);
-    let mut conversation = Conversation::new(args.daemon.admin.clone());
+    let mut conversation = Conversation::new(&args.daemon);
     while let Some(line) = addresses.read()? {
         match line {
             Ok(ip) => {
@@ -86,7 +86,7 @@ fn finish(counted: Result<Report, Failed>, file: &Path, names: &Names) -> ExitCo
         Err(Failed::Output(error)) => {
             output::fail(&format!("cannot write the answer: {error}"), FAILED)
         }
-        Err(Failed::Daemon(error)) => output::fail(&error.to_string(), FAILED),
+        Err(Failed::Daemon(error)) => exit::refused(&error),
     }
 }
 

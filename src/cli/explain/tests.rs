@@ -2,12 +2,11 @@ use std::future::pending;
 use std::time::Instant;
 
 use clap::Parser;
-use hyper::Request;
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::admin::fixture::{Germany, Live, three_dcs};
-use crate::admin::{AdminContext, EventsApi, Facts, serve};
+use crate::admin::{AdminContext, Asked, EventsApi, Facts, Gate, serve};
 use crate::cli::{Cli, Command};
 use crate::memory::{HashKey, StickyMemory};
 use crate::metrics::Metrics;
@@ -16,23 +15,26 @@ use crate::routing::Topology;
 /// The admin API of a daemon that has found everything Up.
 pub(super) async fn daemon(live: &Live) -> String {
     let (_trigger, draining) = crate::drain::channel();
+    let metrics = Arc::new(Metrics::new("edge-1"));
     let context = AdminContext {
         reader: live.reader.clone(),
         memory: Arc::new(StickyMemory::new(HashKey::new([0; 16]))),
         sessions: Arc::default(),
-        metrics: Arc::new(Metrics::new("edge-1")),
+        gate: Gate::new(Arc::default(), metrics.admin_logins_failed_total.clone()),
+        metrics,
         facts: Arc::new(Facts::new("edge-1", 2, Instant::now())),
         allowed_hosts: vec!["127.0.0.1".into()],
         draining,
         events: EventsApi::new(Arc::clone(&live.events)),
         beat_ages: Arc::new(Vec::new),
+        operations: live.desk(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let context = Arc::new(context);
-    let service = move |request: Request<()>| {
+    let service = move |request: Asked| {
         let context = Arc::clone(&context);
-        async move { context.respond(&request).await }
+        async move { context.respond(request).await }
     };
     tokio::spawn(serve(listener, service, pending()));
     format!("http://{address}")

@@ -47,6 +47,8 @@ mod tests {
             cause: None,
             fingerprints: None,
             held_for_ms: None,
+
+            by: None,
             says: "DC 2 ams is out of use: no access point up".into(),
         };
         let line = "2026-11-01T12:00:00.250Z  DC 2 ams is out of use: no access point up";

@@ -1,10 +1,14 @@
 //! What people read: a headline, tables that fit the terminal, and plain text when there is none.
 
+mod change;
 mod event;
 mod explain;
 mod geoip;
+mod moves;
+mod sessions;
 mod status;
 mod summary;
+mod wanted;
 
 use std::io::{IsTerminal, stdout};
 
@@ -12,9 +16,12 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 
 use crate::routing::{Kilometers, Millis};
 
+pub(super) use change::{history, history_entry, intent, push};
 pub(super) use event::render as event;
 pub(super) use explain::render as explain;
 pub(super) use geoip::render as geoip;
+pub(super) use moves::render as moves;
+pub(super) use sessions::render as sessions;
 pub(super) use status::render as status;
 pub(super) use summary::render as summary;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::{Cell, Color};
 
-use super::{Look, NOTHING, millis, number, plural, table, text, word};
+use super::{Look, NOTHING, millis, number, plural, table, text, wanted, word};
 use crate::admin::view::{
     AccessPointAlarmView, DatabaseView, DcStatusView, DescriptorsView, ListenerView, ReloadView,
     SiteStatusView, StandingView, StatusView,
@@ -19,8 +19,9 @@ pub(in crate::cli) fn render(view: &StatusView, look: Look) -> String {
         sites(&view.sites, look),
         listeners(&view.listeners, look),
     ];
+    let wanted = wanted::intents(&view.intents, look);
     let parts = [Some(headline(view)), alarms(&view.dcs, look)].into_iter().flatten();
-    let parts = parts.chain(tables).chain([footer(view)]);
+    let parts = parts.chain(wanted).chain(tables).chain([footer(view)]);
     parts.collect::<Vec<_>>().join("\n\n")
 }
 
@@ -158,6 +159,7 @@ fn footer(view: &StatusView) -> String {
         lasting(view.dc_options_age_seconds),
         view.generation
     )];
+    lines.extend(view.dc_options.as_ref().and_then(wanted::push));
     lines.extend(view.last_reload.iter().flat_map(reload));
     match &view.geoip {
         None => lines.push("geoip: none".to_owned()),
@@ -221,7 +223,9 @@ fn lasting(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::view::{AlarmView, RoomView, Standing};
+    use crate::admin::view::{
+        AlarmView, IntentView, OriginView, RoomView, Standing, StandingPushView,
+    };
     use crate::routing::Alarm;
 
     fn stands(access_points: usize, standing: Standing, says: &str) -> StandingView {
@@ -339,6 +343,27 @@ mod tests {
             generation: 42,
             revision: "9f86d081884c7d65".into(),
             dc_options_age_seconds: 61,
+            dc_options: Some(OriginView {
+                origin: OriginView::PUSHED.into(),
+                push: Some(StandingPushView {
+                    number: 7,
+                    at: "2026-11-01T11:59:00Z".into(),
+                    by: Some("anna".into()),
+                    reason: Some("new hall".into()),
+                    over: None,
+                    survives_restart: true,
+                }),
+            }),
+            intents: vec![IntentView {
+                dc: 2,
+                access_point: None,
+                state: "drain".into(),
+                since: "2026-11-01T11:00:00Z".into(),
+                until: Some("2026-11-01T13:00:00Z".into()),
+                remaining_seconds: Some(3600),
+                by: Some("anna".into()),
+                reason: None,
+            }],
             descriptors: Some(DescriptorsView { open: 4_899, limit: 20_000, most_sessions: 9_543 }),
             sessions_active: 2408,
             listeners: vec![ListenerView {
@@ -391,6 +416,9 @@ mod tests {
         let expected = "\
 edge-1 is ready: 2408 sessions, up 3h 12m 5s, 2 workers
 
+ WANTED  DC  ACCESS POINT  UNTIL                 BY    REASON
+ drain    2  -             2026-11-01T13:00:00Z  anna  -
+
  DC  NAME  STATE    UP   SESSIONS  ROUND TRIP
   1  mia   serving  2/2      1204       12 ms  all access points up
   2  ams   down     0/2         0           -  no access point up; its clients go to other DCs
@@ -406,6 +434,7 @@ edge-1 is ready: 2408 sessions, up 3h 12m 5s, 2 workers
  clients   tcp     0.0.0.0:443 [::]:443  nearest  all  2410 sessions  41 clients
 
 dc_options 9f86d081884c7d65, 1m 1s old; snapshot 42
+  pushed 2026-11-01T11:59:00Z, number 7 of the history, by anna: new hall; it stands for the file until that changes
 last reload 2026-11-01T12:00:00Z (file): REFUSED, the last good configuration stays
   dc_options[2].port: 0 is not a port
 geoip embedded (DBIP-Country), built 2026-08-01T00:00:00Z, 92 days old: STALE

@@ -120,7 +120,7 @@ fn retiring_access_points_have_left_already() {
     let (old, new) = (config("", &[(1, 4)]), config("", &[(1, 3)]));
     let gone = old.topology.access_points()[3].clone();
     let serving = new.topology.with_retiring(&[gone]);
-    let strict = Guards { max_removed: 0, empty_dc: EmptyDc::Refuse };
+    let strict = Guards { max_removed: 0, max_moved: 50, empty_dc: EmptyDc::Refuse };
     assert_eq!(check(&Listing::of(&serving), &Listing::of(&new.topology), &strict), Ok(()));
 }
 
@@ -136,4 +136,15 @@ fn what_a_daemon_tells_of_its_list_is_guarded_as_the_list_is() {
         let value = serde_json::from_str(broken).expect("JSON");
         assert_eq!(Listing::of_effective(&value), None, "{broken}");
     }
+}
+
+#[test]
+fn more_moved_clients_than_max_moved_are_refused_if_there_are_enough_to_tell() {
+    let guards = Guards { max_removed: 50, max_moved: 30, empty_dc: EmptyDc::Refuse };
+    assert_eq!(check_moves(1000, 0.3, &guards), Ok(()));
+    assert_eq!(check_moves(49, 1.0, &guards), Ok(()), "a share of a few says nothing");
+    let told = check_moves(50, 0.42, &guards).map_err(|refusal| refusal.to_string());
+    let expected = "42.0% of the clients seen lately would get another DC, or none \
+                    (guards.max_moved: 30%; 50 were looked at)";
+    assert_eq!(told, Err(expected.to_owned()));
 }

@@ -115,11 +115,18 @@ fn no_change_goes_unsaid_because_another_is_summed_up() {
 
 #[test]
 fn keys_that_wait_for_a_restart_are_named() {
-    let changes = "edge: {name: x, workers: 2, state_dir: y}\nmemory: {pending: 1MiB, pipes: 1MiB, pipe_size: 64KiB}\n\
-        admin: {bind: none, allowed_hosts: [x]}\nmetrics: {bind: none}\n\
-        log: {level: warn, format: json}\n\
-        shutdown: {grace: 1s, deadline: 9s}";
-    let plan = ReloadPlan::new(&config(A, "", &list(&[1])), &config(A, changes, &list(&[1])));
+    let folder = tempfile::tempdir().expect("a folder");
+    let tokens = folder.path().join("tokens");
+    std::fs::write(&tokens, "ann write 0123456789abcdef").expect("a file");
+    let changes = format!(
+        "edge: {{name: x, workers: 2, state_dir: y}}\n\
+         memory: {{pending: 1MiB, pipes: 1MiB, pipe_size: 64KiB}}\n\
+         admin: {{bind: none, tokens_file: '{0}', tls: {{cert: '{0}', key: '{0}'}}, allowed_hosts: [x]}}\n\
+         metrics: {{bind: none}}\nlog: {{level: warn, format: json}}\n\
+         shutdown: {{grace: 1s, deadline: 9s}}",
+        tokens.display()
+    );
+    let plan = ReloadPlan::new(&config(A, "", &list(&[1])), &config(A, &changes, &list(&[1])));
     assert_eq!(plan.needs_restart, restart::KEYS);
     assert!(
         plan.to_string().starts_with("needs a restart: edge.name, edge.workers, edge.state_dir, m")

@@ -130,10 +130,11 @@ const TREE: &[(&str, &[&str], &[&str])] = &[
     ("health.hold_down", &["first", "max"], &[]),
     ("on_down", &["sessions", "rate"], &[]),
     ("failback", &["sessions"], &["rate"]),
-    ("guards", &["max_removed", "empty_dc"], &["max_moved"]),
+    ("guards", &["max_removed", "max_moved", "empty_dc"], &[]),
     ("memory", &["pending", "pipes", "pipe_size"], &[]),
     ("shutdown", &["grace", "deadline"], &[]),
     ("admin", &["bind", "tokens_file", "tls", "allowed_hosts"], &[]),
+    ("admin.tls", &["cert", "key", "client_ca"], &[]),
     ("metrics", &["bind"], &[]),
     ("log", &["level", "format"], &[]),
 ];
@@ -199,8 +200,8 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("failback.sessions", "keep", &["move"]),
     ("overflow", "refuse", &[]),
     ("overflow", "nearest", &[]),
-    ("admin.tokens_file", "none", &["tokens"]),
-    ("admin.tls", "none", &["{cert: a, key: b}"]),
+    ("admin.tokens_file", "none", &[]),
+    ("admin.tls", "none", &[]),
     ("access_log", "none", &["{to: stdout, format: json}"]),
 ];
 

@@ -36,7 +36,8 @@ pub(crate) struct Dc {
     /// Connects in flight at a time, of this edge: a dead DC must not starve the others.
     pub(crate) max_connecting: Count<1, 1_000_000>,
     /// DCs that hold the same keys and data, in the order in which they stand in for it: for ordinary
-    /// sessions, not for those of media or a CDN.
+    /// sessions, not for those of media or a CDN. None twice.
+    #[schemars(extend("uniqueItems" = true))]
     pub(crate) replicas: List<DcNumber>,
     /// The PROXY header that its access points expect: `v1`, or `v2`, which goes before every datagram of
     /// UDP too. Probes send one that says that nobody but this edge is there.

@@ -37,7 +37,7 @@ pub(super) use listeners::{
 };
 pub(super) use mtproto::{MOST_SECRETS, Mtproto, TrustPlainDc, Unknown};
 pub(super) use policy::{Policy, Rule};
-pub(super) use process::{Admin, Edge, Guards, Log, Memory, Metrics, Shutdown};
+pub(super) use process::{Admin, AdminTls, Edge, Guards, Log, Memory, Metrics, Shutdown};
 pub use process::{EmptyDc, LogFormat, LogLevel};
 pub(super) use sessions::{Connect, Failback, OnDown, Overflow};
 pub(super) use udp::{OnRemoved, Udp, UdpProbe};

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Place;
 use crate::config::value::{
-    AdminAddress, Auto, Count, FilePath, Host, Later, List, ListenAddress, Name, NotYet, Or,
-    OrNone, Percent, Size, Time,
+    AdminAddress, Auto, Count, FilePath, Given, Host, List, ListenAddress, Name, Or, OrNone,
+    Percent, Size, Time,
 };
 
 const DAY: u64 = 86_400_000;
@@ -48,9 +48,8 @@ impl Default for Edge {
 pub(crate) struct Guards {
     /// Access points that may leave at once, of all.
     pub(crate) max_removed: Percent,
-    /// Clients that may be sent elsewhere at once, of all.
-    #[serde(skip_serializing)]
-    pub(crate) max_moved: NotYet,
+    /// Clients that may be sent to another DC at once, of those seen lately.
+    pub(crate) max_moved: Percent,
     /// What happens when a DC would lose its last access point, or its last one for ordinary
     /// sessions.
     pub(crate) empty_dc: EmptyDc,
@@ -58,7 +57,7 @@ pub(crate) struct Guards {
 
 impl Default for Guards {
     fn default() -> Self {
-        Self { max_removed: Percent::of(50), max_moved: NotYet, empty_dc: EmptyDc::Refuse }
+        Self { max_removed: Percent::of(50), max_moved: Percent::of(50), empty_dc: EmptyDc::Refuse }
     }
 }
 
@@ -115,12 +114,15 @@ impl Default for Shutdown {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Admin {
-    /// Where it listens; on loopback only.
+    /// Where it listens: an address, which outside loopback needs `tokens_file`; or `unix:` and the whole
+    /// path of a socket, which is made for its owner alone.
     pub(crate) bind: OrNone<AdminAddress>,
-    /// Who may ask.
-    pub(crate) tokens_file: OrNone<Later>,
-    /// Whether it speaks TLS.
-    pub(crate) tls: OrNone<Later>,
+    /// A file of who may ask, in lines `name role token`: a `read` one may look at everything, a `write` one
+    /// changes it too. Tokens have 16 characters or more. Without the file nobody reads lists and sessions or
+    /// changes anything, but the daemon's user and root on a Unix socket. Its content is watched.
+    pub(crate) tokens_file: OrNone<FilePath>,
+    /// What it shows to those who ask over TLS; `none` is plain HTTP. Of addresses.
+    pub(crate) tls: OrNone<AdminTls>,
     /// Host headers that are answered, beside the address of `bind`: others may come from a web page in
     /// the operator's browser.
     pub(crate) allowed_hosts: List<Host>,
@@ -129,12 +131,28 @@ pub(crate) struct Admin {
 impl Default for Admin {
     fn default() -> Self {
         Self {
-            bind: OrNone::Value(AdminAddress::of(loopback(9900))),
+            bind: OrNone::Value(AdminAddress::Tcp(loopback(9900))),
             tokens_file: OrNone::default(),
             tls: OrNone::default(),
             allowed_hosts: ["localhost", "127.0.0.1"].into_iter().map(Host::of).collect(),
         }
     }
+}
+
+/// TLS 1.2 and 1.3 of the side door for operators. The content of the files is watched.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["cert", "key"]))]
+pub(crate) struct AdminTls {
+    /// A file with its certificate and those between it and its issuer, in PEM.
+    #[serde(skip_serializing_if = "Given::is_absent")]
+    pub(crate) cert: Given<FilePath>,
+    /// A file with its private key, in PEM.
+    #[serde(skip_serializing_if = "Given::is_absent")]
+    pub(crate) key: Given<FilePath>,
+    /// A file with certificates of issuers, in PEM: who asks has to show a certificate of one of them. `none`
+    /// asks for none.
+    pub(crate) client_ca: OrNone<FilePath>,
 }
 
 /// Where Prometheus scrapes.

@@ -1,6 +1,8 @@
 //! Addresses and networks.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use schemars::{Schema, json_schema};
@@ -8,7 +10,6 @@ use serde::Serialize;
 
 use super::parse::{Parsed, client_network, integer, network, plain, shown, socket_address, text};
 use super::{Scalar, pattern, scalar};
-use crate::config::de::NOT_YET;
 use crate::config::node::Node;
 
 /// Addresses for groups of machines, with or without a port.
@@ -20,8 +21,6 @@ const NO_MACHINE: &str = r"^(?:[0:]+|(?:[0:]+:)?0\.0\.0\.0|255\.255\.255\.255)$"
 /// The same with a port.
 const NO_MACHINE_AT_A_PORT: &str =
     r"^(?:\[(?:[0:]+|(?:[0:]+:)?0\.0\.0\.0)\]|0\.0\.0\.0|255\.255\.255\.255):";
-
-const LOOPBACK: &str = r"^(?:127\.|\[[0:]+:(?:0{0,3}1|0\.0\.0\.1)(?:%[0-9]+)?\])";
 
 /// An address to listen at, `127.0.0.1:443` or `[::1]:443`; port 0 lets the system choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,48 +61,57 @@ impl Scalar for ListenAddress {
 
 scalar!(ListenAddress);
 
-/// An address of loopback to listen at: others need tokens, which do not exist yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct AdminAddress(SocketAddr);
-
-impl AdminAddress {
-    /// A default, on loopback.
-    pub(crate) fn of(address: SocketAddr) -> Self {
-        Self(address)
-    }
-
-    pub(crate) fn get(self) -> SocketAddr {
-        self.0
-    }
+/// Where the admin side listens: an address, or a Unix socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AdminAddress {
+    /// An address; port 0 lets the system choose.
+    Tcp(SocketAddr),
+    /// The path of a socket.
+    Unix(Arc<Path>),
 }
+
+/// What stands before the path of a Unix socket.
+const UNIX: &str = "unix:";
+
+/// Bytes of the path of a Unix socket: `sun_path` has 108 with the one that ends it (unix(7)).
+const LONGEST_PATH: usize = 107;
 
 impl Scalar for AdminAddress {
     const INLINE: bool = false;
 
     fn parse(node: &Node) -> Parsed<Self> {
         let given = text(node)?;
-        if given.starts_with("unix:") {
-            return Err(format!("`unix:`: {NOT_YET}"));
+        let Some(path) = given.strip_prefix(UNIX) else {
+            return socket_address(given).map(Self::Tcp);
+        };
+        if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
+            return Err(format!("{} is not the whole path of a socket", shown(path)));
         }
-        let address = socket_address(given)?;
-        match address.ip().is_loopback() {
-            true => Ok(Self(address)),
-            false => Err(format!("{address} is outside loopback, which needs tokens: {NOT_YET}")),
+        match path.len() {
+            0..=LONGEST_PATH => Ok(Self::Unix(Path::new(path).into())),
+            more => Err(format!("the path has {more} bytes; {LONGEST_PATH} at most")),
         }
     }
 
     fn written(&self) -> impl Serialize {
-        self.0.to_string()
+        match self {
+            Self::Tcp(address) => address.to_string(),
+            Self::Unix(path) => format!("{UNIX}{}", path.display()),
+        }
     }
 
     fn schema() -> Schema {
         json_schema!({
-            "type": "string",
-            "pattern": LOOPBACK,
-            "allOf": [{ "pattern": pattern::whole(&pattern::socket_address()) }],
-            "x-kind": "loopback address with a port",
-            "examples": ["127.0.0.1:9900", "[::1]:9900"],
-            "x-not-in-this-version": ["unix:PATH", "addresses outside loopback"],
+            "anyOf": [
+                {
+                    "type": "string",
+                    "pattern": pattern::whole(&pattern::socket_address()),
+                    "not": { "pattern": MULTICAST },
+                },
+                { "type": "string", "pattern": r"^unix:/(?:[^\x00]{0,105}[^\x00/])$" },
+            ],
+            "x-kind": "address with a port, or `unix:` and a path",
+            "examples": ["127.0.0.1:9900", "[::1]:9900", "unix:/run/nearpoint/admin.sock"],
         })
     }
 }

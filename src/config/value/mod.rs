@@ -11,7 +11,7 @@ mod list;
 mod listener_secret;
 mod number;
 mod parse;
-mod pattern;
+pub(in crate::config) mod pattern;
 mod payload;
 mod quantity;
 mod secret;

@@ -12,7 +12,8 @@ pub(super) fn whole(pattern: &str) -> String {
 }
 
 /// An address with a port; an IPv6 address may have a scope.
-pub(super) fn socket_address() -> String {
+#[must_use]
+pub fn socket_address() -> String {
     let (v4, v6, port, scope) = (ipv4(), ipv6(), number(0, 65_535), number(0, u32::MAX.into()));
     format!(r"(?:{v4}|\[(?:{v6})(?:%0*(?:{scope}))?\]):0*(?:{port})")
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::forward::fixture::session_of;
 use proptest::prelude::*;
 
 fn expired(timer: &IdleTimer) -> Option<Expiry> {
@@ -52,7 +53,7 @@ fn a_shorter_timeout_takes_force_at_once_and_begins_anew() {
 fn those_of_an_access_point_are_asked_to_look_a_few_at_a_time_and_each_once() {
     let wheel = Rc::default();
     let (theirs, ours) = (AccessPointSlot::default(), AccessPointSlot::default());
-    let timer = |slot| IdleTimer::new(&wheel, TICK * 10).of(slot);
+    let timer = |slot| IdleTimer::new(&wheel, TICK * 10).of(session_of([203, 0, 113, 7]), slot);
     let timers = [timer(&theirs), timer(&ours), timer(&theirs), timer(&ours), timer(&ours)];
     let is_ours = |it: *const AccessPointSlot| std::ptr::eq(it, &ours);
     assert_eq!(wheel.borrow().count(is_ours), 3);
@@ -232,4 +233,39 @@ proptest! {
         let alive = timers.len();
         prop_assert_eq!(wheel.borrow().entries.len(), alive);
     }
+}
+
+#[test]
+fn those_that_are_meant_are_killed_and_no_more_than_asked_for() {
+    let (wheel, slot) = (Rc::default(), AccessPointSlot::default());
+    let timer = |client| IdleTimer::new(&wheel, TICK * 10).of(session_of(client), &slot);
+    let (one, other) = ([203, 0, 113, 7], [203, 0, 113, 8]);
+    let timers = [timer(one), timer(other), timer(one), timer(one)];
+    let which = Which { client: Some(session_of(one).client), ..Which::default() };
+    assert_eq!(wheel.borrow().sessions(&which).count(), 3);
+    assert_eq!(wheel.borrow_mut().kill(&which, 2), 2);
+    let killed = timers.each_ref().map(|it| expired(it) == Some(Expiry::Killed));
+    assert_eq!(killed, [true, false, true, false]);
+    assert_eq!(wheel.borrow_mut().kill(&which, 9), 1, "two are about to end");
+    drop(timers);
+    assert_eq!(wheel.borrow().sessions(&Which::default()).count(), 0);
+}
+
+#[test]
+fn many_are_killed_in_turns_and_those_that_end_before_are_not_waited_for() {
+    let (wheel, slot) = (Rc::default(), AccessPointSlot::default());
+    let timer = || IdleTimer::new(&wheel, TICK * 100).of(session_of([203, 0, 113, 7]), &slot);
+    let mut timers: Vec<IdleTimer> = (0..2 * KILLED_AT_ONCE + 10).map(|_| timer()).collect();
+    let all = Which::default();
+    assert_eq!(wheel.borrow_mut().kill(&all, usize::MAX), timers.len());
+    let killed = |timers: &[IdleTimer]| {
+        timers.iter().filter(|it| expired(it) == Some(Expiry::Killed)).count()
+    };
+    assert_eq!(killed(&timers), KILLED_AT_ONCE);
+    timers.truncate(timers.len() - 5);
+    turn(&wheel, 1);
+    assert_eq!(killed(&timers), 2 * KILLED_AT_ONCE);
+    turn(&wheel, 1);
+    assert_eq!(killed(&timers), timers.len());
+    assert_eq!(wheel.borrow().condemned, 0);
 }

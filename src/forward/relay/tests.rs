@@ -18,6 +18,7 @@ use super::first_byte::LOOK_AFTER;
 use super::*;
 use crate::control::PassiveEvidence;
 use crate::forward::closing::Closer;
+use crate::forward::fixture::session_of;
 use crate::forward::idle::IdleWheel;
 use crate::forward::pipes::PipeBudget;
 use crate::metrics::Metrics;
@@ -81,7 +82,8 @@ impl Session {
                     client: &downstream,
                     upstream: &to_upstream,
                     resources: &Resources::new(pending, 1 << 20, pipes),
-                    timer: &IdleTimer::new(&wheel, timeouts.idle).of(&slot),
+                    timer: &IdleTimer::new(&wheel, timeouts.idle)
+                        .of(session_of([203, 0, 113, 7]), &slot),
                     timeouts: &timeouts,
                     metrics: &metrics,
                     witness: Witness {

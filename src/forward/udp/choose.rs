@@ -78,9 +78,12 @@ impl Chooser<'_> {
         let destination = route.destination().ok_or(DatagramDrop::NoDc)?;
         let mut client = Client::new(addr, snapshot.locate.locate(addr));
         worker.shared.located(client.location.origin);
+        if let Some(seen) = settings.seen.as_ref().filter(|_| current.is_none()) {
+            seen.note(addr, client.location, destination, || SystemTime::now().into());
+        }
         let sticky = settings.sticky.as_ref();
         client.remembered = sticky.and_then(|it| it.recall(addr, SystemTime::now().into()));
-        let ranking = rank(snapshot, route, destination, &client);
+        let mut ranking = rank(snapshot, route, destination, &client);
         if ranking.audited && current.is_none() {
             settings.metrics.policy_audited.inc();
         }
@@ -90,7 +93,6 @@ impl Chooser<'_> {
         // Ports are of an address: of other sources there may be some left.
         let mut used_up = None;
         let limits = snapshot.topology.connect();
-        let mut ranking = ranking;
         let mut plan = AttemptPlan::new(&ranking, &client, limits, now);
         loop {
             let attempt = match plan.next(snapshot, now) {

@@ -23,6 +23,7 @@ use crate::forward::worker::Worker;
 use crate::metrics::udp::DatagramMetrics;
 use crate::net::Readiness;
 use crate::routing::{FlowEnd, FlowId};
+use crate::sessions::{OpenSession, Which};
 
 /// Batches until other tasks of the worker have their turn.
 const BATCHES_AT_ONCE: usize = 8;
@@ -185,6 +186,26 @@ impl UdpPlane {
         let mut state = self.state.borrow_mut();
         state.ports.iter_mut().for_each(|(_, port)| port.get_mut().end_all(FlowEnd::Shutdown, now));
         state.metrics.flush();
+    }
+
+    /// Shows flows that are meant.
+    pub(in crate::forward) fn visit(&self, which: &Which, mut visit: impl FnMut(OpenSession)) {
+        let state = self.state.borrow();
+        for (_, port) in &state.ports {
+            let port = port.borrow();
+            let flows = port.table.iter().map(|(_, flow)| port.open_session(flow));
+            flows.filter(|it| which.fits(it)).for_each(&mut visit);
+        }
+    }
+
+    /// Ends flows that are meant, so many at most, and says how many these were.
+    pub(in crate::forward) fn kill(&self, which: &Which, most: usize) -> usize {
+        let (mut state, now) = (self.state.borrow_mut(), Instant::now());
+        let mut ended = 0;
+        for (_, port) in &mut state.ports {
+            ended += port.get_mut().kill(which, most - ended, now);
+        }
+        ended
     }
 
     /// Ends flows that have been idle for too long, and shows what was counted. To be called a few times a

@@ -4,6 +4,7 @@ use std::hash::RandomState;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
@@ -22,6 +23,7 @@ use crate::proxy_protocol::Announced;
 use crate::routing::{
     ConnectFailure, DatagramDrop, FlowEnd, FlowId, FlowTable, LocalFailure, Standing,
 };
+use crate::sessions::{OpenSession, Which};
 
 /// Flows that are ended at one look for idle ones, of each port: the others wait for the next.
 const ENDED_AT_ONCE: usize = 4096;
@@ -131,6 +133,28 @@ impl Port {
         if let Some((_, flow)) = self.table.remove(id) {
             flow.end(FlowEnd::Evicted, now);
         }
+    }
+
+    /// What operators are shown of a flow.
+    pub(super) fn open_session(&self, flow: &Flow) -> OpenSession {
+        OpenSession {
+            listener: Arc::clone(&self.settings.config.name),
+            client: flow.client,
+            access_point: flow.way.id,
+            began: flow.began,
+        }
+    }
+
+    /// Ends flows that are meant, so many at most, and says how many these were.
+    pub(super) fn kill(&mut self, which: &Which, most: usize, now: Instant) -> usize {
+        let flows = self.table.iter().filter(|(_, flow)| which.fits(&self.open_session(flow)));
+        let meant: Vec<FlowId> = flows.map(|(id, _)| id).take(most).collect();
+        for id in &meant {
+            if let Some((_, flow)) = self.table.remove(*id) {
+                flow.end(FlowEnd::Killed, now);
+            }
+        }
+        meant.len()
     }
 
     /// Ends all flows.

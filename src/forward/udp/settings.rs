@@ -9,6 +9,7 @@ use crate::forward::per_dc::PerDc;
 use crate::forward::plane::Context;
 use crate::forward::refusal_log::RefusalLog;
 use crate::forward::remembering::Remembering;
+use crate::memory::ListenerSample;
 use crate::metrics::Metrics;
 use crate::metrics::udp::{FlowDcMetrics, FlowMetrics};
 use crate::routing::topology::ListenerRoute;
@@ -25,6 +26,8 @@ pub(super) struct Settings {
     pub(super) metrics: Rc<FlowMetrics>,
     /// What it remembers of its clients, if anything.
     pub(super) sticky: Option<Remembering>,
+    /// Who came to it lately; `None` while it is being removed.
+    pub(super) seen: Option<Arc<ListenerSample>>,
     /// Its flows, over all workers.
     pub(super) flows: Arc<ListenerSessions>,
     /// Lets clients begin one.
@@ -43,6 +46,7 @@ impl Settings {
             route: context.snapshots.load().topology.route(&config.name).cloned(),
             metrics: Rc::new(FlowMetrics::resolve(&context.metrics, &config.name)),
             sticky: Remembering::resolve(context, &config.name),
+            seen: context.seen.of_listener(&config.name),
             gate: Gate::new(&config.limits, per_client, &flows),
             flows,
             refusals: RefusalLog::default(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -11,6 +12,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::routing::topology::{ListenerRoute, Route};
 use crate::routing::{ClientAddr, DcId, Sticky};
+
+fn open(path: &Path) -> Result<(Store, HashKey), StateDirError> {
+    Store::open(Arc::new(StateDir::open(path)?))
+}
 
 const NOW: EpochSeconds = EpochSeconds(1_000_000);
 
@@ -26,7 +31,7 @@ impl Daemon {
     }
 
     fn start_with(path: &Path, listeners: &[(&str, u32)]) -> Self {
-        let (store, key) = Store::open(path).unwrap_or_else(|error| panic!("{error}"));
+        let (store, key) = open(path).unwrap_or_else(|error| panic!("{error}"));
         let memory = StickyMemory::new(key);
         memory.follow(&routes(listeners), NOW);
         store.load(&memory, NOW);
@@ -276,10 +281,10 @@ fn what_is_written_tells_no_address() {
 fn one_daemon_has_the_directory() {
     let directory = directory();
     let daemon = Daemon::start(directory.path());
-    let error = Store::open(directory.path()).expect_err("it is taken");
+    let error = open(directory.path()).expect_err("it is taken");
     assert!(matches!(error, StateDirError::InUse(_)), "{error}");
     drop(daemon);
-    Store::open(directory.path()).expect("it is free again");
+    open(directory.path()).expect("it is free again");
 }
 
 #[test]
@@ -288,11 +293,11 @@ fn a_directory_that_cannot_be_had_says_so() {
     let file = directory.path().join("file");
     fs::write(&file, "").expect("written");
     for path in [file.clone(), file.join("below")] {
-        let error = Store::open(&path).expect_err("there is a file").to_string();
+        let error = open(&path).expect_err("there is a file").to_string();
         assert!(error.starts_with("edge.state_dir: cannot make "), "{error}");
     }
     fs::create_dir(directory.path().join(KEY)).expect("a directory");
-    let error = Store::open(directory.path()).expect_err("the key is a directory").to_string();
+    let error = open(directory.path()).expect_err("the key is a directory").to_string();
     assert!(error.contains(KEY), "{error}");
 }
 

@@ -9,18 +9,18 @@ use crate::routing::alarm::Alarm;
 use crate::routing::failure::{Depth, ProbeFailure};
 use crate::routing::health::{AdminState, Health, Transition};
 use crate::routing::ids::{AccessPointId, DcId};
+use crate::routing::intent::{Intent, Target, Told};
 use crate::routing::place::Locate;
 use crate::routing::snapshot::Snapshot;
 use crate::routing::topology::{Conversation, Egress, Revision, SendProxy, Topology};
 
 /// What happens to the machine.
 pub enum Event {
-    /// An accepted configuration replaces the last one: what there is, and how clients are located.
-    Configuration(Arc<Topology>, Arc<dyn Locate>),
-    /// The operator's intent for a DC.
-    AdminDc(DcId, AdminState),
-    /// The operator's intent for an access point.
-    AdminAccessPoint(AccessPointId, AdminState),
+    /// An accepted configuration replaces the last one: what there is, how clients are located, and who
+    /// brought it.
+    Configuration(Arc<Topology>, Arc<dyn Locate>, Brought),
+    /// What an operator wants of a DC or an access point.
+    Intent(Target, Intent),
     /// A probe has ended.
     Probed(ProbeReport),
     /// Sessions have left evidence in the slots.
@@ -191,17 +191,35 @@ pub enum Change {
         /// All that are open, silent or not.
         sessions: u32,
     },
-    /// The operator's intent for a DC.
-    AdminDc(DcId, AdminState),
-    /// The operator's intent for an access point.
-    AdminAccessPoint(AccessPointId, AdminState),
+    /// What an operator wants of a DC or an access point.
+    Intent(IntentChange),
+    /// A drill begins, or is over.
+    Drill(DrillChange),
     /// The edge is cut off, or is so no more.
     Isolation {
         /// Whether it is.
         isolated: bool,
     },
     /// A configuration was accepted.
-    Configuration(Revision),
+    Configuration(ConfigurationChange),
+}
+
+/// A configuration that is in force from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigurationChange {
+    /// Of its list of access points.
+    pub revision: Revision,
+    /// Who brought it.
+    pub brought: Brought,
+}
+
+/// How a configuration came, by whom, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Brought {
+    /// A fixed word, as `config_reloads_total` knows them; empty when nobody says.
+    pub how: &'static str,
+    /// Who brought it, and why; nobody when it was a file.
+    pub told: Arc<Told>,
 }
 
 /// A change of an access point's health.
@@ -215,6 +233,65 @@ pub struct HealthChange {
     pub cause: Cause,
     /// How long it stays Down from now on, whatever its probes say; zero for as long as they say.
     pub held_for: Duration,
+}
+
+/// What an operator wants from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntentChange {
+    /// Of what.
+    pub target: Target,
+    /// What was wanted before.
+    pub from: AdminState,
+    /// What is wanted now.
+    pub to: AdminState,
+    /// How long, if not until somebody says otherwise.
+    pub lasting: Option<Duration>,
+    /// Whether it is so because the time of the one before is over: nobody did anything.
+    pub expired: bool,
+    /// Who said so, and why; of one whose time is over those who had said that.
+    pub told: Arc<Told>,
+}
+
+/// The beginning or the end of a drill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrillChange {
+    /// The DC that is to be without sessions.
+    pub dc: DcId,
+    /// What became of the drill.
+    pub step: DrillStep,
+    /// Whether the DC takes sessions again.
+    pub is_ready: bool,
+    /// Who wanted it so, and why; why it was aborted.
+    pub told: Arc<Told>,
+}
+
+/// What becomes of a drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrillStep {
+    /// It begins, and is to last so long.
+    Began(Duration),
+    /// It has lasted as long as it was to.
+    Done,
+    /// It was given up, because the others did not bear it.
+    Aborted,
+    /// Somebody has ended it.
+    Ended,
+}
+
+impl DrillStep {
+    /// All ends, for metrics.
+    pub const ENDS: [Self; 3] = [Self::Done, Self::Aborted, Self::Ended];
+
+    /// A fixed word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Began(_) => "running",
+            Self::Done => "done",
+            Self::Aborted => "aborted",
+            Self::Ended => "ended",
+        }
+    }
 }
 
 /// The beginning or the end of an alarm.

@@ -62,6 +62,7 @@ impl ControlState {
             dcs: dcs.into(),
             access_points: self.access_points.values().map(|cell| cell.state(now)).collect(),
             closing: self.closing(),
+            intents: Arc::clone(&self.intents),
             topology,
         })
     }

@@ -15,7 +15,8 @@ use crate::routing::client::{ClientAddr, ClientPrefix};
 use crate::routing::failure::{ConnectFailure, LocalFailure, ProbeFailure};
 use crate::routing::fixture::{AMSTERDAM, MIAMI, Nowhere, dc, start, three_dcs, topology};
 use crate::routing::geo::Millis;
-use crate::routing::health::{Health, Transition};
+use crate::routing::health::{AdminState, Health, Transition};
+use crate::routing::intent::{Intent, Told};
 use crate::routing::snapshot::DcState;
 use crate::routing::topology::{Conversation, DcSpec, Probe, TopologySpec};
 
@@ -59,7 +60,8 @@ impl Lab {
     fn new(spec: TopologySpec) -> Self {
         let now = start();
         let topology = Arc::new(Topology::new(spec));
-        let (state, snapshot) = ControlState::new(topology, Arc::new(Nowhere), now);
+        let (state, snapshot) =
+            ControlState::new(topology, Arc::new(Nowhere), Intents::default(), now);
         let mut lab = Self {
             state,
             now,
@@ -103,6 +105,16 @@ impl Lab {
                 Effect::Changed(change) => self.changes.push(change),
             }
         }
+    }
+
+    /// The operator wants this of a DC.
+    fn set_dc(&mut self, dc: DcId, state: AdminState) {
+        self.event(Event::Intent(Target::Dc(dc), Intent::new(state, self.now)));
+    }
+
+    /// The operator wants this of an access point.
+    fn set_access_point(&mut self, id: AccessPointId, state: AdminState) {
+        self.event(Event::Intent(Target::AccessPoint(id), Intent::new(state, self.now)));
     }
 
     fn duration(&self, request: &ProbeRequest) -> Duration {
@@ -214,7 +226,11 @@ impl Lab {
     }
 
     fn reload(&mut self, spec: TopologySpec) {
-        self.event(Event::Configuration(Arc::new(Topology::new(spec)), Arc::new(Nowhere)));
+        self.event(Event::Configuration(
+            Arc::new(Topology::new(spec)),
+            Arc::new(Nowhere),
+            Brought::default(),
+        ));
         self.run(COALESCE);
     }
 }
@@ -369,16 +385,65 @@ fn the_operators_intent_is_published_and_kept_over_a_reload() {
     let mut lab = Lab::new(three_dcs());
     lab.run(SECOND);
     let access_point = lab.access_points_of(5)[0];
-    lab.event(Event::AdminDc(DcId(2), AdminState::Drain));
-    lab.event(Event::AdminAccessPoint(access_point, AdminState::Maint));
+    lab.set_dc(DcId(2), AdminState::Drain);
+    lab.set_access_point(access_point, AdminState::Maint);
     lab.run(COALESCE);
     lab.reload(three_dcs());
     assert_eq!(lab.dc(2).admin, AdminState::Drain);
     let index = lab.snapshot.topology.find_access_point(access_point).expect("is there");
     assert_eq!(lab.snapshot.access_point(index).admin, AdminState::Maint);
-    lab.event(Event::AdminAccessPoint(lab.access_points_of(5)[1], AdminState::Maint));
+    lab.set_access_point(lab.access_points_of(5)[1], AdminState::Maint);
     lab.run(COALESCE);
     assert_eq!(lab.dc(5).health, Health::Down, "no access point is left to use");
+}
+
+#[test]
+fn an_intent_ends_with_its_time_and_that_is_told() {
+    let mut lab = Lab::new(three_dcs());
+    lab.run(SECOND);
+    lab.changes.clear();
+    let told = Arc::new(Told { by: "anna".into(), reason: "a drill".into() });
+    let intent = Intent {
+        until: Some(lab.now + 10 * SECOND),
+        told: Arc::clone(&told),
+        ..Intent::new(AdminState::Drain, lab.now)
+    };
+    lab.event(Event::Intent(Target::Dc(DcId(2)), intent));
+    lab.run(9 * SECOND);
+    assert_eq!(lab.dc(2).admin, AdminState::Drain);
+    lab.run(2 * SECOND);
+    assert_eq!(lab.dc(2).admin, AdminState::Ready);
+    assert!(lab.snapshot.intents.is_empty());
+    let change = |from, to, lasting, expired| {
+        let (target, told) = (Target::Dc(DcId(2)), Arc::clone(&told));
+        Change::Intent(IntentChange { target, from, to, lasting, expired, told })
+    };
+    let expected = [
+        change(AdminState::Ready, AdminState::Drain, Some(10 * SECOND), false),
+        change(AdminState::Drain, AdminState::Ready, None, true),
+    ];
+    assert_eq!(lab.changes, expected);
+}
+
+#[test]
+fn an_intent_holds_from_the_first_snapshot_and_outlives_what_it_is_about() {
+    let now = start();
+    let mut intents = Intents::default();
+    intents.set(Target::Dc(DcId(2)), Intent::new(AdminState::Maint, now));
+    let topology = Arc::new(Topology::new(three_dcs()));
+    let (_, first) = ControlState::new(topology, Arc::new(Nowhere), intents, now);
+    let index = first.topology.find_dc(DcId(2)).expect("it is listed");
+    assert_eq!(first.dc(index).admin, AdminState::Maint);
+
+    let mut lab = Lab::new(three_dcs());
+    lab.set_dc(DcId(2), AdminState::Drain);
+    let mut without = three_dcs();
+    without.dcs.retain(|dc| dc.id != DcId(2));
+    lab.reload(without);
+    lab.run(20 * SECOND);
+    lab.reload(three_dcs());
+    lab.run(COALESCE);
+    assert_eq!(lab.dc(2).admin, AdminState::Drain);
 }
 
 #[test]
@@ -387,8 +452,8 @@ fn a_storm_of_changes_is_coalesced_and_round_trips_wait_a_second() {
     lab.run(SECOND);
     let before = lab.published.len();
     for _ in 0..100 {
-        lab.event(Event::AdminDc(DcId(1), AdminState::Drain));
-        lab.event(Event::AdminDc(DcId(1), AdminState::Ready));
+        lab.set_dc(DcId(1), AdminState::Drain);
+        lab.set_dc(DcId(1), AdminState::Ready);
         lab.now += Duration::from_micros(200);
     }
     lab.run(COALESCE);
@@ -470,7 +535,7 @@ proptest! {
                     lab.snapshot.access_points.iter().for_each(|it| it.slot.record_failed_connect(prefix(7)));
                     lab.event(Event::Evidence);
                 }
-                Blow::Drain(dc) => lab.event(Event::AdminDc(DcId(dc), AdminState::Drain)),
+                Blow::Drain(dc) => lab.set_dc(DcId(dc), AdminState::Drain),
             }
         }
         lab.faults.clear();

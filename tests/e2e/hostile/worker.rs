@@ -1,7 +1,7 @@
 //! A worker that does not turn any more.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -9,18 +9,7 @@ use crate::support::client::Client;
 use crate::support::doors::Doors;
 use crate::support::eventually;
 use crate::support::lab::Lab;
-use crate::support::process::{address, command};
-
-/// Ends with the test.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::support::process::{Killed, address, command};
 
 /// Nobody reads the log any more, and the workers have much to say: they are stuck in the middle of a line
 /// for ever, as a defect would have them.

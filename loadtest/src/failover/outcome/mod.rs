@@ -20,6 +20,7 @@ use super::record::{Arrival, Failure, Recording, Strike};
 use super::time::Time;
 use super::ways::LONGEST_ROUND_TRIP;
 use crate::lab::layout::Dc;
+use nearpoint::admin::view::DrillView;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub(crate) struct Outcome {
     pub(crate) crowd: Option<ByPhase<Sessions>>,
     /// By nearpoint's own word; nothing from other peers.
     pub(crate) news: News,
+    /// The report of the drill, if there was one.
+    pub(crate) drill: Option<DrillView>,
 }
 
 /// What clients of UDP met. The times of new flows are from their first question to an answer.
@@ -122,6 +125,7 @@ impl Outcome {
             flows,
             crowd,
             news: News::of(recording),
+            drill: recording.drill.clone(),
         }
     }
 

@@ -6,7 +6,7 @@
 
 mod envoy;
 mod haproxy;
-mod nearpoint;
+pub(super) mod nearpoint;
 mod nginx;
 mod setting;
 

@@ -10,6 +10,10 @@ use std::path::Path;
 
 const CONFIG: &str = "nearpoint.yaml";
 const LIST: &str = "dc_options.yaml";
+const TOKENS: &str = "tokens";
+
+/// What a command shows that changes something.
+pub(in crate::failover) const TOKEN: &str = "token-of-the-laboratory-0123456789";
 
 pub(super) fn args(directory: &Path) -> Vec<OsString> {
     vec!["run".into(), directory.join(CONFIG).into()]
@@ -19,7 +23,8 @@ pub(super) fn args(directory: &Path) -> Vec<OsString> {
 ///
 /// `setting.extra` has something that YAML can be read from and not be written as: a tag in a tag.
 pub(super) fn files(setting: &Setting) -> Result<Vec<File>, serde_yaml::Error> {
-    Ok(vec![File { name: CONFIG, text: config(setting)? }, list(setting)])
+    let tokens = File { name: TOKENS, text: format!("lab write {TOKEN}\n") };
+    Ok(vec![File { name: CONFIG, text: config(setting)? }, list(setting), tokens])
 }
 
 /// The list is a file of its own. SIGHUP has it read at once; without, its change is noticed.
@@ -67,7 +72,7 @@ fn config(setting: &Setting) -> Result<String, serde_yaml::Error> {
          listeners: [{{name: clients, bind: [\"{listen}\"], route: nearest}}{datagrams}]\n\
          geoip: {{overrides: {{\"{CLIENTS_V4}\": {clients}, \"{CLIENTS_V6}\": {clients}}}}}\n\
          health: {{probe: {probe}{udp_probe}}}\n\
-         admin: {{bind: \"{admin}\"}}\n\
+         admin: {{bind: \"{admin}\", tokens_file: {TOKENS}}}\n\
          metrics: {{bind: \"{metrics}\"}}\n"
     );
     let mut config: Mapping = serde_yaml::from_str(&text)?;

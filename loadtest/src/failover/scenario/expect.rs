@@ -29,6 +29,17 @@ pub(crate) struct Expect {
     pub(crate) udp: UdpExpect,
     /// Of the crowd.
     pub(crate) crowd: CrowdExpect,
+    /// Of the drill.
+    pub(crate) drill: Option<DrillExpect>,
+}
+
+/// What the report of a drill has to say. Whatever it is, nobody was refused, and its DC was used again.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct DrillExpect {
+    /// `done`, `aborted` or `ended`.
+    pub(crate) state: String,
+    /// Where clients went instead.
+    pub(crate) moved_to: BTreeSet<Dc>,
 }
 
 /// Outcomes of the crowd.

@@ -39,6 +39,8 @@ pub(crate) enum What {
     WrongService { dcs: Vec<Dc>, back: Duration },
     /// `dc_options` is replaced by a list of these. Nothing undoes it.
     Replace(Vec<AccessPoint>),
+    /// A drill of a DC is ordered, which lasts so long in every run. Nothing undoes it: it ends by itself.
+    Drill { dc: Dc, lasts: Duration, force: bool },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +85,8 @@ impl What {
             (What::Service(_, these), What::Service(_, those)) => {
                 these.iter().any(|it| those.contains(it))
             }
-            (What::Path(..) | What::Replace(_), _)
-            | (_, What::Path(..) | What::Replace(_) | What::Slow { .. })
+            (What::Path(..) | What::Replace(_) | What::Drill { .. }, _)
+            | (_, What::Path(..) | What::Replace(_) | What::Drill { .. } | What::Slow { .. })
             | (
                 What::Slow { .. },
                 What::Process(..) | What::WrongService { .. } | What::Service(..),
@@ -92,7 +94,7 @@ impl What {
         }
     }
 
-    /// The DCs that it is about. A list that is replaced is nobody's fault.
+    /// The DCs that it is about. A list that is replaced is nobody's fault, nor is a drill.
     pub(crate) fn dcs(&self) -> BTreeSet<Dc> {
         match self {
             What::Path(_, place) => place.dcs().into_iter().collect(),
@@ -100,14 +102,14 @@ impl What {
                 dcs.iter().copied().collect()
             }
             What::Service(_, access_points) => access_points.iter().map(|it| it.dc).collect(),
-            What::Replace(_) => BTreeSet::new(),
+            What::Replace(_) | What::Drill { .. } => BTreeSet::new(),
         }
     }
 
     /// Whether all is well again when it ends.
     pub(super) fn is_undone(&self) -> bool {
         match self {
-            What::Replace(_) => false,
+            What::Replace(_) | What::Drill { .. } => false,
             What::Path(..)
             | What::Slow { .. }
             | What::Process(..)
@@ -134,6 +136,8 @@ impl Display for What {
             What::Service(what, access_points) => write!(f, "{what} {}", listed(access_points)),
             What::WrongService { dcs, .. } => write!(f, "wrong service {}", listed(dcs)),
             What::Replace(access_points) => write!(f, "list of {}", listed(access_points)),
+            What::Drill { dc, force: false, .. } => write!(f, "drill of {dc}"),
+            What::Drill { dc, force: true, .. } => write!(f, "forced drill of {dc}"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The shape of the file, and how it becomes a scenario.
 
 mod crowd;
+mod drill;
 mod udp;
 
 use super::error::Problem;
@@ -14,6 +15,7 @@ use crate::lab::layout::{AccessPoint, Dc, Door};
 use crate::lab::paths::{self, Direction};
 use crate::lab::share::Share;
 use crowd::{RawCrowd, RawCrowdExpect};
+use drill::RawDrillExpect;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -77,6 +79,8 @@ struct RawFault {
     code: Option<u16>,
     back: Option<Length>,
     access_points: Option<Vec<Text<AccessPoint>>>,
+    lasts: Option<Length>,
+    force: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -98,6 +102,7 @@ enum Kind {
     Status,
     WrongService,
     Replace,
+    Drill,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -112,6 +117,7 @@ struct RawExpect {
     isolated: Option<bool>,
     udp: RawUdpExpect,
     crowd: RawCrowdExpect,
+    drill: Option<RawDrillExpect>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -224,6 +230,7 @@ impl Scenario {
                 isolated: expect.isolated,
                 udp: expect.udp.into(),
                 crowd: expect.crowd.into(),
+                drill: expect.drill.map(Into::into),
             },
             bars: Bars {
                 p99_at_first: length(bars.p99_at_first),
@@ -309,7 +316,7 @@ impl RawFault {
         if from >= phase {
             problems.add("from", "the phase is over by then");
         }
-        let is_undone = !matches!(self.what, Kind::Replace);
+        let is_undone = !matches!(self.what, Kind::Replace | Kind::Drill);
         let may_flap = is_undone && !matches!(self.what, Kind::WrongService);
         let lasting = is_undone.then(|| self.lasting.take()).flatten();
         let until = lasting.map_or(phase, |Length(lasting)| from + lasting);
@@ -391,12 +398,13 @@ impl RawFault {
                 }
                 service(ServiceFault::Status(code), place, problems)
             }
+            Kind::Drill => drill::what((place, self.lasts.take(), self.force.take()), problems),
             // Returned above: it has no place.
             Kind::Replace => None,
         }
     }
 
-    fn left(&self) -> [(&'static str, bool); 12] {
+    fn left(&self) -> [(&'static str, bool); 14] {
         [
             ("where", self.place.is_some()),
             ("from", self.from.is_some()),
@@ -410,6 +418,8 @@ impl RawFault {
             ("code", self.code.is_some()),
             ("back", self.back.is_some()),
             ("access_points", self.access_points.is_some()),
+            ("lasts", self.lasts.is_some()),
+            ("force", self.force.is_some()),
         ]
     }
 }

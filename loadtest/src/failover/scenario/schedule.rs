@@ -110,7 +110,7 @@ impl Scale {
 fn acts(fault: &Fault, scale: &Scale) -> Vec<(Duration, Act)> {
     let (from, until) = (fault.times.from, fault.times.until);
     match &fault.what {
-        What::Replace(_) => vec![(scale.of(from), Act::Begin)],
+        What::Replace(_) | What::Drill { .. } => vec![(scale.of(from), Act::Begin)],
         What::WrongService { back, .. } => vec![
             (scale.of(from), Act::Begin),
             (scale.of(*back), Act::Usurp),

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::net::{IpAddr, SocketAddr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SecretView;
@@ -16,7 +17,7 @@ use crate::routing::{
 };
 
 /// One address at which a client reaches a DC: a `dcOption` of TL.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DcOptionView {
     /// `dcOption`.
     #[serde(rename = "_")]

@@ -1,5 +1,6 @@
 //! The DCs of a ranking and their access points, with everything that placed them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::room::RoomView;
@@ -12,7 +13,7 @@ use crate::routing::{
 };
 
 /// One DC of the ranking.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RankedView {
     /// Its number.
     pub id: u16,
@@ -61,7 +62,7 @@ pub struct RankedView {
 }
 
 /// One access point, and whether this client may have it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OfferView {
     /// Where it is dialled.
     pub address: String,

@@ -1,12 +1,13 @@
 //! Where a client is, and who says so.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::CoordinatesView;
 use crate::routing::{Location, country};
 
 /// Where a client is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LocationView {
     /// Who says so: `override`, `database`, `country`, `default` or `unknown`.
     pub origin: String,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::routing::policy::{Action, Admission, EnforceOnBound};
@@ -30,7 +31,7 @@ pub fn shortened(text: &str) -> Cow<'_, str> {
 }
 
 /// What the rules say about one client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyView {
     /// What that means for this listener, in words.
     pub says: String,
@@ -49,7 +50,7 @@ pub struct PolicyView {
 }
 
 /// A rule that fits a client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleView {
     /// Such as `policy.rules[3]`.
     pub rule: String,

@@ -242,8 +242,8 @@ fn an_operators_ready_does_not_bring_back_what_probes_hold_down() {
     let mut lab = Lab::new(three_dcs());
     lab.break_dc(2, Fault::Refuses);
     lab.run(5 * SECOND);
-    lab.event(Event::AdminDc(DcId(2), AdminState::Drain));
-    lab.event(Event::AdminDc(DcId(2), AdminState::Ready));
+    lab.set_dc(DcId(2), AdminState::Drain);
+    lab.set_dc(DcId(2), AdminState::Ready);
     lab.run(5 * SECOND);
     assert_eq!(lab.dc(2).health, Health::Down);
 }
@@ -254,15 +254,19 @@ fn changes_of_dcs_and_commands_are_told_once() {
     lab.run(SECOND);
     lab.changes.clear();
     for _ in 0..3 {
-        lab.event(Event::AdminDc(DcId(2), AdminState::Drain));
-        lab.event(Event::AdminDc(DcId(99), AdminState::Drain));
+        lab.set_dc(DcId(2), AdminState::Drain);
+        lab.set_dc(DcId(99), AdminState::Drain);
     }
     lab.break_dc(1, Fault::Refuses);
     lab.run(10 * SECOND);
     let told = lab.changes.iter().filter(|change| !matches!(change, Change::AccessPoint(_)));
     let transition = Transition { from: Health::Up, to: Health::Down };
-    let expected =
-        [Change::AdminDc(DcId(2), AdminState::Drain), Change::Dc { dc: DcId(1), transition }];
+    let drained = |dc| {
+        let (from, to, told) = (AdminState::Ready, AdminState::Drain, Arc::default());
+        let target = Target::Dc(DcId(dc));
+        Change::Intent(IntentChange { target, from, to, lasting: None, expired: false, told })
+    };
+    let expected = [drained(2), drained(99), Change::Dc { dc: DcId(1), transition }];
     assert!(told.eq(&expected), "{:?}", lab.changes);
 }
 

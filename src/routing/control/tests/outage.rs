@@ -295,7 +295,7 @@ fn nobody_is_given_up_while_nothing_is_up_that_could_serve_their_clients() {
     assert!(looks > 50 && !lab.snapshot.isolated, "{looks}");
     lab.faults.retain(|id, _| id.dc != DcId(1));
     lab.run_until(|lab| lab.given_up().len() == 4);
-    lab.event(Event::AdminDc(DcId(1), AdminState::Drain));
+    lab.set_dc(DcId(1), AdminState::Drain);
     lab.run(COALESCE);
     assert_eq!(lab.given_up(), [], "the one that is Up takes no new sessions");
 }

@@ -87,11 +87,11 @@ fn one_that_stays_suffices_where_none_is_new() {
 fn one_that_the_operator_took_out_is_no_successor() {
     let (mut lab, leaving) = amsterdam_at_work();
     let stays = lab.access_points_of(2)[0];
-    lab.event(Event::AdminAccessPoint(stays, AdminState::Drain));
+    lab.set_access_point(stays, AdminState::Drain);
     lab.reload(topology(vec![amsterdam(1, 0)]));
     lab.run(SECOND);
     assert_eq!(lab.health(leaving), Some(Health::Up));
-    lab.event(Event::AdminAccessPoint(stays, AdminState::Ready));
+    lab.set_access_point(stays, AdminState::Ready);
     lab.run(COALESCE);
     assert_eq!(lab.health(leaving), None);
 }

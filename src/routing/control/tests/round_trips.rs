@@ -51,7 +51,7 @@ fn a_dc_is_as_far_and_as_slow_as_its_best_for_ordinary_sessions() {
     for (id, ms) in [(media, 5), (taken_out, 10), (best, 20), (other, 40)] {
         lab.round_trips.insert(id, ms * MS);
     }
-    lab.event(Event::AdminAccessPoint(taken_out, AdminState::Maint));
+    lab.set_access_point(taken_out, AdminState::Maint);
     lab.run(60 * SECOND);
     assert_eq!(lab.dc(2).round_trip, Some(20 * MS));
     lab.round_trips.insert(best, 90 * MS);
@@ -61,8 +61,8 @@ fn a_dc_is_as_far_and_as_slow_as_its_best_for_ordinary_sessions() {
     lab.round_trips.insert(other, 80 * MS);
     lab.run(60 * SECOND);
     assert!((30.0..50.0).contains(&lab.dc(2).excess.0), "{:?}", lab.dc(2).excess);
-    lab.event(Event::AdminAccessPoint(best, AdminState::Drain));
-    lab.event(Event::AdminAccessPoint(other, AdminState::Drain));
+    lab.set_access_point(best, AdminState::Drain);
+    lab.set_access_point(other, AdminState::Drain);
     lab.run(SECOND);
     assert_eq!(lab.dc(2).round_trip, Some(10 * MS), "the last known keeps the groups");
 }

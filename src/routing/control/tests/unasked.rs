@@ -136,7 +136,7 @@ fn what_the_operator_wants_of_others_is_not_what_they_show() {
     let mut lab = Lab::new(spec);
     lab.run(SECOND);
     let [first, _] = by_tcp(&lab);
-    lab.event(Event::AdminAccessPoint(first, AdminState::Maint));
+    lab.set_access_point(first, AdminState::Maint);
     lab.run(SECOND);
     assert_eq!(lab.health(beside), Some(Health::Up));
     lab.faults.insert(first, Fault::Refuses);
@@ -344,7 +344,8 @@ fn one_that_leaves_stays_until_another_of_its_kind_is_up() {
         .access_points
         .retain(|it| it.address != beside.address && it.address != alone.address);
     moved.dcs[0].access_points.push(new.clone());
-    lab.event(Event::Configuration(Arc::new(Topology::new(moved)), Arc::new(Nowhere)));
+    let moved = Arc::new(Topology::new(moved));
+    lab.event(Event::Configuration(moved, Arc::new(Nowhere), Brought::default()));
     lab.run(2 * COALESCE);
     assert_eq!(lab.health(id_of(&new)), Some(Health::Up), "as its neighbour is");
     assert_eq!((lab.health(beside), lab.health(alone)), (None, None));

@@ -6,70 +6,99 @@ use serde_json::{Value, json};
 
 use super::super::put;
 
+/// Something done to a document at a place that chance has chosen.
+#[derive(Clone, Debug)]
+pub(super) struct Mutation {
+    at: Index,
+    damage: Damage,
+}
+
 /// How a document is damaged, or not.
 #[derive(Clone, Debug)]
-pub(super) enum Mutation {
+pub(super) enum Damage {
     /// Another value at a place that the document has.
-    Replace(Index, Value),
+    Replace(Value),
     /// A value at a place that the schema knows of.
-    Put(Index, Value),
+    Put(Value),
     /// A letter too much in a key.
-    Misspell(Index),
-    Remove(Index),
+    Misspell,
+    Remove,
     /// An element twice.
-    Repeat(Index),
+    Repeat,
     /// A key that nobody knows.
-    Add(Index, Value),
+    Add(Value),
 }
 
 pub(super) fn any_mutation() -> impl Strategy<Value = Mutation> {
-    let place = any::<Index>;
-    prop_oneof![
-        6 => (place(), any_value()).prop_map(|(at, value)| Mutation::Replace(at, value)),
-        2 => (place(), any_value()).prop_map(|(at, value)| Mutation::Put(at, value)),
-        1 => place().prop_map(Mutation::Misspell),
-        2 => place().prop_map(Mutation::Remove),
-        1 => place().prop_map(Mutation::Repeat),
-        1 => (place(), any_value()).prop_map(|(at, value)| Mutation::Add(at, value)),
-    ]
+    let damage = prop_oneof![
+        6 => any_value().prop_map(Damage::Replace),
+        2 => any_value().prop_map(Damage::Put),
+        1 => Just(Damage::Misspell),
+        2 => Just(Damage::Remove),
+        1 => Just(Damage::Repeat),
+        1 => any_value().prop_map(Damage::Add),
+    ];
+    (any::<Index>(), damage).prop_map(|(at, damage)| Mutation { at, damage })
 }
 
 impl Mutation {
     /// Does it to a document of which the schema knows these `paths`.
     pub(super) fn apply(self, document: &mut Value, paths: &[String]) {
-        let (Self::Replace(at, _)
-        | Self::Put(at, _)
-        | Self::Misspell(at)
-        | Self::Remove(at)
-        | Self::Repeat(at)
-        | Self::Add(at, _)) = self;
-        let Some((parent, step, pointer)) = place(document, at) else {
+        let Self { at, damage } = self;
+        let mut all = Vec::new();
+        pointers(document, "", &mut all);
+        let place = match &damage {
+            Damage::Put(_) => at.get(paths),
+            Damage::Replace(_)
+            | Damage::Misspell
+            | Damage::Remove
+            | Damage::Repeat
+            | Damage::Add(_) => match all.get(at.index(all.len().max(1))) {
+                Some(place) => place,
+                None => return,
+            },
+        };
+        damage.apply(document, place);
+    }
+}
+
+impl Damage {
+    /// What is tried at every place.
+    pub(super) fn usual() -> impl Iterator<Item = Self> {
+        let numbers = (0..=8).map(Value::from).map(Self::Replace);
+        [Self::Misspell, Self::Remove, Self::Repeat].into_iter().chain(numbers)
+    }
+
+    /// Does it at the place of this JSON pointer.
+    pub(super) fn apply(self, document: &mut Value, pointer: &str) {
+        let Some((parent, step)) = pointer.rsplit_once('/') else {
             return;
         };
+        let step = step.replace("~1", "/").replace("~0", "~");
         match self {
-            Self::Replace(_, value) => {
-                *document.pointer_mut(&pointer).expect("there") = value;
+            Self::Replace(value) => {
+                *document.pointer_mut(pointer).expect("there") = value;
                 return;
             }
-            Self::Put(at, value) => {
-                let steps: Vec<&str> = at.get(paths).split('/').skip(1).collect();
+            Self::Put(value) => {
+                let steps: Vec<&str> = pointer.split('/').skip(1).collect();
                 return put(document, &steps, value);
             }
-            Self::Misspell(_) | Self::Remove(_) | Self::Repeat(_) | Self::Add(..) => {}
+            Self::Misspell | Self::Remove | Self::Repeat | Self::Add(_) => {}
         }
-        match (document.pointer_mut(&parent), self) {
-            (Some(Value::Object(map)), Self::Misspell(_)) => {
+        match (document.pointer_mut(parent), self) {
+            (Some(Value::Object(map)), Self::Misspell) => {
                 let value = map.remove(&step).expect("there");
                 map.insert(format!("{step}s"), value);
             }
-            (Some(Value::Object(map)), Self::Remove(_)) => drop(map.remove(&step)),
-            (Some(Value::Object(map)), Self::Add(_, value)) => {
+            (Some(Value::Object(map)), Self::Remove) => drop(map.remove(&step)),
+            (Some(Value::Object(map)), Self::Add(value)) => {
                 map.insert("xyzzy".to_owned(), value);
             }
-            (Some(Value::Array(list)), Self::Remove(_)) => {
+            (Some(Value::Array(list)), Self::Remove) => {
                 list.remove(step.parse().unwrap_or(0));
             }
-            (Some(Value::Array(list)), Self::Repeat(_)) => {
+            (Some(Value::Array(list)), Self::Repeat) => {
                 list.push(list[step.parse().unwrap_or(0)].clone());
             }
             (Some(_), _) | (None, _) => {}
@@ -238,14 +267,4 @@ pub(super) fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-}
-
-/// A place of a document, by a number; and the pointer to what it is in, with its last step.
-fn place(document: &Value, at: Index) -> Option<(String, String, String)> {
-    let mut all = Vec::new();
-    pointers(document, "", &mut all);
-    let pointer = all.get(at.index(all.len().max(1)))?.clone();
-    let (parent, step) = pointer.rsplit_once('/')?;
-    let step = step.replace("~1", "/").replace("~0", "~");
-    Some((parent.to_owned(), step, pointer.clone()))
 }

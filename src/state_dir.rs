@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -111,6 +111,51 @@ impl StateDir {
             return Err(error);
         }
         // The new name is on disk once its directory is.
+        File::open(&self.path)?.sync_all()
+    }
+
+    /// What a file of this name holds; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no file, or has more than `most` bytes.
+    pub fn read(&self, name: &str, most: u64) -> io::Result<Option<Vec<u8>>> {
+        let path = self.file(name);
+        match fs::metadata(&path) {
+            Ok(found) if found.is_file() => {}
+            // To open a pipe is to wait for whoever writes to it.
+            Ok(_) => return Err(io::Error::new(ErrorKind::InvalidInput, "it is no file")),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let mut bytes = Vec::new();
+        File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+        match bytes.len() as u64 > most {
+            true => Err(io::Error::new(ErrorKind::FileTooLarge, "it is too large")),
+            false => Ok(Some(bytes)),
+        }
+    }
+
+    /// The names that begin so, in order.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn names(&self, beginning: &str) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            // What has another kind of name is not ours.
+            names.extend(entry?.file_name().into_string().ok());
+        }
+        names.retain(|name| name.starts_with(beginning));
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Takes a file away, if there is one; when this returns it is gone, whatever happens.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        remove_if_there(&self.file(name))?;
         File::open(&self.path)?.sync_all()
     }
 
