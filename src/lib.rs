@@ -55,10 +55,10 @@
 //! | 1 | [`proxy_protocol`] | headers that say who a client is, read and written | nothing |
 //! | 1 | [`metrics`] | all that Prometheus reads | `routing` |
 //! | 1 | [`state_dir`] | the folder for what survives a restart | nothing |
-//! | 1 | [`memory`] | the DC that each client was given, and who came lately, over restarts too | `routing`, `state_dir` |
+//! | 1 | [`memory`] | the DC that each client was given, and who came lately, over restarts too | `routing`, `state_dir`, `blocking` |
 //! | 1 | [`events`] | the last state changes and their causes | `routing` |
 //! | 1 | [`sessions`] | who is here, and bounds over all workers | `routing` |
-//! | 1 | [`drain`], [`signal`] | small things that many need to know | nothing |
+//! | 1 | [`blocking`], [`drain`], [`signal`] | small things that many need to know | nothing |
 //! | 1 | [`telemetry`] | logs | how `config` wants them |
 //! | 2 | [`geoip`], [`probe`], [`control`] | clients to places; live checks; the writer of snapshots | layers 0 and 1, not each other |
 //! | 3 | [`forward`], [`admin`] | the data plane; HTTP for operators | layers 0 and 1, the handles of `control`, not each other |
@@ -238,6 +238,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod blocking;
 pub mod cli;
 pub mod config;
 pub mod control;

@@ -2,13 +2,10 @@
 //! time is over, saves what changed. The work is done on threads where nobody waits for it.
 
 use std::collections::BTreeMap;
-use std::future;
-use std::panic;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
@@ -17,6 +14,7 @@ use super::seen::ClientsSeen;
 use super::sticky::StickyMemory;
 use super::store::Store;
 use super::time::EpochSeconds;
+use crate::blocking::blocking;
 use crate::routing::topology::ListenerRoute;
 use crate::state_dir::{StateDir, StateDirError};
 
@@ -102,16 +100,5 @@ impl Kept {
             (Err(error), true) => debug!(%error, "still cannot save what is remembered of clients"),
         }
         self.failing = saved.is_err();
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(reason) => panic::resume_unwind(reason),
-            // Cancelled: the runtime ends, and whoever waits here with it.
-            Err(_) => future::pending().await,
-        },
     }
 }

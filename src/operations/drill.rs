@@ -350,12 +350,16 @@ async fn run(shared: Arc<Shared>, intent: Intent) {
 
 /// Whether clients are known to be refused while a DC is drained.
 fn refuses(snapshot: &Snapshot, dc: DcId, forecast: &Moves) -> bool {
-    let mut routes = snapshot.topology.routes().iter();
-    forecast.bound_refused > 0
-        || routes.any(|(_, route)| {
-            let to = route.destination().filter(|it| it.bound_to() == Some(dc));
-            to.is_some_and(|to| !has_stand_in(snapshot, route, to, dc))
-        })
+    forecast.bound_refused > 0 || listeners_of_it_alone(snapshot, dc).next().is_some()
+}
+
+/// The listeners that lead to this DC, and to no other now.
+fn listeners_of_it_alone(snapshot: &Snapshot, dc: DcId) -> impl Iterator<Item = &str> {
+    let routes = snapshot.topology.routes().iter().filter(move |(_, route)| {
+        let to = route.destination().filter(|it| it.bound_to() == Some(dc));
+        to.is_some_and(|to| !has_stand_in(snapshot, route, to, dc))
+    });
+    routes.map(|(name, _)| name.as_ref())
 }
 
 /// What speaks against a drill.
@@ -375,13 +379,11 @@ fn objections(snapshot: &Snapshot, dc: DcId, forecast: &Moves, judge: &Judge) ->
             forecast.clients
         )),
     }
-    let bound = snapshot.topology.routes().iter().filter(|(_, route)| {
-        let to = route.destination().filter(|it| it.bound_to() == Some(dc));
-        to.is_some_and(|to| !has_stand_in(snapshot, route, to, dc))
-    });
-    objections.extend(bound.map(|(name, _)| {
-        format!("listener {name} leads to DC {dc} alone, and would refuse everybody")
-    }));
+    objections.extend(
+        listeners_of_it_alone(snapshot, dc).map(|name| {
+            format!("listener {name} leads to DC {dc} alone, and would refuse everybody")
+        }),
+    );
     objections.extend(judge.objection().map(|abort| abort.to_string()));
     objections
 }

@@ -7,12 +7,12 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Mutex;
-use tokio::task::spawn_blocking;
 use tracing::warn;
 
 use super::check_reason;
 use crate::admin::operations::{OperationError, Wish};
 use crate::admin::view::IntentView;
+use crate::blocking::blocking;
 use crate::control::{CommandSender, SnapshotReader};
 use crate::metrics::Metrics;
 use crate::routing::intent::MOST;
@@ -132,9 +132,7 @@ impl IntentDesk {
         let ending = || OperationError::Unavailable("the daemon is ending".to_owned());
         let directory = directory.upgrade().ok_or_else(ending)?;
         let now = (Instant::now(), SystemTime::now());
-        let kept = spawn_blocking(move || kept::write(&directory, &intents, now)).await;
-        // A thread that panicked has aborted the process.
-        let kept = kept.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        let kept = blocking(move || kept::write(&directory, &intents, now)).await;
         kept.map_err(|error| OperationError::Unavailable(format!("edge.state_dir: {error}")))
     }
 }

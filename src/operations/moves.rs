@@ -8,9 +8,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::admin::operations::OperationError;
+use crate::blocking::blocking;
 use crate::control::SnapshotReader;
 use crate::memory::{ClientsSeen, EpochSeconds, Sample, SampledClient, StickyMemory};
-use crate::reload::blocking;
 use crate::routing::moves::{Crowd, Imagined, Moves, Subject, forecast, imagine};
 use crate::routing::{AdminState, Client, Intent, Intents, Locate, Snapshot, Target, Topology};
 use crate::sessions::Sessions;

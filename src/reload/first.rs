@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::look::Shapes;
+use super::open_databases;
 use super::pushed::{self, StandingPush};
 use super::settle::{ContentError, InUse};
-use super::{blocking, open_databases};
+use crate::blocking::blocking;
 use crate::config::{self, Config, Finding, List, Loaded, Main, ReloadPlan, Sources};
 use crate::geoip::Databases;
 use crate::operations::history::{Difference, Entry, History};

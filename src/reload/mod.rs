@@ -16,26 +16,9 @@ mod settle;
 mod tell;
 mod watcher;
 
-use std::future;
-use std::panic;
-
-use tokio::task;
-
 pub use databases::{DatabaseErrors, geoip_fact, locator, open_databases};
 pub use first::{First, FirstError, Running, first};
 pub use need::warn_of_need;
 pub use order::{Done, Order, Outcome, Request, Source, What};
 pub use reloader::{Handles, Reloader};
 pub use settle::ContentError;
-
-/// Does work that waits for disks, or takes long, on a thread where nobody waits for it.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(reason) => panic::resume_unwind(reason),
-            // Cancelled: the runtime ends, and whoever waits here with it.
-            Err(_) => future::pending().await,
-        },
-    }
-}

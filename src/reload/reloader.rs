@@ -6,7 +6,6 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use super::blocking;
 use super::databases::locator;
 use super::first::Running;
 use super::look::Shapes;
@@ -19,6 +18,7 @@ use super::watcher;
 use crate::admin::Facts;
 use crate::admin::operations::OperationError;
 use crate::admin::view::{MovesView, PushView};
+use crate::blocking::blocking;
 use crate::config::guards::{self, Listing};
 use crate::config::{Config, Finding, List, Loaded, PUSHED, ReloadPlan};
 use crate::control::CommandSender;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::blocking;
 use super::databases::{DatabaseErrors, InPlace, open_other};
 use super::look::{Looks, Shapes};
+use crate::blocking::blocking;
 use crate::config::{self, ConfigError, Geoip, Loaded, PushedList, Sources};
 use crate::geoip::Databases;
 

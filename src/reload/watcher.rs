@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::blocking;
 use super::look::Shapes;
+use crate::blocking::blocking;
 
 /// Between looks.
 const PAUSE: Duration = Duration::from_millis(500);
