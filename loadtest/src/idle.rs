@@ -8,7 +8,7 @@ use crate::backend::Backend;
 use crate::cli::IdleOptions;
 use crate::hold::Holder;
 use crate::load::Transport;
-use crate::peers::{Installed, Peer, PeerError};
+use crate::peers::{Duty, Installed, Peer, PeerError};
 use crate::process::ProcessError;
 use crate::report::{Cast, Host, PeerReport, ReportError, Section, Tables, best_of_others, emit};
 use nearpoint::stub::Service;
@@ -49,7 +49,7 @@ async fn measure(peer: &Installed, sessions: u32) -> Result<(u64, u64), IdleErro
     let mut backend = Backend::start().await.map_err(IdleError::Process)?;
     let target = backend.address(Service::Echo);
     let target = target.ok_or(IdleError::Process(ProcessError::Ended))?;
-    let proxy = peer.start(Transport::Tcp, target).await.map_err(IdleError::Peer)?;
+    let proxy = peer.start(Duty::plain(Transport::Tcp), target).await.map_err(IdleError::Peer)?;
     let memory = || proxy.pss().map(Option::unwrap_or_default).map_err(IdleError::Memory);
 
     let warm_up = Holder::start(proxy.address, WARM_UP).await.map_err(IdleError::Process)?;

@@ -9,8 +9,8 @@ mod report;
 pub(crate) use options::{CompareOptions, EXAMPLES};
 
 use crate::backend::Backend;
-use crate::load::{Load, LoadError, Scenario};
-use crate::peers::{Installed, PeerError};
+use crate::load::{Load, LoadError, Plan, Workload};
+use crate::peers::{Duty, Installed, PeerError};
 use crate::process::ProcessError;
 use crate::procfs;
 use crate::report::{Cast, ReportError, emit};
@@ -27,24 +27,24 @@ const MIN_WARM_UP: Duration = Duration::from_millis(100);
 /// Whether every peer was measured in every round.
 pub(crate) async fn run(options: &CompareOptions) -> Result<bool, ReportError> {
     let mut cast = Cast::find(&options.peers).await;
-    let scenarios = options.scenarios();
+    let workloads = options.workloads();
     let mut measured = Vec::new();
     for round in 1..=options.rounds.get() {
-        for &scenario in &scenarios {
+        for &workload in &workloads {
             for peer in cast.present() {
                 let peer = peer.run_by(options.user());
-                if peer.peer.inability(scenario.transport()).is_some() {
+                if peer.peer.inability(Duty::plain(workload.transport())).is_some() {
                     continue;
                 }
-                eprintln!("round {round}/{}: {scenario}, {}", options.rounds, peer.peer.name());
-                match measure(&peer, scenario, options.duration).await {
-                    Ok(sample) => measured.push((peer.peer, scenario, sample)),
+                eprintln!("round {round}/{}: {workload}, {}", options.rounds, peer.peer.name());
+                match measure(&peer, workload, options.duration).await {
+                    Ok(sample) => measured.push((peer.peer, workload, sample)),
                     Err(error) => cast.fail(peer.peer, &error),
                 }
             }
         }
     }
-    let report = Report::new(options, &cast, &scenarios, &measured);
+    let report = Report::new(options, &cast, &workloads, &measured);
     emit(&report, &options.peers.output)?;
     Ok(cast.complete())
 }
@@ -68,22 +68,24 @@ struct Sample {
 
 async fn measure(
     peer: &Installed,
-    scenario: Scenario,
+    workload: Workload,
     duration: Duration,
 ) -> Result<Sample, MeasureError> {
     let backend = Backend::start().await.map_err(MeasureError::Backend)?;
-    let target = backend.address(scenario.service());
+    let target = backend.address(workload.service());
     let target = target.ok_or(MeasureError::Backend(ProcessError::Ended))?;
-    let proxy = peer.start(scenario.transport(), target).await.map_err(MeasureError::Peer)?;
-    let mut load = Load::start(scenario, proxy.address).await.map_err(MeasureError::Load)?;
+    let proxy =
+        peer.start(Duty::plain(workload.transport()), target).await.map_err(MeasureError::Peer)?;
+    let mut load =
+        Load::start(Plan::new(workload), proxy.address).await.map_err(MeasureError::Load)?;
     let warm_up = (duration / WARM_UP_PART).max(MIN_WARM_UP);
     load.run_for(warm_up).await.map_err(MeasureError::Load)?;
 
     let read = |load: &Load| -> io::Result<Reading> {
         Ok(Reading {
             at: Instant::now(),
-            work: load.work(),
-            offered: load.offered(),
+            work: load.tally().counts().done,
+            offered: load.tally().counts().offered,
             proxy: proxy.cpu_time()?,
             load: procfs::cpu_time(&[std::process::id()])?,
             backend: backend.cpu_time()?,

@@ -1,7 +1,7 @@
 //! What is measured, and how long.
 
 use crate::cli::{PeerOptions, positive_duration};
-use crate::load::{Pace, Scenario, Transport};
+use crate::load::{Pace, Transport, Workload};
 use crate::peers::User;
 use clap::{Args, ValueEnum};
 use std::num::NonZeroU32;
@@ -62,19 +62,19 @@ impl CompareOptions {
     }
 
     /// The loads that were chosen, each once.
-    pub(crate) fn scenarios(&self) -> Vec<Scenario> {
+    pub(crate) fn workloads(&self) -> Vec<Workload> {
         let (sessions, streams) = (self.sessions.get(), self.bulk_streams.get());
         let flows = self.udp_bulk_flows.get();
         let pace = if self.flood { Pace::Flood } else { Pace::Window };
         let all = [
-            Scenario::RoundTrips { sessions },
-            Scenario::Upload { streams },
-            Scenario::Download { streams },
-            Scenario::UdpRoundTrips { flows: self.udp_flows.get() },
-            Scenario::UdpUpload { flows, pace },
-            Scenario::UdpDownload { flows },
+            Workload::RoundTrips { sessions, bytes: 64 },
+            Workload::Upload { streams },
+            Workload::Download { streams },
+            Workload::UdpRoundTrips { flows: self.udp_flows.get() },
+            Workload::UdpUpload { flows, pace },
+            Workload::UdpDownload { flows },
         ];
-        let chosen = |scenario: &Scenario| self.only.iter().any(|only| only.includes(*scenario));
+        let chosen = |workload: &Workload| self.only.iter().any(|only| only.includes(*workload));
         all.into_iter().filter(chosen).collect()
     }
 }
@@ -95,16 +95,16 @@ pub(crate) enum Selection {
 }
 
 impl Selection {
-    fn includes(self, scenario: Scenario) -> bool {
+    fn includes(self, workload: Workload) -> bool {
         match self {
-            Selection::Tcp => scenario.transport() == Transport::Tcp,
-            Selection::Udp => scenario.transport() == Transport::Udp,
-            Selection::RoundTrips => matches!(scenario, Scenario::RoundTrips { .. }),
-            Selection::Upload => matches!(scenario, Scenario::Upload { .. }),
-            Selection::Download => matches!(scenario, Scenario::Download { .. }),
-            Selection::UdpRoundTrips => matches!(scenario, Scenario::UdpRoundTrips { .. }),
-            Selection::UdpUpload => matches!(scenario, Scenario::UdpUpload { .. }),
-            Selection::UdpDownload => matches!(scenario, Scenario::UdpDownload { .. }),
+            Selection::Tcp => workload.transport() == Transport::Tcp,
+            Selection::Udp => workload.transport() == Transport::Udp,
+            Selection::RoundTrips => matches!(workload, Workload::RoundTrips { .. }),
+            Selection::Upload => matches!(workload, Workload::Upload { .. }),
+            Selection::Download => matches!(workload, Workload::Download { .. }),
+            Selection::UdpRoundTrips => matches!(workload, Workload::UdpRoundTrips { .. }),
+            Selection::UdpUpload => matches!(workload, Workload::UdpUpload { .. }),
+            Selection::UdpDownload => matches!(workload, Workload::UdpDownload { .. }),
         }
     }
 }
@@ -121,7 +121,7 @@ mod tests {
             let args = [&["loadtest", "compare"], only].concat();
             match Cli::try_parse_from(args).unwrap().command {
                 Command::Compare(options) => {
-                    options.scenarios().into_iter().map(Scenario::name).collect()
+                    options.workloads().into_iter().map(crate::compare::report::name).collect()
                 }
                 other => panic!("{other:?}"),
             }

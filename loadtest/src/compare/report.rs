@@ -1,8 +1,8 @@
 //! What `compare` found, for machines and for people.
 
 use super::{CompareOptions, Sample};
-use crate::load::{BULK_DATAGRAM, Scenario};
-use crate::peers::Peer;
+use crate::load::{BULK_DATAGRAM, Workload};
+use crate::peers::{Duty, Peer};
 use crate::report::{Cast, Host, PeerReport, Section, Tables, best_of_others};
 use crate::stats::Summary;
 use serde::Serialize;
@@ -91,7 +91,21 @@ struct Units {
     datagrams: Option<f64>,
 }
 
-fn units(scenario: Scenario) -> Units {
+/// As it is called in reports.
+pub(super) fn name(workload: Workload) -> &'static str {
+    match workload {
+        Workload::RoundTrips { .. } => "round_trips",
+        Workload::Upload { .. } => "upload",
+        Workload::Download { .. } => "download",
+        Workload::Connects { .. } => "connects",
+        Workload::Mixed { .. } => "mixed",
+        Workload::UdpRoundTrips { .. } => "udp_round_trips",
+        Workload::UdpUpload { .. } => "udp_upload",
+        Workload::UdpDownload { .. } => "udp_download",
+    }
+}
+
+fn units(scenario: Workload) -> Units {
     let small = Units {
         rate: "round trips/s",
         amount: 1.0,
@@ -103,10 +117,10 @@ fn units(scenario: Scenario) -> Units {
     let bulk =
         Units { rate: "GB/s", amount: 1e9, cpu: "s/GB", cpu_scale: 1.0, bar: 0.6, datagrams: None };
     match scenario {
-        Scenario::RoundTrips { .. } => small,
-        Scenario::Upload { .. } | Scenario::Download { .. } => bulk,
-        Scenario::UdpRoundTrips { .. } => Units { bar: 0.9, datagrams: Some(2.0), ..small },
-        Scenario::UdpUpload { .. } | Scenario::UdpDownload { .. } => {
+        Workload::RoundTrips { .. } | Workload::Connects { .. } | Workload::Mixed { .. } => small,
+        Workload::Upload { .. } | Workload::Download { .. } => bulk,
+        Workload::UdpRoundTrips { .. } => Units { bar: 0.9, datagrams: Some(2.0), ..small },
+        Workload::UdpUpload { .. } | Workload::UdpDownload { .. } => {
             Units { bar: 0.1, datagrams: Some(1.0 / BULK_DATAGRAM as f64), ..bulk }
         }
     }
@@ -116,8 +130,8 @@ impl Report {
     pub(super) fn new(
         options: &CompareOptions,
         cast: &Cast,
-        scenarios: &[Scenario],
-        measured: &[(Peer, Scenario, Sample)],
+        scenarios: &[Workload],
+        measured: &[(Peer, Workload, Sample)],
     ) -> Report {
         let mut figures = Vec::new();
         for &scenario in scenarios {
@@ -153,9 +167,9 @@ impl Report {
     }
 }
 
-fn unable(cast: &Cast, scenarios: &[Scenario]) -> Vec<Unable> {
-    let of = |scenario: &Scenario| {
-        let (scenario, transport) = (scenario.name(), scenario.transport());
+fn unable(cast: &Cast, scenarios: &[Workload]) -> Vec<Unable> {
+    let of = |scenario: &Workload| {
+        let (scenario, transport) = (name(*scenario), Duty::plain(scenario.transport()));
         cast.peers().filter_map(move |peer| {
             let why = peer.inability(transport)?;
             Some(Unable { scenario, peer: peer.name(), why })
@@ -165,7 +179,7 @@ fn unable(cast: &Cast, scenarios: &[Scenario]) -> Vec<Unable> {
 }
 
 /// `None` without samples. Work that was not done makes no figure of processor time either.
-fn figure(peer: Peer, scenario: Scenario, samples: &[Sample]) -> Option<Figure> {
+fn figure(peer: Peer, scenario: Workload, samples: &[Sample]) -> Option<Figure> {
     let units = units(scenario);
     let of = |value: &dyn Fn(&Sample) -> Option<f64>| Summary::of(samples.iter().filter_map(value));
     let cpu = |sample: &Sample, scale: f64, amount: f64| {
@@ -181,7 +195,7 @@ fn figure(peer: Peer, scenario: Scenario, samples: &[Sample]) -> Option<Figure> 
         })
     });
     Some(Figure {
-        scenario: scenario.name(),
+        scenario: name(scenario),
         peer: peer.name(),
         rounds: samples.len(),
         rate: of(&|sample| Some(sample.work / units.amount / sample.seconds))?,
@@ -300,7 +314,7 @@ impl Figure {
 mod tests {
     use super::*;
 
-    const UPLOAD: Scenario = Scenario::Upload { streams: 4 };
+    const UPLOAD: Workload = Workload::Upload { streams: 4 };
 
     fn sample(gigabytes: f64, proxy: Option<f64>) -> Sample {
         Sample { seconds: 2.0, work: gigabytes * 1e9, offered: 0.0, proxy, load: 1.0, backend: 0.5 }
@@ -312,13 +326,14 @@ mod tests {
         assert_eq!((bulk.rate.median, bulk.cpu.unwrap().median), (2.0, 0.25));
         assert_eq!((bulk.load_cores.median, bulk.backend_cores.median), (0.5, 0.25));
         let trips = Sample { work: 1000.0, ..sample(0.0, Some(0.01)) };
-        let trips = figure(Peer::Nginx, Scenario::RoundTrips { sessions: 1 }, &[trips]).unwrap();
+        let trips =
+            figure(Peer::Nginx, Workload::RoundTrips { sessions: 1, bytes: 64 }, &[trips]).unwrap();
         assert_eq!((trips.rate.median, trips.cpu.unwrap().median), (500.0, 10.0));
     }
 
     #[test]
     fn datagrams_are_told_with_what_was_delivered_of_them_and_what_each_has_cost() {
-        const MANY: Scenario = Scenario::UdpDownload { flows: 1 };
+        const MANY: Workload = Workload::UdpDownload { flows: 1 };
         // 1 GB of 1.25 in 2 s.
         let bulk = Sample { offered: 1.25e9, ..sample(1.0, Some(0.5)) };
         let bulk = figure(Peer::Envoy, MANY, &[bulk]).unwrap();
@@ -329,7 +344,7 @@ mod tests {
         assert!((datagrams.cpu_us_per_datagram.unwrap().median - 0.6).abs() < 1e-9);
 
         let trips = Sample { work: 1000.0, offered: 1010.0, ..sample(0.0, Some(0.01)) };
-        let few = Scenario::UdpRoundTrips { flows: 1 };
+        let few = Workload::UdpRoundTrips { flows: 1 };
         let trips = figure(Peer::Envoy, few, &[trips]).unwrap().datagrams.unwrap();
         assert_eq!(trips.datagrams_per_second.median, 1000.0);
         assert_eq!(trips.cpu_us_per_datagram.unwrap().median, 5.0);

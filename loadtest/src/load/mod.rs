@@ -1,22 +1,26 @@
 //! Making load: clients on one thread that count what they get done.
 //!
-//! Every load but a flood is closed-loop: a client starts its next operation when the last one is done,
-//! or the window of a bulk flow has room, so the load adapts to the proxy and never piles up.
+//! A closed loop begins an operation when the last one is done, or the window of a bulk flow has room, so
+//! that the load adapts to the proxy and never piles up; an open loop begins them at fixed times.
 
 mod bulk;
+mod connects;
+mod opening;
+mod plan;
 mod round_trips;
-mod scenario;
+mod tally;
 mod udp;
+mod workload;
 
-pub(crate) use scenario::{Pace, Scenario, Transport};
+pub(crate) use plan::{Arrival, Opening, Plan, Sources};
+pub(crate) use tally::{Counts, Latencies, Tally};
 pub(crate) use udp::BULK_DATAGRAM;
+pub(crate) use workload::{Pace, Transport, Unit, Workload};
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -24,80 +28,57 @@ use tokio::time::timeout;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Work so far: round trips, or bytes.
-#[derive(Clone, Debug, Default)]
-struct Work(Arc<Amounts>);
-
-#[derive(Debug, Default)]
-struct Amounts {
-    done: AtomicU64,
-    offered: AtomicU64,
-}
-
-impl Work {
-    fn add(&self, amount: u64) {
-        self.0.done.fetch_add(amount, Relaxed);
-    }
-
-    /// What is sent by UDP and may be lost; asked again, it is offered again.
-    fn offer(&self, amount: u64) {
-        self.0.offered.fetch_add(amount, Relaxed);
-    }
-}
-
 /// Running clients. Dropping it ends them.
 #[derive(Debug)]
 pub(crate) struct Load {
     clients: JoinSet<io::Result<()>>,
-    work: Work,
+    tally: Tally,
 }
 
 impl Load {
-    /// Connects all clients, then lets them begin.
-    pub(crate) async fn start(scenario: Scenario, target: SocketAddr) -> Result<Load, LoadError> {
-        let mut load = Load { clients: JoinSet::new(), work: Work::default() };
-        let streams = match scenario.transport() {
-            Transport::Tcp => connect(target, scenario.clients()).await?,
-            Transport::Udp => Vec::new(),
-        };
-        match scenario {
-            Scenario::RoundTrips { .. } => load.spawn(streams, round_trips::run),
-            Scenario::Upload { .. } => load.spawn(streams, bulk::send),
-            Scenario::Download { .. } => load.spawn(streams, bulk::receive),
-            Scenario::UdpRoundTrips { flows } => {
-                load.spawn(vec![target; flows as usize], udp::round_trips);
+    /// Opens all sessions that stay, then lets the clients begin.
+    pub(crate) async fn start(plan: Plan, target: SocketAddr) -> Result<Load, LoadError> {
+        let mut load = Load { clients: JoinSet::new(), tally: Tally::default() };
+        let Plan { workload, .. } = plan;
+        let count = workload.clients();
+        let clients = (0..count).map(|number| Client { number, plan, target });
+        match workload {
+            Workload::RoundTrips { bytes, .. } => {
+                let streams = connect(clients).await?;
+                load.spawn(streams, |stream, tally| round_trips::run(stream, bytes, tally));
             }
-            Scenario::UdpUpload { flows, pace } => {
-                load.spawn(vec![target; flows as usize], |target, work| {
-                    udp::upload(target, pace, work)
-                });
+            Workload::Upload { .. } => load.spawn(connect(clients).await?, bulk::send),
+            Workload::Download { .. } => load.spawn(connect(clients).await?, bulk::receive),
+            Workload::Connects { bytes, .. } => {
+                load.spawn(clients, |client, tally| connects::run(client, bytes, tally));
             }
-            Scenario::UdpDownload { flows } => {
-                load.spawn(vec![target; flows as usize], udp::download);
+            Workload::Mixed { .. } => todo!("mixed"),
+            Workload::UdpRoundTrips { .. } => {
+                load.spawn(clients, |client, tally| udp::round_trips(client.target, tally));
+            }
+            Workload::UdpUpload { pace, .. } => {
+                load.spawn(clients, |client, tally| udp::upload(client.target, pace, tally));
+            }
+            Workload::UdpDownload { .. } => {
+                load.spawn(clients, |client, tally| udp::download(client.target, tally));
             }
         }
         Ok(load)
     }
 
-    /// A client for each.
-    fn spawn<C, F>(&mut self, clients: Vec<C>, run: impl Fn(C, Work) -> F)
+    /// A task for each.
+    fn spawn<C, F>(&mut self, clients: impl IntoIterator<Item = C>, run: impl Fn(C, Tally) -> F)
     where
         F: Future<Output = io::Result<()>> + Send + 'static,
     {
         for client in clients {
-            self.clients.spawn(run(client, self.work.clone()));
+            self.clients.spawn(run(client, self.tally.clone()));
         }
     }
 
-    /// Work done since the start: round trips, or bytes as the client's kernel took or gave them; of
-    /// datagrams, bytes that arrived.
-    pub(crate) fn work(&self) -> u64 {
-        self.work.0.done.load(Relaxed)
-    }
-
-    /// The same of what was sent by UDP, lost or not; 0 with TCP.
-    pub(crate) fn offered(&self) -> u64 {
-        self.work.0.offered.load(Relaxed)
+    /// What was done since the start.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Lets the load run on; an error if a client ends meanwhile, since none does by itself.
@@ -115,15 +96,31 @@ impl Load {
     }
 }
 
-/// So many connections.
-async fn connect(target: SocketAddr, count: u32) -> Result<Vec<TcpStream>, LoadError> {
+/// One of the clients of a load.
+#[derive(Clone, Copy, Debug)]
+struct Client {
+    number: u32,
+    plan: Plan,
+    target: SocketAddr,
+}
+
+impl Client {
+    /// A session, of this client the so many-th, that has sent what comes before the load.
+    async fn open(&self, session: u64) -> io::Result<TcpStream> {
+        let clients = u64::from(self.plan.workload.clients());
+        let number = session * clients + u64::from(self.number);
+        let opened = opening::open(&self.plan, self.target, number);
+        timeout(CONNECT_TIMEOUT, opened)
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+/// A session for each.
+async fn connect(clients: impl Iterator<Item = Client>) -> Result<Vec<TcpStream>, LoadError> {
     let mut streams = Vec::new();
-    for _ in 0..count {
-        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(target)).await;
-        let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        let stream = stream.map_err(LoadError::Connect)?;
-        stream.set_nodelay(true).map_err(LoadError::Connect)?;
-        streams.push(stream);
+    for client in clients {
+        streams.push(client.open(0).await.map_err(LoadError::Connect)?);
     }
     Ok(streams)
 }
@@ -159,75 +156,78 @@ mod tests {
     use super::*;
     use nearpoint::stub::{Fault, StubDc};
 
-    fn tcp() -> [Scenario; 3] {
+    fn tcp() -> [Workload; 3] {
         let sessions = 3;
         [
-            Scenario::RoundTrips { sessions },
-            Scenario::Upload { streams: sessions },
-            Scenario::Download { streams: sessions },
+            Workload::RoundTrips { sessions, bytes: 64 },
+            Workload::Upload { streams: sessions },
+            Workload::Download { streams: sessions },
         ]
     }
 
-    fn udp() -> [Scenario; 4] {
+    fn udp() -> [Workload; 4] {
         let flows = 3;
         [
-            Scenario::UdpRoundTrips { flows },
-            Scenario::UdpUpload { flows, pace: Pace::Window },
-            Scenario::UdpUpload { flows, pace: Pace::Flood },
-            Scenario::UdpDownload { flows },
+            Workload::UdpRoundTrips { flows },
+            Workload::UdpUpload { flows, pace: Pace::Window },
+            Workload::UdpUpload { flows, pace: Pace::Flood },
+            Workload::UdpDownload { flows },
         ]
     }
 
-    async fn start(scenario: Scenario) -> (StubDc, SocketAddr, Load) {
-        let at = (SocketAddr::from(([127, 0, 0, 1], 0)), scenario.service());
+    async fn start(workload: Workload) -> (StubDc, SocketAddr, Load) {
+        let at = (SocketAddr::from(([127, 0, 0, 1], 0)), workload.service());
         let stub = StubDc::bind(1, &[at]).unwrap();
         let at = stub.local_addrs()[0];
-        let load = Load::start(scenario, at).await.unwrap();
+        let load = Load::start(Plan::new(workload), at).await.unwrap();
         (stub, at, load)
     }
 
     async fn work(load: &mut Load, amount: u64) {
-        while load.work() < amount {
+        while load.tally().counts().done < amount {
             load.run_for(Duration::from_millis(1)).await.unwrap();
         }
     }
 
     #[tokio::test]
     async fn every_load_gets_work_done_with_all_its_clients() {
-        for scenario in tcp() {
-            let (stub, at, mut load) = start(scenario).await;
+        for workload in tcp() {
+            let (stub, at, mut load) = start(workload).await;
             stub.wait_until(at, |counts| counts.open == 3).await.unwrap();
             work(&mut load, 1000).await;
-            assert_eq!(load.offered(), 0);
+            assert_eq!(load.tally().counts().offered, 0);
             load.stop().await;
             stub.wait_until(at, |counts| counts.open == 0).await.unwrap();
         }
-        for scenario in udp() {
-            let (stub, at, mut load) = start(scenario).await;
+        for workload in udp() {
+            let (stub, at, mut load) = start(workload).await;
             stub.wait_until(at, |counts| counts.udp_clients == 3).await.unwrap();
             work(&mut load, 1000).await;
-            assert!(load.offered() >= load.work(), "{scenario}");
+            assert!(load.tally().counts().offered >= load.tally().counts().done, "{workload}");
             load.stop().await;
         }
     }
 
     #[tokio::test]
     async fn what_is_lost_is_offered_again_and_is_no_work() {
-        for scenario in udp() {
-            let (stub, at, mut load) = start(scenario).await;
+        for workload in udp() {
+            let (stub, at, mut load) = start(workload).await;
             stub.set_fault(at, Fault::Loss(50)).await.unwrap();
             work(&mut load, 6).await;
-            let done = load.work();
+            let done = load.tally().counts().done;
             work(&mut load, done * 2).await;
             let counts = stub.counts(at).unwrap();
-            assert!(load.offered() > load.work(), "{scenario} {counts:?}");
+            assert!(
+                load.tally().counts().offered > load.tally().counts().done,
+                "{workload} {counts:?}"
+            );
         }
     }
 
     #[tokio::test]
     async fn client_that_is_refused_under_load_is_an_error() {
-        for scenario in tcp().into_iter().chain(udp()) {
-            let (stub, at, mut load) = start(scenario).await;
+        for workload in tcp().into_iter().chain(udp()) {
+            let (stub, at, mut load) = start(workload).await;
             stub.kill(at).await.unwrap();
             let failed = load.run_for(Duration::from_secs(20)).await.unwrap_err();
             assert!(matches!(failed, LoadError::Client(_) | LoadError::Ended), "{failed}");

@@ -1,25 +1,28 @@
 //! Short questions, each answered before the next.
 
-use super::Work;
+use super::Tally;
 use std::io;
+use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Size of a question and of its answer: a keystroke, a ping, an acknowledgement.
-pub(super) const BYTES: usize = 64;
-
-pub(super) async fn run(mut stream: TcpStream, work: Work) -> io::Result<()> {
-    let mut question = [0; BYTES];
-    let mut answer = [0; BYTES];
+/// Questions and answers of so many bytes: 64 are a keystroke, a ping, an acknowledgement.
+pub(super) async fn run(mut stream: TcpStream, bytes: u32, tally: Tally) -> io::Result<()> {
+    let mut question = vec![0; bytes as usize];
+    let mut answer = question.clone();
     for number in 0_u64.. {
         // Numbered, so that an answer of another round is noticed.
-        question[..8].copy_from_slice(&number.to_le_bytes());
+        let number = number.to_le_bytes();
+        for (byte, digit) in question.iter_mut().zip(number) {
+            *byte = digit;
+        }
+        let began = Instant::now();
         stream.write_all(&question).await?;
         stream.read_exact(&mut answer).await?;
         if answer != question {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "not what was sent came back"));
         }
-        work.add(1);
+        tally.done_in(began.elapsed());
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ pub(super) fn command(program: &Path, directory: &Path, plan: &Plan) -> io::Resu
 }
 
 pub(super) fn config(plan: &Plan) -> String {
-    let (protocol, listener, cluster) = match plan.transport {
+    let (protocol, listener, cluster) = match plan.duty.transport {
         Transport::Tcp => ("TCP", TCP_LISTENER, ""),
         Transport::Udp => ("UDP", UDP_LISTENER, UDP_CLUSTER),
     };
@@ -114,12 +114,13 @@ pub(crate) fn short_version(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::Duty;
     use serde_yaml::Value;
 
     #[test]
     fn config_names_addresses_of_the_right_protocol() {
         for (transport, protocol) in [(Transport::Tcp, "TCP"), (Transport::Udp, "UDP")] {
-            let config = config(&Plan { transport, ..Plan::example() });
+            let config = config(&Plan { duty: Duty::plain(transport), ..Plan::example() });
             let config: Value = serde_yaml::from_str(&config).unwrap();
             let at = |value: &Value| {
                 let at = &value["socket_address"];

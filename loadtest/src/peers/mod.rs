@@ -56,9 +56,9 @@ impl Peer {
         }
     }
 
-    /// Why it cannot forward this at all, if it cannot.
-    pub(crate) fn inability(self, transport: Transport) -> Option<&'static str> {
-        match (self, transport) {
+    /// Why it cannot do this at all, if it cannot.
+    pub(crate) fn inability(self, duty: Duty) -> Option<&'static str> {
+        match (self, duty.transport) {
             (Peer::Haproxy | Peer::HaproxySplice, Transport::Udp) => Some("HAProxy has no UDP"),
             (Peer::Nearpoint | Peer::Nginx | Peer::Envoy | Peer::Direct, Transport::Udp)
             | (_, Transport::Tcp) => None,
@@ -117,6 +117,35 @@ pub(crate) enum User {
 /// The user and the group of nobody on every Linux.
 const NOBODY: u32 = 65_534;
 
+/// What a proxy is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Duty {
+    pub(crate) transport: Transport,
+    pub(crate) beginning: Beginning,
+    /// DCs with an access point each, all of which lead to the backend. Only nearpoint has them.
+    pub(crate) dcs: u32,
+}
+
+/// What the proxy has to do with the first bytes of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// Nothing.
+    Plain,
+    /// To find in them which DC the client wants: the route `mtproto`.
+    Sniffed,
+    /// To believe the PROXY header of version 2 that they are.
+    ProxyIn,
+    /// To send a PROXY header of version 2 before them.
+    ProxyOut,
+}
+
+impl Duty {
+    /// Forwarding, and nothing else.
+    pub(crate) fn plain(transport: Transport) -> Duty {
+        Duty { transport, beginning: Beginning::Plain, dcs: 1 }
+    }
+}
+
 /// What a configuration is made of.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
@@ -126,7 +155,7 @@ struct Plan {
     cores: usize,
     /// Descriptors that a process may have.
     descriptors: u64,
-    transport: Transport,
+    duty: Duty,
 }
 
 impl Installed {
@@ -143,7 +172,7 @@ impl Installed {
     /// Starts the proxy in front of `backend` and returns when it serves.
     pub(crate) async fn start(
         &self,
-        transport: Transport,
+        duty: Duty,
         backend: SocketAddr,
     ) -> Result<Running, PeerError> {
         let Some(program) = &self.program else {
@@ -153,7 +182,7 @@ impl Installed {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let [listen, admin] = free_ports().map_err(PeerError::Prepare)?;
         let descriptors = descriptors();
-        let plan = Plan { listen, admin, backend, cores, descriptors, transport };
+        let plan = Plan { listen, admin, backend, cores, descriptors, duty };
         let mut command = match self.peer {
             Peer::Haproxy => haproxy::command(program, directory.path(), &plan, Splice::Auto),
             Peer::HaproxySplice => {
@@ -176,7 +205,7 @@ impl Installed {
             Peer::Envoy => Some((admin, "/ready")),
             Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Direct => None,
         };
-        let readiness = Readiness { transport, listener: listen, ask };
+        let readiness = Readiness { transport: duty.transport, listener: listen, ask };
         let process = launch(command, directory.path(), readiness).await?;
         Ok(Running { address: listen, proxy: Some(Proxy { process, _directory: directory }) })
     }
@@ -285,7 +314,7 @@ impl Plan {
             backend: at(20_003),
             cores: 2,
             descriptors: 20_000,
-            transport: Transport::Tcp,
+            duty: Duty::plain(Transport::Tcp),
         }
     }
 }

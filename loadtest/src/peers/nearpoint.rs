@@ -17,8 +17,8 @@ pub(super) fn command(program: &Path, directory: &Path, plan: &Plan) -> io::Resu
 }
 
 fn config(plan: &Plan) -> String {
-    let Plan { listen, admin, transport, .. } = plan;
-    let protocol = match transport {
+    let Plan { listen, admin, duty, .. } = plan;
+    let protocol = match duty.transport {
         Transport::Tcp => "tcp",
         Transport::Udp => "udp",
     };
@@ -35,7 +35,7 @@ fn config(plan: &Plan) -> String {
 
 fn dc_options(plan: &Plan) -> String {
     let (ip, port) = (plan.backend.ip(), plan.backend.port());
-    let protocols = match plan.transport {
+    let protocols = match plan.duty.transport {
         Transport::Tcp => "",
         Transport::Udp => ", protocols: [udp]",
     };
@@ -45,6 +45,7 @@ fn dc_options(plan: &Plan) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::Duty;
 
     #[test]
     fn config_names_listener_and_admin_and_the_list_names_the_backend() {
@@ -52,7 +53,7 @@ mod tests {
         assert!(config(&plan).contains("bind: [\"127.0.0.1:20001\"], protocol: tcp,"));
         assert!(config(&plan).contains("admin: {bind: \"127.0.0.1:20002\"}"));
         assert_eq!(dc_options(&plan), "- {id: 1, ip_address: 127.0.0.1, port: 20003}\n");
-        let plan = Plan { transport: Transport::Udp, ..plan };
+        let plan = Plan { duty: Duty::plain(Transport::Udp), ..plan };
         assert!(config(&plan).contains("bind: [\"127.0.0.1:20001\"], protocol: udp,"));
         assert!(dc_options(&plan).contains("port: 20003, protocols: [udp]}"));
     }

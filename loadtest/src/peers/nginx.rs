@@ -34,8 +34,8 @@ pub(crate) fn stream_module() -> Option<&'static str> {
 
 /// `reuseport` spreads the connections over the workers, as nearpoint does.
 fn config(plan: &Plan, directory: &Path, module: Option<&str>) -> String {
-    let Plan { listen, backend, descriptors, transport, .. } = plan;
-    let (accepting, socket) = match transport {
+    let Plan { listen, backend, descriptors, duty, .. } = plan;
+    let (accepting, socket) = match duty.transport {
         Transport::Tcp => ("", "reuseport"),
         // It reads datagrams until there are none: by default it waits for an event for each of them.
         // Of their number it knows no limit (`proxy_requests`, `proxy_responses`) unless it is given one.
@@ -64,6 +64,7 @@ fn config(plan: &Plan, directory: &Path, module: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::Duty;
 
     #[test]
     fn config_names_addresses_and_stays_in_its_directory() {
@@ -83,7 +84,7 @@ mod tests {
 
     #[test]
     fn datagrams_have_room_and_are_read_until_there_are_none() {
-        let plan = Plan { transport: Transport::Udp, ..Plan::example() };
+        let plan = Plan { duty: Duty::plain(Transport::Udp), ..Plan::example() };
         let config = config(&plan, Path::new("/tmp/here"), None);
         assert!(config.contains(" multi_accept on; }\n"), "{config}");
         assert!(config.contains("listen 127.0.0.1:20001 udp reuseport rcvbuf=4m"), "{config}");

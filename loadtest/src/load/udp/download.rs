@@ -2,19 +2,19 @@
 
 use super::socket::Socket;
 use super::window::Window;
-use super::{BULK_DATAGRAM, BULK_SILENCE, Patience, Work};
+use super::{BULK_DATAGRAM, BULK_SILENCE, Patience, Tally};
 use nearpoint::stub::{Receipt, number_of};
 use std::io;
 use tokio::time::timeout;
 
-pub(super) async fn run(mut socket: Socket, work: Work) -> io::Result<()> {
+pub(super) async fn run(mut socket: Socket, tally: Tally) -> io::Result<()> {
     let mut window = Window::new();
     let mut patience = Patience::default();
     let mut receipt = Receipt::default();
     loop {
         let mut credit = None;
         while let Some(train) = window.take_train() {
-            work.offer((train.end - train.start) * BULK_DATAGRAM as u64);
+            tally.offer((train.end - train.start) * BULK_DATAGRAM as u64);
             credit = Some(train.end);
         }
         if let Some(credit) = credit {
@@ -30,7 +30,7 @@ pub(super) async fn run(mut socket: Socket, work: Work) -> io::Result<()> {
             Ok(received) => {
                 received?;
                 patience.on_answer();
-                work.add(window.on_receipt(receipt) * BULK_DATAGRAM as u64);
+                tally.add(window.on_receipt(receipt) * BULK_DATAGRAM as u64);
             }
             // What was lost may have been the credit; the next one says the same and more.
             Err(_) => {

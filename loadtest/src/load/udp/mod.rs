@@ -9,8 +9,8 @@ mod window;
 pub(crate) use nearpoint::stub::BULK_DATAGRAM;
 pub(super) use round_trips::QUESTION;
 
-use super::Work;
-use super::scenario::Pace;
+use super::Tally;
+use super::workload::Pace;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,18 +25,18 @@ const BULK_SILENCE: Duration = Duration::from_millis(20);
 const GIVE_UP: Duration = Duration::from_secs(5);
 
 /// One question at a time.
-pub(super) async fn round_trips(target: SocketAddr, work: Work) -> io::Result<()> {
-    round_trips::run(socket::connect(target)?, work).await
+pub(super) async fn round_trips(target: SocketAddr, tally: Tally) -> io::Result<()> {
+    round_trips::run(socket::connect(target)?, tally).await
 }
 
 /// Numbered datagrams to a sink that sends receipts.
-pub(super) async fn upload(target: SocketAddr, pace: Pace, work: Work) -> io::Result<()> {
-    upload::run(socket::Socket::connect(target)?, pace, work).await
+pub(super) async fn upload(target: SocketAddr, pace: Pace, tally: Tally) -> io::Result<()> {
+    upload::run(socket::Socket::connect(target)?, pace, tally).await
 }
 
 /// Numbered datagrams from a source that sends as much as it has credit for.
-pub(super) async fn download(target: SocketAddr, work: Work) -> io::Result<()> {
-    download::run(socket::Socket::connect(target)?, work).await
+pub(super) async fn download(target: SocketAddr, tally: Tally) -> io::Result<()> {
+    download::run(socket::Socket::connect(target)?, tally).await
 }
 
 /// How long there was no answer.

@@ -1,6 +1,6 @@
 //! Short questions, each answered before the next, or asked again.
 
-use super::{Patience, SILENCE, Work};
+use super::{Patience, SILENCE, Tally};
 use std::io;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -8,13 +8,13 @@ use tokio::time::timeout;
 /// Size of a question and of its answer: a packet of a call.
 pub(crate) const QUESTION: usize = 200;
 
-pub(super) async fn run(socket: UdpSocket, work: Work) -> io::Result<()> {
+pub(super) async fn run(socket: UdpSocket, tally: Tally) -> io::Result<()> {
     let mut question = [0; QUESTION];
     let mut patience = Patience::default();
     for number in 0_u64.. {
         question[..8].copy_from_slice(&number.to_le_bytes());
         loop {
-            work.offer(1);
+            tally.offer(1);
             socket.send(&question).await?;
             match timeout(SILENCE, answer(&socket, &question)).await {
                 Ok(answered) => break answered?,
@@ -22,7 +22,7 @@ pub(super) async fn run(socket: UdpSocket, work: Work) -> io::Result<()> {
             }
         }
         patience.on_answer();
-        work.add(1);
+        tally.add(1);
     }
     Ok(())
 }

@@ -2,15 +2,15 @@
 
 use super::socket::Socket;
 use super::window::{TRAIN, Window};
-use super::{BULK_DATAGRAM, BULK_SILENCE, Pace, Patience, Work};
+use super::{BULK_DATAGRAM, BULK_SILENCE, Pace, Patience, Tally};
 use nearpoint::stub::Receipt;
 use std::io;
 use std::ops::Range;
 use tokio::time::timeout;
 
-pub(super) async fn run(socket: Socket, pace: Pace, work: Work) -> io::Result<()> {
+pub(super) async fn run(socket: Socket, pace: Pace, tally: Tally) -> io::Result<()> {
     let payload = vec![0x5a; TRAIN as usize * BULK_DATAGRAM];
-    let mut sender = Sender { socket, payload, work: work.clone() };
+    let mut sender = Sender { socket, payload, tally: tally.clone() };
     let mut window = Window::new();
     let mut patience = Patience::default();
     let mut receipts = Vec::new();
@@ -38,7 +38,7 @@ pub(super) async fn run(socket: Socket, pace: Pace, work: Work) -> io::Result<()
         }
         for receipt in receipts.drain(..) {
             patience.on_answer();
-            work.add(window.on_receipt(receipt) * BULK_DATAGRAM as u64);
+            tally.add(window.on_receipt(receipt) * BULK_DATAGRAM as u64);
         }
     }
 }
@@ -47,7 +47,7 @@ struct Sender {
     socket: Socket,
     /// Room for a train.
     payload: Vec<u8>,
-    work: Work,
+    tally: Tally,
 }
 
 impl Sender {
@@ -58,7 +58,7 @@ impl Sender {
             datagram[..8].copy_from_slice(&number.to_le_bytes());
             bytes += BULK_DATAGRAM;
         }
-        self.work.offer(bytes as u64);
+        self.tally.offer(bytes as u64);
         self.socket.send(&self.payload[..bytes], BULK_DATAGRAM)
     }
 }
