@@ -98,6 +98,7 @@ pub(super) fn name(workload: Workload) -> &'static str {
         Workload::Upload { .. } => "upload",
         Workload::Download { .. } => "download",
         Workload::Connects { .. } => "connects",
+        Workload::Idle { .. } => "idle",
         Workload::Mixed { .. } => "mixed",
         Workload::UdpRoundTrips { .. } => "udp_round_trips",
         Workload::UdpUpload { .. } => "udp_upload",
@@ -117,7 +118,10 @@ fn units(scenario: Workload) -> Units {
     let bulk =
         Units { rate: "GB/s", amount: 1e9, cpu: "s/GB", cpu_scale: 1.0, bar: 0.6, datagrams: None };
     match scenario {
-        Workload::RoundTrips { .. } | Workload::Connects { .. } | Workload::Mixed { .. } => small,
+        Workload::RoundTrips { .. }
+        | Workload::Connects { .. }
+        | Workload::Idle { .. }
+        | Workload::Mixed { .. } => small,
         Workload::Upload { .. } | Workload::Download { .. } => bulk,
         Workload::UdpRoundTrips { .. } => Units { bar: 0.9, datagrams: Some(2.0), ..small },
         Workload::UdpUpload { .. } | Workload::UdpDownload { .. } => {

@@ -1,27 +1,31 @@
 //! Sessions that come, ask once, and go.
 
-use super::{Client, Tally};
+use super::client::{Client, within};
+use super::content::{same, wrong};
 use std::io;
-use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// One session after the other, each closed in order by both sides.
-pub(super) async fn run(client: Client, bytes: u32, tally: Tally) -> io::Result<()> {
+pub(super) async fn run(client: &mut Client, bytes: u32) -> io::Result<()> {
     let question = vec![0x5a; bytes as usize];
     let mut answer = vec![0; bytes as usize];
-    for session in 0.. {
-        let began = Instant::now();
-        let mut stream = client.open(session).await?;
-        stream.write_all(&question).await?;
-        stream.read_exact(&mut answer).await?;
-        if answer != question {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "not what was sent came back"));
-        }
-        stream.shutdown().await?;
-        if stream.read(&mut answer).await? != 0 {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "more than was sent came back"));
-        }
-        tally.done_in(began.elapsed());
+    loop {
+        let due = client.turn().await?;
+        let stream = client.open().await?;
+        within(ask_once(stream, &question, &mut answer)).await?;
+        client.tally.done_in(due.elapsed());
     }
-    Ok(())
+}
+
+async fn ask_once(mut stream: TcpStream, question: &[u8], answer: &mut [u8]) -> io::Result<()> {
+    let (mut reader, mut writer) = stream.split();
+    // At once: what comes back of a long question has to be read while it is sent.
+    tokio::try_join!(biased; writer.write_all(question), reader.read_exact(answer))?;
+    same(answer, question, "the answer", 0)?;
+    stream.shutdown().await?;
+    match stream.read(&mut [0]).await? {
+        0 => Ok(()),
+        _ => Err(wrong("more than was sent came back")),
+    }
 }

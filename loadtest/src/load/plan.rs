@@ -12,6 +12,7 @@ pub(crate) struct Plan {
     pub(crate) sources: Sources,
     /// Whether the content of bulk is looked at, too, which costs time. That of round trips always is.
     pub(crate) verify: bool,
+    pub(crate) on_failure: OnFailure,
 }
 
 impl Plan {
@@ -23,6 +24,7 @@ impl Plan {
             opening: Opening::Plain,
             sources: Sources::ONE,
             verify: false,
+            on_failure: OnFailure::End,
         }
     }
 }
@@ -35,6 +37,15 @@ pub(crate) enum Arrival {
     /// At fixed times, so many in a second of all clients together, whatever became of those before. A
     /// latency counts from the moment at which its operation was due (coordinated omission).
     Open { per_second: f64 },
+}
+
+/// What becomes of a client that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnFailure {
+    /// The load ends with it: a figure of some of the clients would be none.
+    End,
+    /// It is counted, and begins anew after a pause.
+    BeginAnew,
 }
 
 /// What a TCP client sends before its load.

@@ -1,28 +1,54 @@
-//! Short questions, each answered before the next.
+//! Questions, each answered before the next.
 
-use super::Tally;
+use super::client::{Client, within};
+use super::content::same;
 use std::io;
-use std::time::Instant;
+use std::ops::RangeInclusive;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-/// Questions and answers of so many bytes: 64 are a keystroke, a ping, an acknowledgement.
-pub(super) async fn run(mut stream: TcpStream, bytes: u32, tally: Tally) -> io::Result<()> {
-    let mut question = vec![0; bytes as usize];
-    let mut answer = question.clone();
+/// Questions and answers of these sizes: 64 bytes are a keystroke, a ping, an acknowledgement.
+pub(super) async fn run(client: &mut Client, sizes: RangeInclusive<u32>) -> io::Result<()> {
+    let mut stream = client.session().await?;
+    let (mut reader, mut writer) = stream.split();
+    let most = *sizes.end() as usize;
+    let (mut questions, mut answers) = (vec![0; most], vec![0; most]);
     for number in 0_u64.. {
+        let size = size(&sizes, number);
+        let (question, answer) = (&mut questions[..size], &mut answers[..size]);
         // Numbered, so that an answer of another round is noticed.
-        let number = number.to_le_bytes();
-        for (byte, digit) in question.iter_mut().zip(number) {
+        for (byte, digit) in question.iter_mut().zip(number.to_le_bytes()) {
             *byte = digit;
         }
-        let began = Instant::now();
-        stream.write_all(&question).await?;
-        stream.read_exact(&mut answer).await?;
+        let due = client.turn().await?;
+        within(async {
+            // At once: what comes back of a long question has to be read while it is sent.
+            tokio::try_join!(biased; writer.write_all(question), reader.read_exact(answer))
+        })
+        .await?;
         if answer != question {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "not what was sent came back"));
+            same(answer, question, &format!("answer {number}"), 0)?;
         }
-        tally.done_in(began.elapsed());
+        client.tally.done_in(due.elapsed());
     }
     Ok(())
+}
+
+/// All sizes in turn, in leaps, so that neighbours differ.
+fn size(sizes: &RangeInclusive<u32>, number: u64) -> usize {
+    const LEAP: u64 = 389;
+    let count = u64::from(sizes.end() - sizes.start()) + 1;
+    *sizes.start() as usize + (number.wrapping_mul(LEAP) % count) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn sizes_are_all_those_of_the_range() {
+        let sizes: BTreeSet<_> = (0..961).map(|number| size(&(64..=1024), number)).collect();
+        assert!(sizes.into_iter().eq(64..=1024));
+        assert_eq!(size(&(64..=64), 77), 64);
+    }
 }

@@ -1,7 +1,9 @@
 //! What clients have got done, and how long it took.
 
 use hdrhistogram::Histogram;
+use serde::Serialize;
 use std::fmt;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +17,8 @@ struct Shared {
     done: AtomicU64,
     offered: AtomicU64,
     failed: AtomicU64,
+    beside: AtomicU64,
+    failures: Mutex<Vec<Failure>>,
     latencies: Mutex<Latencies>,
 }
 
@@ -26,8 +30,20 @@ pub(crate) struct Counts {
     pub(crate) done: u64,
     /// The same of what was sent by UDP, lost or not; 0 with TCP.
     pub(crate) offered: u64,
-    /// Clients that failed and began anew.
+    /// Clients that failed and began anew, and operations of an open loop that nobody was free for.
     pub(crate) failed: u64,
+    /// Bytes of bulk that came back beside the work of a mixture.
+    pub(crate) beside: u64,
+}
+
+/// What has failed in one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Failure {
+    /// `late`, or what the system calls it; see [`io::ErrorKind`].
+    pub(crate) kind: String,
+    pub(crate) count: u64,
+    /// What the first of them said.
+    pub(crate) first: String,
 }
 
 impl Tally {
@@ -40,33 +56,60 @@ impl Tally {
         self.0.offered.fetch_add(amount, Relaxed);
     }
 
-    pub(super) fn fail(&self) {
-        self.0.failed.fetch_add(1, Relaxed);
+    /// Of bulk that is not the work.
+    pub(super) fn add_beside(&self, bytes: u64) {
+        self.0.beside.fetch_add(bytes, Relaxed);
+    }
+
+    /// A client failed.
+    pub(super) fn fail(&self, error: &io::Error) {
+        self.failed(error.kind().to_string(), 1, || error.to_string());
+    }
+
+    /// Nobody was free in time for so many operations.
+    pub(super) fn late(&self, count: u64) {
+        self.failed("late".to_owned(), count, || "no client was free in time".to_owned());
+    }
+
+    fn failed(&self, kind: String, count: u64, say: impl FnOnce() -> String) {
+        self.0.failed.fetch_add(count, Relaxed);
+        // There are no more kinds than the system has.
+        let mut failures = lock(&self.0.failures);
+        match failures.iter_mut().find(|failure| failure.kind == kind) {
+            Some(failure) => failure.count += count,
+            None => failures.push(Failure { kind, count, first: say() }),
+        }
     }
 
     /// An operation is done, and took so long.
     pub(super) fn done_in(&self, time: Duration) {
         self.add(1);
-        self.latencies().add(time);
+        lock(&self.0.latencies).add(time);
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let Shared { done, offered, failed, .. } = &*self.0;
+        let Shared { done, offered, failed, beside, .. } = &*self.0;
         Counts {
             done: done.load(Relaxed),
             offered: offered.load(Relaxed),
             failed: failed.load(Relaxed),
+            beside: beside.load(Relaxed),
         }
+    }
+
+    /// What has failed since the start, each kind once.
+    pub(crate) fn failures(&self) -> Vec<Failure> {
+        lock(&self.0.failures).clone()
     }
 
     /// The latencies since the last call.
     pub(crate) fn take_latencies(&self) -> Latencies {
-        std::mem::take(&mut *self.latencies())
+        std::mem::take(&mut *lock(&self.0.latencies))
     }
+}
 
-    fn latencies(&self) -> MutexGuard<'_, Latencies> {
-        self.0.latencies.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Times of operations, to three digits, from a microsecond to an hour.
@@ -102,6 +145,12 @@ impl Latencies {
         (!self.0.is_empty()).then(|| Duration::from_micros(self.0.value_at_quantile(share)))
     }
 
+    /// How many took longer, as far as three digits tell.
+    #[cfg(test)]
+    pub(super) fn longer_than(&self, time: Duration) -> u64 {
+        self.0.count_between(time.as_micros() as u64 + 1, u64::MAX)
+    }
+
     pub(crate) fn max(&self) -> Option<Duration> {
         (!self.0.is_empty()).then(|| Duration::from_micros(self.0.max()))
     }
@@ -117,6 +166,28 @@ impl fmt::Debug for Latencies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failures_are_counted_by_kind_with_the_first_of_each() {
+        let tally = Tally::default();
+        let refused = |text: &str| io::Error::new(io::ErrorKind::ConnectionRefused, text);
+        tally.fail(&refused("first"));
+        tally.fail(&refused("second"));
+        tally.late(5);
+        let failure = |kind: &str, count, first: &str| Failure {
+            kind: kind.to_owned(),
+            count,
+            first: first.to_owned(),
+        };
+        assert_eq!(
+            tally.failures(),
+            [
+                failure("connection refused", 2, "first"),
+                failure("late", 5, "no client was free in time"),
+            ]
+        );
+        assert_eq!(tally.counts(), Counts { failed: 7, ..Counts::default() });
+    }
 
     #[test]
     fn quantiles_are_told_to_three_digits_and_the_largest_exactly_enough() {

@@ -15,7 +15,10 @@ pub(crate) enum Workload {
     Download { streams: u32 },
     /// Each of `clients` connects, sends so many bytes, waits for them to come back, and closes.
     Connects { clients: u32, bytes: u32 },
-    /// Of `sessions` clients 90% are idle, 9% chat, and 1% receive bulk: a messenger in the evening.
+    /// Each of `sessions` clients sends one byte, waits for it to come back, and is silent.
+    Idle { sessions: u32 },
+    /// Of `sessions` clients 90% are idle, 9% chat, and 1% move bulk: a messenger in the evening. See
+    /// [`Shares`](super::Shares).
     Mixed { sessions: u32 },
     /// Each of `flows` clients sends a datagram of 200 bytes and waits for it to come back.
     UdpRoundTrips { flows: u32 },
@@ -45,7 +48,7 @@ pub(crate) enum Transport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     RoundTrip,
-    /// From the connect to the close.
+    /// From the connect to the close; of one that stays, to its first answer.
     Session,
     Byte,
 }
@@ -57,6 +60,7 @@ impl Workload {
             | Workload::Upload { .. }
             | Workload::Download { .. }
             | Workload::Connects { .. }
+            | Workload::Idle { .. }
             | Workload::Mixed { .. } => Transport::Tcp,
             Workload::UdpRoundTrips { .. }
             | Workload::UdpUpload { .. }
@@ -64,13 +68,14 @@ impl Workload {
         }
     }
 
-    /// What is counted as work. Of a mixture it is the round trips of those who chat.
+    /// What is counted as work. Of a mixture it is the round trips of those who chat, of idle sessions how
+    /// many were opened.
     pub(crate) fn unit(self) -> Unit {
         match self {
             Workload::RoundTrips { .. }
             | Workload::Mixed { .. }
             | Workload::UdpRoundTrips { .. } => Unit::RoundTrip,
-            Workload::Connects { .. } => Unit::Session,
+            Workload::Connects { .. } | Workload::Idle { .. } => Unit::Session,
             Workload::Upload { .. }
             | Workload::Download { .. }
             | Workload::UdpUpload { .. }
@@ -81,9 +86,10 @@ impl Workload {
     /// The service of the backend that it needs.
     pub(crate) fn service(self) -> Service {
         match self {
-            Workload::RoundTrips { .. } | Workload::Connects { .. } | Workload::Mixed { .. } => {
-                Service::Echo
-            }
+            Workload::RoundTrips { .. }
+            | Workload::Connects { .. }
+            | Workload::Idle { .. }
+            | Workload::Mixed { .. } => Service::Echo,
             Workload::Upload { .. } => Service::Sink,
             Workload::Download { .. } => Service::Source { bytes: None },
             Workload::UdpRoundTrips { .. } => Service::Udp(UdpService::Echo),
@@ -94,7 +100,9 @@ impl Workload {
 
     pub(crate) fn clients(self) -> u32 {
         match self {
-            Workload::RoundTrips { sessions, .. } | Workload::Mixed { sessions } => sessions,
+            Workload::RoundTrips { sessions, .. }
+            | Workload::Idle { sessions }
+            | Workload::Mixed { sessions } => sessions,
             Workload::Upload { streams } | Workload::Download { streams } => streams,
             Workload::Connects { clients, .. } => clients,
             Workload::UdpRoundTrips { flows }
@@ -118,6 +126,7 @@ impl fmt::Display for Workload {
             Workload::Connects { clients, bytes } => {
                 write!(f, "connect, {} echo, close; {}", Size(bytes), Count(clients, "client"))
             }
+            Workload::Idle { sessions } => write!(f, "idle, {}", Count(sessions, "session")),
             Workload::Mixed { sessions } => {
                 write!(f, "{}: 90% idle, 9% chat, 1% bulk", Count(sessions, "session"))
             }
@@ -140,7 +149,7 @@ impl fmt::Display for Workload {
 }
 
 /// So many of something.
-struct Count(u32, &'static str);
+pub(super) struct Count(pub(super) u32, pub(super) &'static str);
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

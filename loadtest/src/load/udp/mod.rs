@@ -10,9 +10,9 @@ pub(crate) use nearpoint::stub::BULK_DATAGRAM;
 pub(super) use round_trips::QUESTION;
 
 use super::Tally;
+use super::client::Client;
 use super::workload::Pace;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// After so long without an answer a question is lost: far longer than any proxy takes.
@@ -25,18 +25,21 @@ const BULK_SILENCE: Duration = Duration::from_millis(20);
 const GIVE_UP: Duration = Duration::from_secs(5);
 
 /// One question at a time.
-pub(super) async fn round_trips(target: SocketAddr, tally: Tally) -> io::Result<()> {
-    round_trips::run(socket::connect(target)?, tally).await
+pub(super) async fn round_trips(client: &mut Client) -> io::Result<()> {
+    let source = client.next_source();
+    round_trips::run(client, socket::connect(client.target, source)?).await
 }
 
 /// Numbered datagrams to a sink that sends receipts.
-pub(super) async fn upload(target: SocketAddr, pace: Pace, tally: Tally) -> io::Result<()> {
-    upload::run(socket::Socket::connect(target)?, pace, tally).await
+pub(super) async fn upload(client: &mut Client, pace: Pace) -> io::Result<()> {
+    let socket = socket::Socket::connect(client.target, client.next_source())?;
+    upload::run(socket, pace, client.plan.verify, &client.tally).await
 }
 
 /// Numbered datagrams from a source that sends as much as it has credit for.
-pub(super) async fn download(target: SocketAddr, tally: Tally) -> io::Result<()> {
-    download::run(socket::Socket::connect(target)?, tally).await
+pub(super) async fn download(client: &mut Client) -> io::Result<()> {
+    let socket = socket::Socket::connect(client.target, client.next_source())?;
+    download::run(socket, client.plan.verify, &client.tally).await
 }
 
 /// How long there was no answer.

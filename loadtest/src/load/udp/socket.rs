@@ -2,7 +2,7 @@
 
 use nearpoint::net::{self, Egress, Fate, Inbox, Outbox, Parcel};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -18,16 +18,16 @@ pub(super) struct Socket {
     outbox: Outbox,
 }
 
-/// A new one, from a free port.
-pub(super) fn connect(target: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = net::connect_udp(target, None, Egress::default())?;
+/// A new one, from a free port of this address, or of whatever the kernel likes.
+pub(super) fn connect(target: SocketAddr, source: Option<IpAddr>) -> io::Result<UdpSocket> {
+    let socket = net::connect_udp(target, source, Egress::default())?;
     net::set_receive_buffer(&socket, RECEIVE_BUFFER)?;
     UdpSocket::from_std(socket)
 }
 
 impl Socket {
-    pub(super) fn connect(target: SocketAddr) -> io::Result<Socket> {
-        let socket = connect(target)?;
+    pub(super) fn connect(target: SocketAddr, source: Option<IpAddr>) -> io::Result<Socket> {
+        let socket = connect(target, source)?;
         Ok(Socket { socket, inbox: Inbox::new(), outbox: Outbox::new() })
     }
 

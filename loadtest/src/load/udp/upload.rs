@@ -8,7 +8,7 @@ use std::io;
 use std::ops::Range;
 use tokio::time::timeout;
 
-pub(super) async fn run(socket: Socket, pace: Pace, tally: Tally) -> io::Result<()> {
+pub(super) async fn run(socket: Socket, pace: Pace, verify: bool, tally: &Tally) -> io::Result<()> {
     let payload = vec![0x5a; TRAIN as usize * BULK_DATAGRAM];
     let mut sender = Sender { socket, payload, tally: tally.clone() };
     let mut window = Window::new();
@@ -38,6 +38,9 @@ pub(super) async fn run(socket: Socket, pace: Pace, tally: Tally) -> io::Result<
         }
         for receipt in receipts.drain(..) {
             patience.on_answer();
+            if verify {
+                window.is_possible(receipt)?;
+            }
             tally.add(window.on_receipt(receipt) * BULK_DATAGRAM as u64);
         }
     }

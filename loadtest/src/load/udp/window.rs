@@ -4,7 +4,9 @@
 //! what is measured then is how a proxy drowns. So it does as every protocol of bulk flows does: the window
 //! grows while everything arrives, and halves when something is lost (RFC 5681, in datagrams).
 
+use crate::load::content::wrong;
 use nearpoint::stub::Receipt;
+use std::io;
 use std::ops::Range;
 
 /// Datagrams that the kernel segments from one call: what fits into the 65,507 bytes of a message.
@@ -47,6 +49,17 @@ impl Window {
     pub(super) fn take(&mut self, train: u64) -> Range<u64> {
         self.next += train;
         self.next - train..self.next
+    }
+
+    /// A receipt tells of datagrams that were sent, and of none twice.
+    pub(super) fn is_possible(&self, Receipt { next, received }: Receipt) -> io::Result<()> {
+        if next > self.next {
+            return Err(wrong(format!("datagram {} was received, and never sent", next - 1)));
+        }
+        if received > next {
+            return Err(wrong(format!("of {next} datagrams {received} were received")));
+        }
+        Ok(())
     }
 
     /// Returns how many datagrams have arrived since the last receipt. Late receipts say nothing new.
@@ -98,6 +111,19 @@ mod tests {
         assert_eq!(window.on_receipt(Receipt { next: 16, received: 16 }), 0);
         assert_eq!(window.on_receipt(Receipt { next: 1 << 40, received: 1 << 39 }), 0);
         assert_eq!(fill(&mut window), 0);
+    }
+
+    #[test]
+    fn receipts_of_what_was_not_sent_or_came_twice_are_wrong() {
+        let mut window = Window::new();
+        window.take(10);
+        let said = |next, received| {
+            let possible = window.is_possible(Receipt { next, received });
+            possible.map_err(|error| error.to_string())
+        };
+        assert_eq!(said(10, 8), Ok(()));
+        assert_eq!(said(11, 8), Err("datagram 10 was received, and never sent".to_owned()));
+        assert_eq!(said(10, 11), Err("of 10 datagrams 11 were received".to_owned()));
     }
 
     #[test]
