@@ -7,12 +7,12 @@
 
 mod clients;
 mod daemon;
-mod histogram;
 mod network;
 mod phase;
 mod report;
 
 use crate::cli::StormOptions;
+use crate::load::LoadError;
 use crate::peers::{Peer, PeerError, Places};
 use crate::process::ProcessError;
 use crate::report::{ReportError, emit, load_average};
@@ -43,7 +43,7 @@ pub(crate) async fn run(options: &StormOptions) -> Result<bool, StormError> {
     let nearpoint = nearpoint.map_err(StormError::Daemon)?;
     let mut network = Network::start(options).await?;
     let daemon = Daemon::start(&nearpoint, &network).await?;
-    let clients = {
+    let mut clients = {
         let (staying, going) = (options.sessions.get(), options.connects.get());
         Clients::start(daemon.address, staying, going).await.map_err(StormError::Clients)?
     };
@@ -58,7 +58,8 @@ pub(crate) async fn run(options: &StormOptions) -> Result<bool, StormError> {
             let condition = if fails { "failing" } else { "well" };
             eprintln!("round {round}/{}: {condition}", options.rounds);
             let of_phase =
-                phase::measure(&daemon, &clients, &mut network, fails, options.duration).await?;
+                phase::measure(&daemon, &mut clients, &mut network, fails, options.duration)
+                    .await?;
             seen.merge(of_phase);
         }
     }
@@ -94,8 +95,8 @@ pub(crate) enum StormError {
     Stub(ProcessError),
     /// nearpoint is missing or does not serve.
     Daemon(PeerError),
-    /// A session that is to stay could not be opened.
-    Clients(io::Error),
+    /// Load could not be made.
+    Clients(LoadError),
     /// The access points of the crowd answer, and nearpoint does not find them all up.
     NotUp { up: u64, all: u64 },
     /// A side door gave no answer, or no good one.
@@ -111,7 +112,7 @@ impl fmt::Display for StormError {
         match self {
             StormError::Stub(_) => f.write_str("a stub of the network failed"),
             StormError::Daemon(error) => write!(f, "nearpoint: {error}"),
-            StormError::Clients(_) => f.write_str("a client cannot connect"),
+            StormError::Clients(error) => error.fmt(f),
             StormError::NotUp { up, all } => {
                 write!(f, "only {up} of {all} access points were found up in time")
             }
@@ -127,9 +128,8 @@ impl Error for StormError {
         match self {
             StormError::Stub(source) => Some(source),
             StormError::Daemon(error) => error.source(),
-            StormError::Clients(source)
-            | StormError::Operator(source)
-            | StormError::Read(source) => Some(source),
+            StormError::Clients(error) => error.source(),
+            StormError::Operator(source) | StormError::Read(source) => Some(source),
             StormError::Report(error) => error.source(),
             StormError::NotUp { .. } => None,
         }

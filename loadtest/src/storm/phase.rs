@@ -50,7 +50,7 @@ impl Seen {
 /// longer.
 pub(super) async fn measure(
     daemon: &Daemon,
-    clients: &Clients,
+    clients: &mut Clients,
     network: &mut Network,
     fails: bool,
     duration: Duration,

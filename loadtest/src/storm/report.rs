@@ -1,8 +1,8 @@
 //! What the storm did, side by side.
 
-use super::histogram::Times;
 use super::phase::Seen;
 use crate::cli::StormOptions;
+use crate::load::Latencies;
 use crate::report::{Host, PeerReport, Section, Tables};
 use crate::stats::Summary;
 use serde::Serialize;
@@ -53,8 +53,24 @@ struct Phase {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Figures {
     per_second: f64,
-    #[serde(flatten)]
-    times: Times,
+    count: u64,
+    p50_us: f64,
+    p99_us: f64,
+    max_us: f64,
+}
+
+impl Figures {
+    /// `None` while there is nothing to tell.
+    fn of(latencies: &Latencies, seconds: f64) -> Option<Figures> {
+        let micros = |time: Duration| time.as_secs_f64() * 1e6;
+        Some(Figures {
+            per_second: latencies.count() as f64 / seconds,
+            count: latencies.count(),
+            p50_us: latencies.quantile(0.5).map(micros)?,
+            p99_us: latencies.quantile(0.99).map(micros)?,
+            max_us: latencies.max().map(micros)?,
+        })
+    }
 }
 
 impl Report {
@@ -90,14 +106,11 @@ impl Report {
 impl Phase {
     fn new(seen: Seen) -> Phase {
         let seconds = seen.lasted.as_secs_f64();
-        let figures = |times: Option<Times>| {
-            times.map(|times| Figures { per_second: times.count as f64 / seconds, times })
-        };
         let cores = |time: Duration| time.as_secs_f64() / seconds;
         Phase {
             seconds,
-            round_trips: figures(seen.clients.round_trips.times()),
-            sessions: figures(seen.clients.sessions.times()),
+            round_trips: Figures::of(&seen.clients.round_trips, seconds),
+            sessions: Figures::of(&seen.clients.sessions, seconds),
             failures: seen.clients.failures,
             first_failure: seen.clients.first_failure,
             worker_cores: cores(seen.cpu.workers),
@@ -169,8 +182,8 @@ fn figure_rows(kind: &str, both: [Option<Figures>; 2]) -> Vec<Vec<String>> {
     };
     vec![
         row("a second", |it| it.per_second),
-        row("p50, us", |it| it.times.p50_us),
-        row("p99, us", |it| it.times.p99_us),
-        row("most, us", |it| it.times.max_us),
+        row("p50, us", |it| it.p50_us),
+        row("p99, us", |it| it.p99_us),
+        row("most, us", |it| it.max_us),
     ]
 }
