@@ -2,6 +2,7 @@
 
 use crate::compare::CompareOptions;
 use crate::failover::FailoverOptions;
+use crate::generate::{TcpOptions, UdpOptions};
 use crate::lab::{InsideOptions, LabOptions};
 use crate::peers::{Peer, Places};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -25,6 +26,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// A load by TCP on whatever listens: round trips, bulk, connects, idle sessions, or all of them
+    #[command(after_long_help = crate::generate::TCP_EXAMPLES)]
+    Tcp(TcpOptions),
+    /// A load by UDP on whatever answers: round trips, or bulk that the kernel segments
+    #[command(after_long_help = crate::generate::UDP_EXAMPLES)]
+    Udp(UdpOptions),
     /// Round trips and bulk through each peer, by TCP and by UDP: throughput and CPU time of the proxy
     ///
     /// Every load goes through one peer after the other, in rounds. Each measurement has a fresh proxy
@@ -266,6 +273,8 @@ mod tests {
             include_str!("../README.md"),
             include_str!("../lab/README.md"),
             crate::compare::EXAMPLES,
+            crate::generate::TCP_EXAMPLES,
+            crate::generate::UDP_EXAMPLES,
             STORM_EXAMPLES,
             crate::failover::EXAMPLES,
         ] {

@@ -1,11 +1,12 @@
 //! Measures nearpoint beside its peers: HAProxy, nginx stream, Envoy and a direct connection.
 //!
-//! `compare` measures processor time and throughput, `idle` the memory of idle sessions, `storm`
-//! what clients feel while thousands of access points fail; `failover` puts the same failures to
-//! nearpoint and its peers in a small internet, the `lab`; and `serve` runs a stub DC as a process of its
-//! own, for these and for any other harness. The README beside this crate says what the figures mean.
+//! `tcp` and `udp` make one load on whatever listens; `compare` measures processor time and throughput
+//! of every peer, `idle` the memory of idle sessions, `storm` what clients feel while thousands of access
+//! points fail; `failover` puts the same failures to nearpoint and its peers in a small internet, the
+//! `lab`; and `serve` runs a stub DC as a process of its own, for these and for any other harness. The
+//! README beside this crate says what the figures mean.
 //!
-//! Three processes take part in every measurement: this one makes the load on a single thread, a
+//! Three processes take part in every comparison: this one makes the load on a single thread, a
 //! child is the backend, another child the proxy. Children are killed by their handles, also when
 //! the run is interrupted.
 
@@ -14,6 +15,7 @@ mod cli;
 mod compare;
 mod event;
 mod failover;
+mod generate;
 mod hold;
 mod http;
 mod idle;
@@ -51,10 +53,12 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
+    // These tell what was measured until then.
+    let reports_early = matches!(cli.command, Command::Tcp(_) | Command::Udp(_));
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = run(cli.command) => outcome,
-            () = interrupted() => ExitCode::from(INTERRUPTED),
+            () = interrupted(), if !reports_early => ExitCode::from(INTERRUPTED),
         }
     });
     // A thread that waits for standard input must not keep the process.
@@ -64,6 +68,14 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> ExitCode {
     let complete = match command {
+        Command::Tcp(options) => match generate::run_tcp(&options, interrupted()).await {
+            Ok(complete) => complete,
+            Err(error) => return fail(&error),
+        },
+        Command::Udp(options) => match generate::run_udp(&options, interrupted()).await {
+            Ok(complete) => complete,
+            Err(error) => return fail(&error),
+        },
         Command::Compare(options) => match compare::run(&options).await {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
