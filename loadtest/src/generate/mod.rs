@@ -36,13 +36,14 @@ Examples:
 
 The backend has to be an echo; a sink for uploads, a source for downloads: see `loadtest serve`.
 
-Closed loop: a client begins an operation when the last one is done. It tells how much a proxy carries,
-and what an operation costs it. Of a stall it tells little: while nothing is answered, nothing is asked.
+Closed loop: a client begins an operation when the last one is done. It tells how much a proxy
+carries, and what an operation costs it. Of a stall it tells little: while nothing is answered,
+nothing is asked.
 
-Open loop (--rate): operations begin at fixed times, as those of people do who know nothing of each
-other, and their times count from when they were due. A stall is felt by everyone who came meanwhile.
-Choose a rate well below what the closed loop reaches: beyond it times only tell how long the run was,
-and operations that are 10 s late are given up and count as failed.
+Open loop (--rate): operations begin at fixed times, as those of people do who know nothing of
+each other, and their times count from when they were due. A stall is felt by everyone who came
+meanwhile. Choose a rate well below what the closed loop reaches: beyond it times only tell how
+long the run was, and operations that are 10 s late are given up and count as failed.
 
 Believe the figures if
   - nothing has failed: a failed operation is often a fast one;

@@ -295,7 +295,8 @@ impl TcpLoad {
             }
             TcpLoad::Mixed { common, opening, rate, verify, sessions } => {
                 let workload = Workload::Mixed { sessions: *sessions };
-                Job::new(workload, common).opened(opening).at(*rate).verified(*verify)
+                let rate = rate.unwrap_or_else(|| Shares::of(*sessions).per_second());
+                Job::new(workload, common).opened(opening).at(Some(rate)).verified(*verify)
             }
         }
     }
@@ -389,6 +390,13 @@ mod tests {
         let open = job("tcp connects --rate 200 --size 1KiB");
         assert_eq!(open.plan.arrival, Arrival::Open { per_second: 200.0 });
         assert_eq!(open.plan.workload, Workload::Connects { clients: 1000, bytes: 1024 });
+    }
+
+    #[test]
+    fn chats_of_a_mixture_have_a_rhythm_unless_another_is_asked_for() {
+        let arrival = |arguments: &str| job(arguments).plan.arrival;
+        assert_eq!(arrival("tcp mixed"), Arrival::Open { per_second: 1800.0 });
+        assert_eq!(arrival("tcp mixed --rate 5"), Arrival::Open { per_second: 5.0 });
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::measure::Measured;
 use super::options::Job;
 use super::processes::ProcessFigures;
-use crate::load::{Arrival, Failure, Opening, PACE_BYTES_PER_SECOND, Transport, Unit};
+use crate::load::{Arrival, Failure, Opening, PACE_BYTES_PER_SECOND, Transport, Unit, Workload};
 use crate::report::{Host, PeerReport, Section, Tables};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -70,7 +70,7 @@ struct Process {
     cpu_us_per_operation: Option<f64>,
     /// Of 10^9 bytes done; absent but for bulk.
     cpu_seconds_per_gb: Option<f64>,
-    /// Of memory, with all sessions that stay.
+    /// What its memory has grown by, shared among the sessions or flows; absent if they do not stay.
     pss_bytes_per_session: Option<f64>,
 }
 
@@ -93,8 +93,11 @@ impl Report {
             })
         };
         let shares = job.shares();
-        let clients = job.plan.workload.clients();
-        let process = |figures| Process::new(figures, unit, counts.done, clients);
+        let staying = match job.plan.workload {
+            Workload::Connects { .. } => None,
+            workload => Some(workload.clients()),
+        };
+        let process = |figures| Process::new(figures, unit, counts.done, staying);
         Report {
             host: Host::read(),
             settings: Settings::new(job),
@@ -159,16 +162,17 @@ impl Settings {
 }
 
 impl Process {
-    fn new(figures: ProcessFigures, unit: Unit, done: u64, clients: u32) -> Process {
+    fn new(figures: ProcessFigures, unit: Unit, done: u64, staying: Option<u32>) -> Process {
         let cpu = figures.cpu_seconds.filter(|_| done > 0);
         let each = cpu.map(|seconds| seconds / done as f64);
         let grown = figures.pss_bytes.zip(figures.pss_before_bytes);
         let grown = grown.map(|(after, before)| after as f64 - before as f64);
+        let of_each = grown.zip(staying).map(|(bytes, staying)| bytes / f64::from(staying));
         let is_bulk = unit == Unit::Byte;
         Process {
             cpu_us_per_operation: each.filter(|_| !is_bulk).map(|seconds| seconds * 1e6),
             cpu_seconds_per_gb: each.filter(|_| is_bulk).map(|seconds| seconds * 1e9),
-            pss_bytes_per_session: grown.map(|bytes| bytes / f64::from(clients)),
+            pss_bytes_per_session: of_each,
             figures,
         }
     }
@@ -227,10 +231,9 @@ impl Report {
             }
             let mib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
             row("PSS, MiB", pss_bytes.map(mib));
-            row(
-                "PSS, KiB/session",
-                process.pss_bytes_per_session.map(|bytes| format!("{:.2}", bytes / 1024.0)),
-            );
+            if let Some(bytes) = process.pss_bytes_per_session {
+                row("PSS, KiB/session", Some(format!("{:.2}", bytes / 1024.0)));
+            }
         }
         rows
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// A message of every chat.
-pub(super) const RHYTHM: Duration = Duration::from_millis(50);
+const RHYTHM: Duration = Duration::from_millis(50);
 
 /// Bytes of a message.
 const MESSAGE: std::ops::RangeInclusive<u32> = 64..=1024;
@@ -32,6 +32,11 @@ impl Shares {
         let bulk = (sessions / 100).max(1).min(sessions);
         let chats = (sessions / 100 * 9 + sessions % 100 * 9 / 100).max(1).min(sessions - bulk);
         Shares { idle: sessions - bulk - chats, chats, bulk }
+    }
+
+    /// Messages of all chats in a second, unless another rate is asked for.
+    pub(crate) fn per_second(self) -> f64 {
+        f64::from(self.chats) / RHYTHM.as_secs_f64()
     }
 
     /// The first are those who chat.

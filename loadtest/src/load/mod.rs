@@ -90,20 +90,20 @@ impl Load {
 
     /// Tells clients when their operations are due, if they are due at all.
     fn take_turns(&mut self, clients: &mut [Client]) -> io::Result<()> {
-        let is_mixed = matches!(self.plan.workload, Workload::Mixed { .. });
-        let talks = |client: &&mut Client| matches!(client.duty, Duty::RoundTrips(_));
-        let per_second = match self.plan.arrival {
-            Arrival::Open { per_second } => per_second,
-            Arrival::Closed if is_mixed => {
-                let chats = clients.iter_mut().filter(talks).count();
-                chats as f64 / mixed::RHYTHM.as_secs_f64()
-            }
-            Arrival::Closed => return Ok(()),
+        let shares = match self.plan.workload {
+            Workload::Mixed { sessions } => Some(Shares::of(sessions)),
+            _ => None,
+        };
+        let per_second = match (self.plan.arrival, shares) {
+            (Arrival::Open { per_second }, _) => per_second,
+            (Arrival::Closed, Some(shares)) => shares.per_second(),
+            (Arrival::Closed, None) => return Ok(()),
         };
         let schedule = Schedule::new(Instant::now(), per_second);
         let pacer = Pacer::new(schedule)?;
-        if is_mixed {
+        if shares.is_some() {
             // Each chat has its own rhythm.
+            let talks = |client: &&mut Client| matches!(client.duty, Duty::RoundTrips(_));
             let mut senders = Vec::new();
             for client in clients.iter_mut().filter(talks) {
                 let (sender, turns) = mpsc::channel(mixed::BACKLOG);

@@ -32,7 +32,8 @@ impl Plan {
 /// When an operation begins.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Arrival {
-    /// When the one before it is done: the load adapts to the proxy, and what waits is not seen.
+    /// When the one before it is done: the load adapts to the proxy, and what waits is not seen. Chats of a
+    /// mixture have a rhythm of their own instead.
     Closed,
     /// At fixed times, so many in a second of all clients together, whatever became of those before. A
     /// latency counts from the moment at which its operation was due (coordinated omission).
