@@ -148,6 +148,9 @@ impl Relay<'_> {
                 }
                 if progress.first_closed.is_none() {
                     progress.first_closed = Some(side);
+                    if let Err(end) = self.pass_end_on(side) {
+                        return Poll::Ready(end);
+                    }
                     self.timer.restart(self.timeouts.half_close.min(self.timeouts.idle));
                 }
             }
@@ -166,6 +169,16 @@ impl Relay<'_> {
             true => Poll::Ready(End::Closed),
             false => Poll::Pending,
         }
+    }
+
+    /// The first end of a stream is passed on while the other stream goes on. The second is with the close of
+    /// both sockets, which comes next.
+    fn pass_end_on(&self, source: Side) -> Result<(), End> {
+        let (to, sink) = match source {
+            Side::Client => (self.upstream, Side::Upstream),
+            Side::Upstream | Side::Nearpoint => (self.client, Side::Client),
+        };
+        net::stop_sending(to).map_err(|error| End::Broken(sink, error))
     }
 
     /// Polls the flow that reads from `source`.
@@ -190,11 +203,10 @@ impl Relay<'_> {
     /// `broken` is gone, or given up. What it had sent is delivered to the other side and acknowledged there, in
     /// a second at most; what was meant for it is lost.
     async fn deliver_last(&self, progress: &mut Progress, broken: Side) {
-        let (last, lost, sink) = match broken {
-            Side::Client => (&mut progress.up, &mut progress.down, self.upstream),
-            Side::Upstream | Side::Nearpoint => (&mut progress.down, &mut progress.up, self.client),
+        let (lost, sink) = match broken {
+            Side::Client => (&mut progress.down, self.upstream),
+            Side::Upstream | Side::Nearpoint => (&mut progress.up, self.client),
         };
-        last.source_broke();
         lost.abandon(self.resources);
         let deadline = Instant::now() + LAST_DELIVERY;
         let delivered = async {

@@ -1,17 +1,20 @@
 //! Dialling an access point.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::egress::Egress;
+use super::is_ready;
 use super::option::set_option;
 use super::reset_on_drop::ResetOnDrop;
 use super::source::from_first;
@@ -81,14 +84,22 @@ impl Dial {
     pub fn poll_established(&mut self, cx: &mut Context<'_>) -> Poll<Result<TcpStream, DialError>> {
         // connect(2): a socket whose connection is under way becomes writable.
         let writable = ready!(self.stream().poll_write_ready(cx));
-        Poll::Ready(self.finish(writable))
+        let failed = match writable {
+            Ok(()) if is_unbroken(self.stream(), cx) => None,
+            Ok(()) => self.failed(),
+            Err(error) => Some(error),
+        };
+        Poll::Ready(self.finish(failed))
     }
 
     /// The same, and asks the socket itself where the runtime has not heard of it yet: one system call
     /// more, for those who must not mistake a busy thread for a silent peer.
     fn poll_decided(&mut self, cx: &mut Context<'_>) -> Poll<Result<TcpStream, DialError>> {
         match self.poll_established(cx) {
-            Poll::Pending if is_decided(self.stream()) => Poll::Ready(self.finish(Ok(()))),
+            Poll::Pending if is_decided(self.stream()) => {
+                let failed = self.failed();
+                Poll::Ready(self.finish(failed))
+            }
             heard => heard,
         }
     }
@@ -98,8 +109,11 @@ impl Dial {
     }
 
     /// The pending error of a socket that is writable says what came of it.
-    fn finish(&mut self, writable: io::Result<()>) -> Result<TcpStream, DialError> {
-        let failed = writable.and_then(|()| self.stream().take_error()).unwrap_or_else(Some);
+    fn failed(&self) -> Option<io::Error> {
+        self.stream().take_error().unwrap_or_else(Some)
+    }
+
+    fn finish(&mut self, failed: Option<io::Error>) -> Result<TcpStream, DialError> {
         let stream = self.stream.take().expect("it was here just now");
         match failed {
             None => Ok(stream.into_inner()),
@@ -110,10 +124,15 @@ impl Dial {
 
 /// Whether the socket knows what came of its connection.
 fn is_decided(stream: &TcpStream) -> bool {
-    const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let mut socket = [PollFd::new(stream, PollFlags::OUT)];
     // What cannot be asked now is heard of later.
-    poll(&mut socket, Some(&AT_ONCE)).is_ok_and(|ready| ready > 0)
+    is_ready(stream, PollFlags::OUT).unwrap_or(false)
+}
+
+/// Whether the runtime has heard of a socket that it is writable, and of no error or end: then it has no
+/// error to be asked for, which saves a system call for each session.
+fn is_unbroken(stream: &TcpStream, cx: &mut Context<'_>) -> bool {
+    let heard = pin!(stream.ready(Interest::WRITABLE | Interest::ERROR)).poll(cx);
+    matches!(heard, Poll::Ready(Ok(ready)) if !ready.is_error() && !ready.is_write_closed())
 }
 
 /// Connects to `address` as [`Dial::begin`] does; without options a plain socket, as a probe needs
@@ -234,7 +253,12 @@ mod tests {
     #[tokio::test]
     async fn nobody_listening_is_refused() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let error = dial_plainly(free.expect("a port"), None).await.expect_err("nobody listens");
+        let free = free.expect("a port");
+        let error = dial_plainly(free, None).await.expect_err("nobody listens");
+        assert_eq!(error.source.kind(), io::ErrorKind::ConnectionRefused);
+        let mut told_by_the_runtime = begin_from(free, None).expect("begun");
+        let error = poll_fn(|cx| told_by_the_runtime.poll_established(cx)).await;
+        let error = error.expect_err("nobody listens");
         assert_eq!(error.source.kind(), io::ErrorKind::ConnectionRefused);
     }
 

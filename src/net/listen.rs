@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::dial::{Keepalive, keep_alive};
@@ -86,17 +85,6 @@ pub fn listen(listener: &impl AsFd, options: &ListenOptions) -> io::Result<()> {
     socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))
 }
 
-/// A client that waits in the queue of a listening socket, without asking a runtime.
-///
-/// # Errors
-/// `WouldBlock` when there is none; else what accept4(2) says.
-pub fn accept_waiting(listener: &impl AsFd) -> io::Result<(TcpStream, SocketAddr)> {
-    let (accepted, from) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-    let neighbour = from.and_then(|from| SocketAddr::try_from(from).ok());
-    let neighbour = neighbour.ok_or(io::ErrorKind::ConnectionAborted)?;
-    Ok((accepted.into(), neighbour))
-}
-
 /// Accepted sockets inherit the options of the listening one (`tcp(7)`), which saves a handful of
 /// system calls per session.
 fn bind(address: SocketAddr, options: &ListenOptions) -> Result<TcpListener, BindError> {
@@ -125,7 +113,10 @@ fn set_inherited(socket: &Socket, options: &ListenOptions) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+
     use super::*;
+    use crate::net::accept::accept_waiting;
 
     const OPTIONS: ListenOptions = ListenOptions {
         backlog: 64,
