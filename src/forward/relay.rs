@@ -13,10 +13,11 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::closing::Watch;
+use super::connect::peer_watch;
 use super::flow::{Broken, Flow};
 use super::idle::{Expiry, IdleTimer, TICK};
 use super::worker::Resources;
-use crate::config::Timeouts;
+use crate::config::{TcpOptions, Timeouts};
 use crate::metrics::handles::{DcMetrics, Direction, Path};
 use crate::net;
 use crate::routing::{CloseReason, Ending, Side};
@@ -46,6 +47,8 @@ pub(super) struct Relay<'a> {
     pub(super) timer: &'a IdleTimer,
     /// When it should.
     pub(super) timeouts: &'a Timeouts,
+    /// How the kernel finds that the upstream is gone.
+    pub(super) tcp: &'a TcpOptions,
     /// Counts its bytes.
     pub(super) metrics: &'a DcMetrics,
     /// Tells whether the upstream answers.
@@ -121,6 +124,9 @@ impl Relay<'_> {
             {
                 return Poll::Ready(End::Broken(Side::Upstream, error));
             }
+            if self.timer.take_lasting() {
+                self.watch_upstream();
+            }
             loop {
                 match self.timer.poll_expired(cx.waker()) {
                     Some(Expiry::Alarm) if !self.is_silent_for_too_long(progress) => {}
@@ -131,6 +137,13 @@ impl Relay<'_> {
             }
         })
         .await
+    }
+
+    /// Has the kernel look whether the upstream is gone. That takes seconds to find out and five system calls
+    /// to begin, which a session that ends at once is spared.
+    fn watch_upstream(&self) {
+        // A socket that is dead already ends by itself.
+        let _ = peer_watch(self.tcp).begin(self.upstream);
     }
 
     fn is_given_up(&self, progress: &Progress) -> bool {

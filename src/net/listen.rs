@@ -4,11 +4,10 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::dial::{Keepalive, keep_alive};
+use super::peer_watch::PeerWatch;
 
 /// How a listening socket, and with it every socket accepted from it, is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +15,7 @@ pub struct ListenOptions {
     /// Connections the kernel holds ready per socket (`listen(2)`).
     pub backlog: u32,
     /// Ends connections to clients that are gone.
-    pub keepalive: Keepalive,
-    /// Ends a connection whose bytes are not acknowledged, or not wanted, for this long.
-    pub user_timeout: Duration,
+    pub peer_watch: PeerWatch,
 }
 
 /// A listening socket could not be had.
@@ -107,25 +104,28 @@ fn bind(address: SocketAddr, options: &ListenOptions) -> Result<TcpListener, Bin
 
 fn set_inherited(socket: &Socket, options: &ListenOptions) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
-    keep_alive(socket, options.keepalive)?;
-    socket.set_tcp_user_timeout(Some(options.user_timeout))
+    options.peer_watch.begin(socket)
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::TcpStream;
+    use std::time::Duration;
 
     use super::*;
+    use crate::net::Keepalive;
     use crate::net::accept::accept_waiting;
 
     const OPTIONS: ListenOptions = ListenOptions {
         backlog: 64,
-        keepalive: Keepalive {
-            idle: Duration::from_secs(60),
-            interval: Duration::from_secs(15),
-            count: 3,
+        peer_watch: PeerWatch {
+            keepalive: Keepalive {
+                idle: Duration::from_secs(60),
+                interval: Duration::from_secs(15),
+                count: 3,
+            },
+            user_timeout: Duration::from_secs(42),
         },
-        user_timeout: Duration::from_secs(42),
     };
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
         };
         let socket = SockRef::from(&accepted);
         assert!(socket.tcp_nodelay()? && socket.keepalive()?);
-        assert_eq!(socket.tcp_user_timeout()?, Some(OPTIONS.user_timeout));
+        assert_eq!(socket.tcp_user_timeout()?, Some(OPTIONS.peer_watch.user_timeout));
         Ok(())
     }
 
