@@ -2,13 +2,13 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::TcpListener as StdListener;
+use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -18,14 +18,14 @@ use super::bind_set::listen_options;
 use super::listener::{Listener, Unadmitted};
 use super::worker::Worker;
 use crate::config;
-use crate::net;
+use crate::net::{self, AcceptQueue};
 
 /// Between looks at whether there is room again.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A listening socket. It is closed when it is told to, however long its sessions live.
 pub(super) struct Acceptor {
-    socket: TcpListener,
+    socket: AcceptQueue,
     listener: Rc<Listener>,
     closing: Notify,
 }
@@ -37,11 +37,11 @@ impl Acceptor {
     /// When the runtime cannot watch the socket.
     pub(super) fn start(
         worker: &Rc<Worker>,
-        socket: StdListener,
+        socket: TcpListener,
         config: Arc<config::Listener>,
     ) -> io::Result<OpenAcceptor> {
         let acceptor = Rc::new(Self {
-            socket: TcpListener::from_std(socket)?,
+            socket: AcceptQueue::watch(socket)?,
             listener: Listener::new(worker, config),
             closing: Notify::new(),
         });
@@ -60,7 +60,7 @@ impl Acceptor {
     fn accept_waiting(&self, worker: &Worker) -> Option<Unadmitted> {
         loop {
             let place = worker.shared.descriptors.reserve()?;
-            match net::accept_waiting(&self.socket) {
+            match self.socket.accept_waiting() {
                 Ok((stream, neighbour)) => {
                     let stream = TcpStream::from_std(stream).ok()?;
                     return Some(Unadmitted { stream, neighbour, place });
@@ -77,8 +77,11 @@ impl Acceptor {
         let Some(place) = worker.shared.descriptors.reserve() else {
             return Poll::Ready(Err(Why::NoPlace));
         };
-        let accepted = ready!(self.socket.poll_accept(cx)).map_err(Why::Error);
-        Poll::Ready(accepted.map(|(stream, neighbour)| Unadmitted { stream, neighbour, place }))
+        let accepted = ready!(self.socket.poll_accept(cx));
+        let watched = accepted.and_then(|(stream, neighbour)| {
+            Ok(Unadmitted { stream: TcpStream::from_std(stream)?, neighbour, place })
+        });
+        Poll::Ready(watched.map_err(Why::Error))
     }
 }
 

@@ -12,7 +12,7 @@ use super::connect::Connected;
 use super::listener::{Listener, Settings};
 use super::relay::Witness;
 use super::worker::Worker;
-use crate::config::Timeouts;
+use crate::config;
 use crate::metrics::handles::DcMetrics;
 use crate::net;
 use crate::routing::{
@@ -25,8 +25,8 @@ use crate::sessions::{ClientPermit, OpenSession};
 pub(super) struct SessionGuard {
     /// The connection to the access point.
     pub(super) upstream: TcpStream,
-    /// When it ends by itself.
-    pub(super) timeouts: Timeouts,
+    /// As its listener was configured when it began: when it ends by itself, and by its kernel.
+    pub(super) config: Arc<config::Listener>,
     /// The counters of its DC.
     pub(super) metrics: Rc<DcMetrics>,
     /// How it ended; `None` until it did.
@@ -70,7 +70,7 @@ impl SessionGuard {
         permit.connected();
         let session = Self {
             upstream: stream.into_inner(),
-            timeouts: settings.config.timeouts,
+            config: Arc::clone(&settings.config),
             metrics,
             closed: None,
             session_seconds: ranking.map(|_| settings.metrics.session_seconds.clone()),

@@ -6,9 +6,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::connect::peer_watch;
 use super::worker::BoundSocket;
 use crate::config;
-use crate::net::{BindError, ExclusiveBind, Keepalive, ListenOptions, bind_group};
+use crate::net::{BindError, ExclusiveBind, ListenOptions, bind_group};
 use crate::net::{UdpOptions, bind_udp_group};
 use crate::routing::{DialAddress, Protocol};
 
@@ -140,7 +141,5 @@ fn not_exclusive(key: BindKey, source: io::Error) -> OpenError {
 
 /// The options of a listener's sockets.
 pub(super) fn listen_options(listener: &config::Listener) -> ListenOptions {
-    let config::TcpOptions { backlog, keepalive, user_timeout } = listener.tcp;
-    let config::Keepalive { idle, interval, count } = keepalive;
-    ListenOptions { backlog, keepalive: Keepalive { idle, interval, count }, user_timeout }
+    ListenOptions { backlog: listener.tcp.backlog, peer_watch: peer_watch(&listener.tcp) }
 }

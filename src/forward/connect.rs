@@ -10,7 +10,7 @@ use super::hedge::Hedge;
 use super::listener::Settings;
 use super::worker::Worker;
 use crate::config;
-use crate::net::{Dial, DialError, DialOptions, Egress, Keepalive, ResetOnDrop};
+use crate::net::{Dial, DialError, Egress, Keepalive, PeerWatch, ResetOnDrop};
 use crate::routing::{
     Attempt, AttemptPlan, Client, ClientAddr, ConnectFailure, GiveUp, Ranking, SlotPermit,
     Snapshot, Step, topology,
@@ -137,8 +137,7 @@ impl Connecting<'_> {
         let address = self.snapshot.topology.access_point(attempt.access_point).id.address.socket;
         let sources = self.snapshot.sources(attempt.dc, address.ip());
         let egress = egress(&self.snapshot.topology.dc(attempt.dc).egress);
-        let options = dial_options(&self.settings.config.tcp);
-        match Dial::begin(address, sources, egress, Some(&options)) {
+        match Dial::begin(address, sources, egress) {
             Ok(dial) => self.dials.add(attempt, dial, permits, hedge),
             Err(error) => {
                 drop((permits, hedge));
@@ -221,7 +220,8 @@ pub(super) fn egress(of_dc: &topology::Egress) -> Egress<'_> {
     Egress { mark: of_dc.mark, interface: of_dc.interface.as_deref() }
 }
 
-fn dial_options(tcp: &config::TcpOptions) -> DialOptions {
+/// How sockets find that a peer is gone.
+pub(super) fn peer_watch(tcp: &config::TcpOptions) -> PeerWatch {
     let config::Keepalive { idle, interval, count } = tcp.keepalive;
-    DialOptions { keepalive: Keepalive { idle, interval, count }, user_timeout: tcp.user_timeout }
+    PeerWatch { keepalive: Keepalive { idle, interval, count }, user_timeout: tcp.user_timeout }
 }

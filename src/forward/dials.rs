@@ -179,7 +179,7 @@ mod tests {
                 let hedge = Hedge::spend(FIRST, &self.slot, Rc::clone(&self.metrics));
                 hedge.expect("there is budget")
             });
-            let dial = net::Dial::begin(address, [], Egress::default(), None).expect("a dial");
+            let dial = net::Dial::begin(address, [], Egress::default()).expect("a dial");
             self.dials.add(attempt, dial, permits, hedge);
             listener.accept().await.expect("accepted").0
         }

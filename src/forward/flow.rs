@@ -33,9 +33,7 @@ pub(super) struct Flow {
     carrier: Carrier,
     /// The end of the stream has been read.
     source_ended: bool,
-    /// The source is known to have broken: an end of the stream is none.
-    source_broken: bool,
-    /// The end of the stream has been passed on, or there will be none.
+    /// All has been delivered, up to the end of the stream, or what is left is lost.
     done: bool,
     /// The sink has not taken what it was last offered.
     back_pressured: bool,
@@ -87,7 +85,7 @@ pub(super) struct Counts {
 }
 
 impl Flow {
-    /// Whether the end of the stream has been passed on.
+    /// Whether all has been delivered, up to the end of the stream.
     pub(super) fn is_done(&self) -> bool {
         self.done
     }
@@ -112,11 +110,6 @@ impl Flow {
         self.back_pressured || self.done
     }
 
-    /// The source has broken. What it had sent is still delivered, but never an orderly end.
-    pub(super) fn source_broke(&mut self) {
-        self.source_broken = true;
-    }
-
     /// Bytes moved since the last call.
     pub(super) fn take_counts(&mut self) -> Counts {
         let counts = Counts { copied: self.copied, spliced: self.spliced };
@@ -129,7 +122,8 @@ impl Flow {
         self.copied + self.spliced
     }
 
-    /// Moves what can be moved. Ready once the end of the stream has been passed on.
+    /// Moves what can be moved. Ready once all has been delivered, up to the end of the stream, which is
+    /// the caller's to pass on.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -144,9 +138,6 @@ impl Flow {
             }
             ready!(self.poll_deliver(cx, to, resources))?;
             if self.source_ended {
-                if !self.source_broken {
-                    shut_down_writes(to).map_err(Broken::Sink)?;
-                }
                 self.done = true;
                 return Poll::Ready(Ok(()));
             }
@@ -364,13 +355,5 @@ fn try_read(from: &TcpStream, scratch: &mut [u8], take: bool) -> io::Result<usiz
     match read {
         Err(error) if received == 0 => Err(error),
         Ok(()) | Err(_) => Ok(received),
-    }
-}
-
-fn shut_down_writes(to: &TcpStream) -> io::Result<()> {
-    match socket2::SockRef::from(to).shutdown(std::net::Shutdown::Write) {
-        // The peer has reset meanwhile; the other direction will tell.
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-        result => result,
     }
 }

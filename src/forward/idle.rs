@@ -3,7 +3,7 @@
 //! A session that moves bytes only notes the current tick. The wheel looks at an entry when its
 //! time could have come, and puts it back if the session was busy since. Beside its timeout an entry
 //! may carry an alarm, a moment that no byte puts off: it is looked at when the nearer of the two
-//! could have come.
+//! could have come. And it may be told, once, that it has lasted longer than short sessions do.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -20,6 +20,9 @@ pub(super) const TICK: Duration = Duration::from_millis(250);
 
 /// Ticks the wheel spans: 64 s. A longer timeout is looked at once per turn.
 const SLOTS: u32 = 256;
+
+/// Ticks after which a session is not a short one: at least one of them is a whole one.
+const LASTING: u32 = 2;
 
 const NONE: u32 = u32::MAX;
 
@@ -58,6 +61,8 @@ struct Entry {
     last_active: u32,
     timeout: u32,
     alarm: Alarm,
+    /// When it is told that it lasts.
+    lasting: Alarm,
     /// It is to look, and does not know yet.
     look: bool,
     /// Whose session it is: an address to compare with, and never to follow. Sessions hold the slot.
@@ -82,6 +87,34 @@ enum Alarm {
     At(u32),
     /// It rang, and the session does not know yet.
     Rang,
+}
+
+impl Alarm {
+    /// Ticks until it rings.
+    fn left(self, now: u32) -> u32 {
+        match self {
+            Self::At(tick) => tick.wrapping_sub(now),
+            Self::Off | Self::Rang => u32::MAX,
+        }
+    }
+
+    /// Whether it rings now.
+    fn ring_if_due(&mut self, now: u32) -> bool {
+        let rings = *self == Self::At(now);
+        if rings {
+            *self = Self::Rang;
+        }
+        rings
+    }
+
+    /// Whether it rang, and nobody has been told.
+    fn take_rang(&mut self) -> bool {
+        let rang = *self == Self::Rang;
+        if rang {
+            *self = Self::Off;
+        }
+        rang
+    }
 }
 
 impl Default for IdleWheel {
@@ -192,6 +225,7 @@ impl IdleWheel {
             last_active: self.now,
             timeout: ticks(timeout),
             alarm: Alarm::Off,
+            lasting: Alarm::Off,
             look: false,
             access_point: std::ptr::null(),
             session: None,
@@ -215,10 +249,14 @@ impl IdleWheel {
     }
 
     fn set_alarm(&mut self, key: u32, after: Duration) {
-        let entry = &mut self.entries[key as usize];
-        entry.alarm = Alarm::At(self.now.wrapping_add(ticks(after)));
+        self.entries[key as usize].alarm = Alarm::At(self.now.wrapping_add(ticks(after)));
+        self.relink(key);
+    }
+
+    /// It may have to be looked at sooner.
+    fn relink(&mut self, key: u32) {
         // One that is unlinked is over, and is not looked at again.
-        if entry.slot != NONE {
+        if self.entries[key as usize].slot != NONE {
             self.unlink(key);
             self.link(key);
         }
@@ -228,7 +266,8 @@ impl IdleWheel {
     /// turn.
     fn link(&mut self, key: u32) {
         let entry = &mut self.entries[key as usize];
-        let left = entry.idle_left(self.now).min(entry.alarm_left(self.now));
+        let alarms = entry.alarm.left(self.now).min(entry.lasting.left(self.now));
+        let left = entry.idle_left(self.now).min(alarms);
         let slot = self.now.wrapping_add(left.clamp(1, SLOTS - 1)) % SLOTS;
         let next = std::mem::replace(&mut self.slots[slot as usize], key);
         (entry.slot, entry.next, entry.previous) = (slot, next, NONE);
@@ -264,17 +303,9 @@ impl Entry {
         self.timeout.saturating_sub(now.wrapping_sub(self.last_active))
     }
 
-    /// Ticks until its alarm rings.
-    fn alarm_left(&self, now: u32) -> u32 {
-        match self.alarm {
-            Alarm::At(tick) => tick.wrapping_sub(now),
-            Alarm::Off | Alarm::Rang => u32::MAX,
-        }
-    }
-
     fn ring_if_due(&mut self, now: u32) {
-        if self.alarm == Alarm::At(now) {
-            self.alarm = Alarm::Rang;
+        let rings = [&mut self.alarm, &mut self.lasting].map(|it| it.ring_if_due(now));
+        if rings.contains(&true) {
             self.wake();
         }
     }
@@ -319,6 +350,20 @@ impl IdleTimer {
         self
     }
 
+    /// It is woken when it has lasted for about half a second: [`IdleTimer::take_lasting`].
+    pub(super) fn tell_if_it_lasts(self) -> Self {
+        let mut wheel = self.wheel.borrow_mut();
+        wheel.entries[self.key as usize].lasting = Alarm::At(wheel.now.wrapping_add(LASTING));
+        wheel.relink(self.key);
+        drop(wheel);
+        self
+    }
+
+    /// Whether it has, told once.
+    pub(super) fn take_lasting(&self) -> bool {
+        self.wheel.borrow_mut().entries[self.key as usize].lasting.take_rang()
+    }
+
     /// Bytes have moved. Returns the current tick.
     pub(super) fn touch(&self) -> u32 {
         let mut wheel = self.wheel.borrow_mut();
@@ -349,8 +394,7 @@ impl IdleTimer {
     pub(super) fn poll_expired(&self, waker: &Waker) -> Option<Expiry> {
         let mut wheel = self.wheel.borrow_mut();
         let entry = &mut wheel.entries[self.key as usize];
-        if entry.alarm == Alarm::Rang {
-            entry.alarm = Alarm::Off;
+        if entry.alarm.take_rang() {
             return Some(Expiry::Alarm);
         }
         if std::mem::take(&mut entry.look) {

@@ -13,10 +13,11 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::closing::Watch;
+use super::connect::peer_watch;
 use super::flow::{Broken, Flow};
 use super::idle::{Expiry, IdleTimer, TICK};
 use super::worker::Resources;
-use crate::config::Timeouts;
+use crate::config::{TcpOptions, Timeouts};
 use crate::metrics::handles::{DcMetrics, Direction, Path};
 use crate::net;
 use crate::routing::{CloseReason, Ending, Side};
@@ -46,6 +47,8 @@ pub(super) struct Relay<'a> {
     pub(super) timer: &'a IdleTimer,
     /// When it should.
     pub(super) timeouts: &'a Timeouts,
+    /// How the kernel finds that the upstream is gone.
+    pub(super) tcp: &'a TcpOptions,
     /// Counts its bytes.
     pub(super) metrics: &'a DcMetrics,
     /// Tells whether the upstream answers.
@@ -121,6 +124,9 @@ impl Relay<'_> {
             {
                 return Poll::Ready(End::Broken(Side::Upstream, error));
             }
+            if self.timer.take_lasting() {
+                self.watch_upstream();
+            }
             loop {
                 match self.timer.poll_expired(cx.waker()) {
                     Some(Expiry::Alarm) if !self.is_silent_for_too_long(progress) => {}
@@ -131,6 +137,13 @@ impl Relay<'_> {
             }
         })
         .await
+    }
+
+    /// Has the kernel look whether the upstream is gone. That takes seconds to find out and five system calls
+    /// to begin, which a session that ends at once is spared.
+    fn watch_upstream(&self) {
+        // A socket that is dead already ends by itself.
+        let _ = peer_watch(self.tcp).begin(self.upstream);
     }
 
     fn is_given_up(&self, progress: &Progress) -> bool {
@@ -148,6 +161,9 @@ impl Relay<'_> {
                 }
                 if progress.first_closed.is_none() {
                     progress.first_closed = Some(side);
+                    if let Err(end) = self.pass_end_on(side) {
+                        return Poll::Ready(end);
+                    }
                     self.timer.restart(self.timeouts.half_close.min(self.timeouts.idle));
                 }
             }
@@ -166,6 +182,16 @@ impl Relay<'_> {
             true => Poll::Ready(End::Closed),
             false => Poll::Pending,
         }
+    }
+
+    /// The first end of a stream is passed on while the other stream goes on. The second is with the close of
+    /// both sockets, which comes next.
+    fn pass_end_on(&self, source: Side) -> Result<(), End> {
+        let (to, sink) = match source {
+            Side::Client => (self.upstream, Side::Upstream),
+            Side::Upstream | Side::Nearpoint => (self.client, Side::Client),
+        };
+        net::stop_sending(to).map_err(|error| End::Broken(sink, error))
     }
 
     /// Polls the flow that reads from `source`.
@@ -190,11 +216,10 @@ impl Relay<'_> {
     /// `broken` is gone, or given up. What it had sent is delivered to the other side and acknowledged there, in
     /// a second at most; what was meant for it is lost.
     async fn deliver_last(&self, progress: &mut Progress, broken: Side) {
-        let (last, lost, sink) = match broken {
-            Side::Client => (&mut progress.up, &mut progress.down, self.upstream),
-            Side::Upstream | Side::Nearpoint => (&mut progress.down, &mut progress.up, self.client),
+        let (lost, sink) = match broken {
+            Side::Client => (&mut progress.down, self.upstream),
+            Side::Upstream | Side::Nearpoint => (&mut progress.up, self.client),
         };
-        last.source_broke();
         lost.abandon(self.resources);
         let deadline = Instant::now() + LAST_DELIVERY;
         let delivered = async {

@@ -161,7 +161,8 @@ impl Worker {
     /// A timer of this session.
     pub(super) fn timer(&self, session: &SessionGuard, listener: &Listener) -> IdleTimer {
         let (shown, access_point) = (session.open_session(listener), session.access_point());
-        IdleTimer::new(&self.wheel, session.timeouts.idle).of(shown, access_point)
+        let timer = IdleTimer::new(&self.wheel, session.config.timeouts.idle);
+        timer.of(shown, access_point).tell_if_it_lasts()
     }
 
     /// The coarse time, in [`TICK`]s.

@@ -1,41 +1,22 @@
 //! Dialling an access point.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::egress::Egress;
+use super::is_ready;
 use super::option::set_option;
 use super::reset_on_drop::ResetOnDrop;
 use super::source::from_first;
-
-/// TCP keepalive (`tcp(7)`: `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keepalive {
-    /// Silence before the first question; whole seconds, at least 1.
-    pub idle: Duration,
-    /// Between questions; whole seconds, at least 1.
-    pub interval: Duration,
-    /// Questions without an answer that end the connection.
-    pub count: u32,
-}
-
-/// How an upstream socket is set up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DialOptions {
-    /// Ends connections to a peer that is gone.
-    pub keepalive: Keepalive,
-    /// Ends a connection whose bytes are not acknowledged, or not wanted, for this long
-    /// (`TCP_USER_TIMEOUT`).
-    pub user_timeout: Duration,
-}
 
 /// A dial came to nothing.
 #[derive(Debug)]
@@ -57,7 +38,7 @@ pub struct Dial {
 
 impl Dial {
     /// Starts to connect to `address`, by `egress`, from the first of these sources that has a port left for
-    /// it; where there are none, the kernel chooses. Without options it is a plain socket, as a probe needs it.
+    /// it; where there are none, the kernel chooses.
     ///
     /// # Errors
     /// Whatever socket(2), setsockopt(2), bind(2) or connect(2) say at once; `AddrNotAvailable` when no
@@ -66,9 +47,8 @@ impl Dial {
         address: SocketAddr,
         sources: impl IntoIterator<Item = IpAddr>,
         egress: Egress<'_>,
-        options: Option<&DialOptions>,
     ) -> Result<Self, DialError> {
-        from_first(sources, |source| begin(address, source, egress, options))
+        from_first(sources, |source| begin(address, source, egress))
             .map(|stream| Self { stream: Some(stream.into()) })
             .map_err(|source| DialError { source, sent: false })
     }
@@ -81,14 +61,22 @@ impl Dial {
     pub fn poll_established(&mut self, cx: &mut Context<'_>) -> Poll<Result<TcpStream, DialError>> {
         // connect(2): a socket whose connection is under way becomes writable.
         let writable = ready!(self.stream().poll_write_ready(cx));
-        Poll::Ready(self.finish(writable))
+        let failed = match writable {
+            Ok(()) if is_unbroken(self.stream(), cx) => None,
+            Ok(()) => self.failed(),
+            Err(error) => Some(error),
+        };
+        Poll::Ready(self.finish(failed))
     }
 
     /// The same, and asks the socket itself where the runtime has not heard of it yet: one system call
     /// more, for those who must not mistake a busy thread for a silent peer.
     fn poll_decided(&mut self, cx: &mut Context<'_>) -> Poll<Result<TcpStream, DialError>> {
         match self.poll_established(cx) {
-            Poll::Pending if is_decided(self.stream()) => Poll::Ready(self.finish(Ok(()))),
+            Poll::Pending if is_decided(self.stream()) => {
+                let failed = self.failed();
+                Poll::Ready(self.finish(failed))
+            }
             heard => heard,
         }
     }
@@ -98,8 +86,11 @@ impl Dial {
     }
 
     /// The pending error of a socket that is writable says what came of it.
-    fn finish(&mut self, writable: io::Result<()>) -> Result<TcpStream, DialError> {
-        let failed = writable.and_then(|()| self.stream().take_error()).unwrap_or_else(Some);
+    fn failed(&self) -> Option<io::Error> {
+        self.stream().take_error().unwrap_or_else(Some)
+    }
+
+    fn finish(&mut self, failed: Option<io::Error>) -> Result<TcpStream, DialError> {
         let stream = self.stream.take().expect("it was here just now");
         match failed {
             None => Ok(stream.into_inner()),
@@ -110,10 +101,15 @@ impl Dial {
 
 /// Whether the socket knows what came of its connection.
 fn is_decided(stream: &TcpStream) -> bool {
-    const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let mut socket = [PollFd::new(stream, PollFlags::OUT)];
     // What cannot be asked now is heard of later.
-    poll(&mut socket, Some(&AT_ONCE)).is_ok_and(|ready| ready > 0)
+    is_ready(stream, PollFlags::OUT).unwrap_or(false)
+}
+
+/// Whether the runtime has heard of a socket that it is writable, and of no error or end: then it has no
+/// error to be asked for, which saves a system call for each session.
+fn is_unbroken(stream: &TcpStream, cx: &mut Context<'_>) -> bool {
+    let heard = pin!(stream.ready(Interest::WRITABLE | Interest::ERROR)).poll(cx);
+    matches!(heard, Poll::Ready(Ok(ready)) if !ready.is_error() && !ready.is_write_closed())
 }
 
 /// Connects to `address` as [`Dial::begin`] does; without options a plain socket, as a probe needs
@@ -127,25 +123,15 @@ pub async fn dial(
     address: SocketAddr,
     sources: impl IntoIterator<Item = IpAddr>,
     egress: Egress<'_>,
-    options: Option<&DialOptions>,
 ) -> Result<TcpStream, DialError> {
-    let mut dial = Dial::begin(address, sources, egress, options)?;
+    let mut dial = Dial::begin(address, sources, egress)?;
     poll_fn(|cx| dial.poll_decided(cx)).await
 }
 
-fn begin(
-    address: SocketAddr,
-    source: Option<IpAddr>,
-    egress: Egress<'_>,
-    options: Option<&DialOptions>,
-) -> io::Result<TcpStream> {
+fn begin(address: SocketAddr, source: Option<IpAddr>, egress: Egress<'_>) -> io::Result<TcpStream> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    if let Some(options) = options {
-        socket.set_tcp_nodelay(true)?;
-        keep_alive(&socket, options.keepalive)?;
-        socket.set_tcp_user_timeout(Some(options.user_timeout))?;
-    }
+    socket.set_tcp_nodelay(true)?;
     egress.apply(&socket)?;
     if let Some(source) = source {
         // connect(2) finds the port: one that is free for this peer, and not for all of them (`ip(7)`).
@@ -159,14 +145,6 @@ fn begin(
     }
 }
 
-pub(super) fn keep_alive(socket: &Socket, keepalive: Keepalive) -> io::Result<()> {
-    let params = TcpKeepalive::new()
-        .with_time(keepalive.idle)
-        .with_interval(keepalive.interval)
-        .with_retries(keepalive.count);
-    socket.set_tcp_keepalive(&params)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,36 +156,18 @@ mod tests {
         address: SocketAddr,
         sources: impl IntoIterator<Item = IpAddr>,
     ) -> Result<Dial, DialError> {
-        Dial::begin(address, sources, Egress::default(), None)
+        Dial::begin(address, sources, Egress::default())
     }
 
-    async fn dial_plainly(
-        address: SocketAddr,
-        options: Option<&DialOptions>,
-    ) -> Result<TcpStream, DialError> {
-        dial(address, None, Egress::default(), options).await
+    async fn dial_plainly(address: SocketAddr) -> Result<TcpStream, DialError> {
+        dial(address, None, Egress::default()).await
     }
 
     #[tokio::test]
-    async fn an_upstream_socket_has_its_options() -> io::Result<()> {
+    async fn small_messages_are_sent_at_once() -> io::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let options = DialOptions {
-            keepalive: Keepalive {
-                idle: Duration::from_secs(61),
-                interval: Duration::from_secs(7),
-                count: 4,
-            },
-            user_timeout: Duration::from_secs(33),
-        };
-        let stream =
-            dial_plainly(listener.local_addr()?, Some(&options)).await.map_err(|it| it.source)?;
-        let socket = SockRef::from(&stream);
-        assert!(socket.tcp_nodelay()? && socket.keepalive()?);
-        assert_eq!(socket.tcp_keepalive_time()?, options.keepalive.idle);
-        assert_eq!(socket.tcp_keepalive_interval()?, options.keepalive.interval);
-        assert_eq!(socket.tcp_keepalive_retries()?, options.keepalive.count);
-        assert_eq!(socket.tcp_user_timeout()?, Some(options.user_timeout));
-        Ok(())
+        let stream = dial_plainly(listener.local_addr()?).await.map_err(|it| it.source)?;
+        SockRef::from(&stream).tcp_nodelay().map(|is_set| assert!(is_set))
     }
 
     #[tokio::test]
@@ -234,7 +194,12 @@ mod tests {
     #[tokio::test]
     async fn nobody_listening_is_refused() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let error = dial_plainly(free.expect("a port"), None).await.expect_err("nobody listens");
+        let free = free.expect("a port");
+        let error = dial_plainly(free).await.expect_err("nobody listens");
+        assert_eq!(error.source.kind(), io::ErrorKind::ConnectionRefused);
+        let mut told_by_the_runtime = begin_from(free, None).expect("begun");
+        let error = poll_fn(|cx| told_by_the_runtime.poll_established(cx)).await;
+        let error = error.expect_err("nobody listens");
         assert_eq!(error.source.kind(), io::ErrorKind::ConnectionRefused);
     }
 
@@ -244,7 +209,7 @@ mod tests {
         let address = listener.local_addr().expect("bound");
         // Loopback connects and refuses within the system call; nothing has turned the runtime since.
         let first_look = |address| {
-            let mut dialling = Box::pin(dial_plainly(address, None));
+            let mut dialling = Box::pin(dial_plainly(address));
             poll_fn(move |cx| Poll::Ready(dialling.as_mut().poll(cx)))
         };
         assert!(matches!(first_look(address).await, Poll::Ready(Ok(_))));
@@ -256,7 +221,7 @@ mod tests {
     async fn what_this_host_will_not_even_try_is_no_word_of_the_network() {
         // 255.255.255.255 is no address to connect to: EACCES or ENETUNREACH, at once.
         let nowhere = "255.255.255.255:1".parse().expect("an address of the test");
-        let error = dial_plainly(nowhere, None).await.expect_err("nobody is everybody");
+        let error = dial_plainly(nowhere).await.expect_err("nobody is everybody");
         assert!(!error.sent, "{error:?}");
     }
 

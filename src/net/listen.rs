@@ -2,14 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
-use std::time::Duration;
 
-use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::dial::{Keepalive, keep_alive};
+use super::peer_watch::PeerWatch;
 
 /// How a listening socket, and with it every socket accepted from it, is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +15,7 @@ pub struct ListenOptions {
     /// Connections the kernel holds ready per socket (`listen(2)`).
     pub backlog: u32,
     /// Ends connections to clients that are gone.
-    pub keepalive: Keepalive,
-    /// Ends a connection whose bytes are not acknowledged, or not wanted, for this long.
-    pub user_timeout: Duration,
+    pub peer_watch: PeerWatch,
 }
 
 /// A listening socket could not be had.
@@ -86,17 +82,6 @@ pub fn listen(listener: &impl AsFd, options: &ListenOptions) -> io::Result<()> {
     socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))
 }
 
-/// A client that waits in the queue of a listening socket, without asking a runtime.
-///
-/// # Errors
-/// `WouldBlock` when there is none; else what accept4(2) says.
-pub fn accept_waiting(listener: &impl AsFd) -> io::Result<(TcpStream, SocketAddr)> {
-    let (accepted, from) = acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
-    let neighbour = from.and_then(|from| SocketAddr::try_from(from).ok());
-    let neighbour = neighbour.ok_or(io::ErrorKind::ConnectionAborted)?;
-    Ok((accepted.into(), neighbour))
-}
-
 /// Accepted sockets inherit the options of the listening one (`tcp(7)`), which saves a handful of
 /// system calls per session.
 fn bind(address: SocketAddr, options: &ListenOptions) -> Result<TcpListener, BindError> {
@@ -119,22 +104,28 @@ fn bind(address: SocketAddr, options: &ListenOptions) -> Result<TcpListener, Bin
 
 fn set_inherited(socket: &Socket, options: &ListenOptions) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
-    keep_alive(socket, options.keepalive)?;
-    socket.set_tcp_user_timeout(Some(options.user_timeout))
+    options.peer_watch.begin(socket)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+    use std::time::Duration;
+
     use super::*;
+    use crate::net::Keepalive;
+    use crate::net::accept::accept_waiting;
 
     const OPTIONS: ListenOptions = ListenOptions {
         backlog: 64,
-        keepalive: Keepalive {
-            idle: Duration::from_secs(60),
-            interval: Duration::from_secs(15),
-            count: 3,
+        peer_watch: PeerWatch {
+            keepalive: Keepalive {
+                idle: Duration::from_secs(60),
+                interval: Duration::from_secs(15),
+                count: 3,
+            },
+            user_timeout: Duration::from_secs(42),
         },
-        user_timeout: Duration::from_secs(42),
     };
 
     #[test]
@@ -158,7 +149,7 @@ mod tests {
         };
         let socket = SockRef::from(&accepted);
         assert!(socket.tcp_nodelay()? && socket.keepalive()?);
-        assert_eq!(socket.tcp_user_timeout()?, Some(OPTIONS.user_timeout));
+        assert_eq!(socket.tcp_user_timeout()?, Some(OPTIONS.peer_watch.user_timeout));
         Ok(())
     }
 

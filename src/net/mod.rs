@@ -4,9 +4,12 @@
 //! Knows nothing of sessions, DCs or routing; imports nothing of the crate.
 
 use std::io;
+use std::os::fd::AsFd;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+mod accept;
 mod descriptors;
 mod dial;
 mod egress;
@@ -14,6 +17,7 @@ mod exclusive;
 mod listen;
 mod low_water;
 mod option;
+mod peer_watch;
 mod pipe;
 mod readiness;
 mod reset_on_drop;
@@ -22,17 +26,21 @@ mod socket;
 mod source;
 mod udp;
 
+pub use accept::AcceptQueue;
 pub use descriptors::{hard_descriptor_limit, raise_descriptor_limit};
-pub use dial::{Dial, DialError, DialOptions, Keepalive, dial};
+pub use dial::{Dial, DialError, dial};
 pub use egress::Egress;
 pub use exclusive::ExclusiveBind;
-pub use listen::{BindError, ListenOptions, accept_waiting, bind_group, listen};
+pub use listen::{BindError, ListenOptions, bind_group, listen};
 pub use low_water::set_receive_low_water;
+pub use peer_watch::{Keepalive, PeerWatch};
 pub use pipe::Pipe;
 pub use readiness::Readiness;
 pub use reset_on_drop::ResetOnDrop;
 pub use silence::silence;
-pub use socket::{peek, receive, reset_on_close, send, stop_receiving, unacknowledged};
+pub use socket::{
+    peek, receive, reset_on_close, send, stop_receiving, stop_sending, unacknowledged,
+};
 pub use udp::{
     Ecn, Fate, Inbox, LocalAddr, Message, Outbox, Parcel, Peer, Received, Segmenting, UdpOptions,
     bind_udp_group, connect_udp, set_receive_buffer,
@@ -46,6 +54,13 @@ fn retry(mut call: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<usiz
             result => return result.map_err(io::Error::from),
         }
     }
+}
+
+/// Whether a descriptor is ready for this now.
+fn is_ready(descriptor: &impl AsFd, how: PollFlags) -> rustix::io::Result<bool> {
+    const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut polled = [PollFd::new(descriptor, how)];
+    poll(&mut polled, Some(&AT_ONCE)).map(|ready| ready > 0)
 }
 
 /// Two ends of one connection, for tests.

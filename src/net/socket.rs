@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::ioctl;
 use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{RecvFlags, SendFlags};
@@ -48,6 +49,17 @@ pub fn reset_on_close(socket: &impl AsFd) {
 pub fn stop_receiving(socket: &impl AsFd) {
     // A socket that is dead already ends by itself.
     let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
+}
+
+/// Ends the stream towards the peer, after all that was sent (`shutdown(2)`).
+///
+/// # Errors
+/// The socket's, unless the peer has reset it meanwhile: that is for who reads from it to tell.
+pub fn stop_sending(socket: &impl AsFd) -> io::Result<()> {
+    match rustix::net::shutdown(socket, rustix::net::Shutdown::Write) {
+        Err(Errno::NOTCONN) => Ok(()),
+        result => Ok(result?),
+    }
 }
 
 /// Bytes sent and not acknowledged by the peer's kernel (`tcp(7)`: `SIOCOUTQ`); 0 once it is dead.

@@ -33,7 +33,7 @@ impl Target<'_> {
     /// # Errors
     /// With what a failed dial shows.
     pub(super) async fn connect(&self) -> Result<TcpStream, ConnectFailure> {
-        let dialled = net::dial(self.address, self.sources(), self.egress(), None).await;
+        let dialled = net::dial(self.address, self.sources(), self.egress()).await;
         let stream =
             dialled.map_err(|DialError { source, sent }| ConnectFailure::new(&source, sent))?;
         match self.send_proxy {

@@ -269,3 +269,23 @@ fn many_are_killed_in_turns_and_those_that_end_before_are_not_waited_for() {
     assert_eq!(killed(&timers), timers.len());
     assert_eq!(wheel.borrow().condemned, 0);
 }
+
+#[test]
+fn who_lasts_is_woken_once_and_told_once_whatever_else_it_waits_for() {
+    let wheel = Rc::default();
+    let timer = || IdleTimer::new(&wheel, TICK * 2400);
+    let plain = timer();
+    let (lasting, busy) = (timer().tell_if_it_lasts(), timer().tell_if_it_lasts());
+    busy.set_alarm(TICK * 9);
+    turn(&wheel, LASTING - 1);
+    busy.touch();
+    drop(timer().tell_if_it_lasts());
+    assert!(!lasting.take_lasting() && !busy.take_lasting());
+    assert_eq!(expired(&lasting), None);
+    turn(&wheel, 1);
+    assert!(wheel.borrow().entries[lasting.key as usize].waker.is_none(), "it is woken");
+    assert!(lasting.take_lasting() && busy.take_lasting() && !plain.take_lasting());
+    turn(&wheel, 9);
+    assert_eq!(expired(&busy), Some(Expiry::Alarm), "its alarm goes on");
+    assert!(!lasting.take_lasting() && !busy.take_lasting());
+}

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::first_byte::LOOK_AFTER;
 use super::*;
+use crate::config::Keepalive;
 use crate::control::PassiveEvidence;
 use crate::forward::closing::Closer;
 use crate::forward::fixture::session_of;
@@ -36,6 +37,12 @@ const SECOND: Duration = Duration::from_secs(1);
 const NO_LIMIT: Timeouts = Timeouts { idle: IDLE, half_close: IDLE, first_byte: None };
 
 const ONE_SECOND: Timeouts = Timeouts { first_byte: Some(SECOND), ..NO_LIMIT };
+
+const TCP: TcpOptions = TcpOptions {
+    backlog: 1,
+    keepalive: Keepalive { idle: SECOND, interval: SECOND, count: 3 },
+    user_timeout: Duration::from_secs(7),
+};
 
 /// A session between two sockets of the test.
 struct Session {
@@ -83,8 +90,10 @@ impl Session {
                     upstream: &to_upstream,
                     resources: &Resources::new(pending, 1 << 20, pipes),
                     timer: &IdleTimer::new(&wheel, timeouts.idle)
-                        .of(session_of([203, 0, 113, 7]), &slot),
+                        .of(session_of([203, 0, 113, 7]), &slot)
+                        .tell_if_it_lasts(),
                     timeouts: &timeouts,
+                    tcp: &TCP,
                     metrics: &metrics,
                     witness: Witness {
                         slot: &slot,
