@@ -44,7 +44,7 @@ pub(super) async fn open(plan: &Plan, target: SocketAddr, number: u64) -> io::Re
 async fn connect(plan: &Plan, target: SocketAddr, number: u64) -> io::Result<TcpStream> {
     let source = plan.sources.of(number);
     // With a source its port is one that is free for this target, and not for all of them.
-    let dial = Dial::begin(target, source, Egress::default(), None);
+    let dial = Dial::begin(target, source, Egress::default());
     let mut dial = dial.map_err(|error| error.source)?;
     poll_fn(|cx| dial.poll_established(cx)).await.map_err(|error| error.source)
 }
