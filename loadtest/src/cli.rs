@@ -41,6 +41,11 @@ pub(crate) enum Command {
     /// as QUIC has one: it grows while all arrives, and halves when something is lost.
     #[command(after_long_help = crate::compare::EXAMPLES)]
     Compare(CompareOptions),
+    /// Which peers are here, and whether each does what it is configured for
+    ///
+    /// Each peer is asked whether its configuration is one, for each thing that it can do, and one session
+    /// or datagram goes through it. Exit code 1 if a peer is missing, or does not.
+    Peers(PeerOptions),
     /// Memory of idle sessions in each peer
     Idle(IdleOptions),
     /// Clients of live DCs while thousands of other access points fail together
@@ -189,6 +194,10 @@ pub(crate) struct ServeOptions {
     /// Id of the DC, as `who` tells it, and the fingerprints of `mtproto`
     #[arg(long, default_value_t = 1)]
     pub(crate) dc: u16,
+    /// Serve only who begins with a PROXY header, of version 1 or 2; it is taken off, and not part of what
+    /// is echoed or counted
+    #[arg(long)]
+    pub(crate) expects_header: bool,
     /// Secrets that clients of `mtproto` may use, in hex: 32 digits, or 34 from dd on
     #[arg(long = "secret", num_args = 1.., value_name = "HEX", value_parser = secret)]
     pub(crate) secrets: Vec<Secret>,

@@ -13,6 +13,7 @@
 mod backend;
 mod cli;
 mod compare;
+mod door;
 mod event;
 mod failover;
 mod generate;
@@ -77,6 +78,10 @@ async fn run(command: Command) -> ExitCode {
             Err(error) => return fail(&error),
         },
         Command::Compare(options) => match compare::run(&options).await {
+            Ok(complete) => complete,
+            Err(error) => return fail(&error),
+        },
+        Command::Peers(options) => match peers::run(&options).await {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },
