@@ -5,6 +5,7 @@ use crate::failover::FailoverOptions;
 use crate::generate::{TcpOptions, UdpOptions};
 use crate::lab::{InsideOptions, LabOptions};
 use crate::peers::{Peer, Places};
+use crate::reload::ReloadOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nearpoint::mtproto::{Secret, SecretKind};
 use nearpoint::stub::Service;
@@ -59,6 +60,15 @@ pub(crate) enum Command {
     /// The crowd is one socket: every address of 127.0.0.0/8 is this machine. Nothing leaves it.
     #[command(after_long_help = STORM_EXAMPLES)]
     Storm(StormOptions),
+    /// New lists of thousands of access points while clients are served, through nearpoint and its peers
+    ///
+    /// Each peer gets one list after the other in its own way while the same load goes on: sessions that stay
+    /// and make round trips, and sessions that connect, echo and close, at fixed times. How long a list
+    /// took to be in force, what it cost, and what clients felt is told beside the load alone.
+    ///
+    /// All access points lead to one stub: every address of 127.0.0.0/8 is this machine.
+    #[command(after_long_help = crate::reload::EXAMPLES)]
+    Reload(ReloadOptions),
     /// The same failures through nearpoint and its peers, in a simulated internet
     ///
     /// Builds a small network of hosts in network namespaces: clients, a router, the edge, and three DCs
@@ -285,6 +295,7 @@ mod tests {
             crate::generate::TCP_EXAMPLES,
             crate::generate::UDP_EXAMPLES,
             STORM_EXAMPLES,
+            crate::reload::EXAMPLES,
             crate::failover::EXAMPLES,
         ] {
             for line in text.lines().map(str::trim_start) {

@@ -25,6 +25,7 @@ mod load;
 mod peers;
 mod process;
 mod procfs;
+mod reload;
 mod report;
 mod serve;
 mod stats;
@@ -90,6 +91,10 @@ async fn run(command: Command) -> ExitCode {
             Err(error) => return fail(&error),
         },
         Command::Storm(options) => match storm::run(&options).await {
+            Ok(complete) => complete,
+            Err(error) => return fail(&error),
+        },
+        Command::Reload(options) => match reload::run(&options).await {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },

@@ -4,9 +4,10 @@
 
 use super::haproxy::Splice;
 use super::plan::Plan;
-use super::{Peer, envoy, haproxy, nearpoint, nginx};
+use super::{Peer, envoy, haproxy, log, nearpoint, nginx};
 use crate::door::Door;
 use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::thread::sleep;
@@ -50,6 +51,17 @@ impl Operator {
             }
         };
         Ok(Some(sessions.contains(&client.ip().to_string())))
+    }
+
+    /// How long it took each list, from when it was parsed until it was published, as nearpoint's log has it.
+    pub(crate) fn published(&self) -> io::Result<Vec<Duration>> {
+        const FIELD: &str = "published_in_us=";
+        let text = fs::read_to_string(log(&self.plan.directory))?;
+        let micros = text.lines().filter_map(|line| {
+            let (_, value) = line.split_once(FIELD)?;
+            value.split_whitespace().next()?.parse().ok()
+        });
+        Ok(micros.map(Duration::from_micros).collect())
     }
 
     /// Puts another list in place, and returns how long it took from telling the proxy until new sessions
