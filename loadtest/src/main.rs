@@ -13,6 +13,7 @@
 mod backend;
 mod cli;
 mod compare;
+mod door;
 mod event;
 mod failover;
 mod generate;
@@ -24,6 +25,7 @@ mod load;
 mod peers;
 mod process;
 mod procfs;
+mod reload;
 mod report;
 mod serve;
 mod stats;
@@ -80,11 +82,19 @@ async fn run(command: Command) -> ExitCode {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },
+        Command::Peers(options) => match peers::run(&options).await {
+            Ok(complete) => complete,
+            Err(error) => return fail(&error),
+        },
         Command::Idle(options) => match idle::run(&options).await {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },
         Command::Storm(options) => match storm::run(&options).await {
+            Ok(complete) => complete,
+            Err(error) => return fail(&error),
+        },
+        Command::Reload(options) => match reload::run(&options).await {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },

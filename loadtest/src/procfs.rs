@@ -30,7 +30,8 @@ pub(crate) fn family(pid: u32) -> io::Result<Vec<u32>> {
     Ok(family)
 }
 
-/// User and system time that the processes have used so far.
+/// User and system time that the processes have used so far, and those children of theirs that have ended and
+/// were waited for.
 pub(crate) fn cpu_time(pids: &[u32]) -> io::Result<Duration> {
     let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
     let mut ticks = 0;
@@ -102,7 +103,7 @@ struct Stat {
     ended: bool,
     parent: u32,
     started: u64,
-    /// utime + stime, in clock ticks.
+    /// utime + stime + cutime + cstime, in clock ticks.
     ticks: u64,
 }
 
@@ -115,7 +116,7 @@ fn parse_stat(text: &str) -> Option<Stat> {
         ended: matches!(fields.first(), Some(&("Z" | "X"))),
         parent: u32::try_from(number(4)?).ok()?,
         started: number(22)?,
-        ticks: number(14)? + number(15)?,
+        ticks: number(14)? + number(15)? + number(16)? + number(17)?,
     })
 }
 
@@ -134,7 +135,7 @@ mod tests {
         let tail = "S 17 42 42 0 -1 4194560 100 0 0 0 250 31 7 9 20 0 1 0 100 1000 10";
         for name in ["nginx", "nginx: worker", "a) S 1 (b", ")"] {
             let text = format!("42 ({name}) {tail}\n");
-            let stat = Stat { ended: false, parent: 17, started: 100, ticks: 281 };
+            let stat = Stat { ended: false, parent: 17, started: 100, ticks: 297 };
             assert_eq!(parse_stat(&text), Some(stat), "{name}");
         }
     }
