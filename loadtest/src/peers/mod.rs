@@ -16,6 +16,7 @@ pub(crate) use nginx::stream_module;
 
 use crate::load::Transport;
 use crate::process::Process;
+use crate::procfs::CpuTime;
 use clap::ValueEnum;
 use haproxy::Splice;
 use ready::Readiness;
@@ -27,13 +28,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
-use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub(crate) enum Peer {
     Nearpoint,
+    /// Another build of nearpoint, to see what a change has done.
+    NearpointBaseline,
     /// HAProxy that splices where it finds that worth while (it copies both loads here).
     Haproxy,
     /// HAProxy that always splices.
@@ -48,6 +50,7 @@ impl Peer {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Peer::Nearpoint => "nearpoint",
+            Peer::NearpointBaseline => "nearpoint-baseline",
             Peer::Haproxy => "haproxy",
             Peer::HaproxySplice => "haproxy-splice",
             Peer::Nginx => "nginx",
@@ -60,7 +63,14 @@ impl Peer {
     pub(crate) fn inability(self, duty: Duty) -> Option<&'static str> {
         match (self, duty.transport) {
             (Peer::Haproxy | Peer::HaproxySplice, Transport::Udp) => Some("HAProxy has no UDP"),
-            (Peer::Nearpoint | Peer::Nginx | Peer::Envoy | Peer::Direct, Transport::Udp)
+            (
+                Peer::Nearpoint
+                | Peer::NearpointBaseline
+                | Peer::Nginx
+                | Peer::Envoy
+                | Peer::Direct,
+                Transport::Udp,
+            )
             | (_, Transport::Tcp) => None,
         }
     }
@@ -69,6 +79,7 @@ impl Peer {
     pub(crate) async fn find(self, places: Places<'_>) -> Result<Installed, PeerError> {
         let (program, flag) = match self {
             Peer::Nearpoint => (program::nearpoint(places.nearpoint)?, "--version"),
+            Peer::NearpointBaseline => (program::baseline(places.baseline)?, "--version"),
             Peer::Envoy => (program::envoy(places.envoy)?, "--version"),
             Peer::Haproxy | Peer::HaproxySplice => (program::in_path("haproxy")?, "-v"),
             Peer::Nginx => (program::in_path("nginx")?, "-v"),
@@ -80,9 +91,12 @@ impl Peer {
         let version = program::version(&program, flag).await?;
         let version = match self {
             Peer::Envoy => envoy::short_version(&version),
-            Peer::Nearpoint | Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Direct => {
-                version
-            }
+            Peer::Nearpoint
+            | Peer::NearpointBaseline
+            | Peer::Haproxy
+            | Peer::HaproxySplice
+            | Peer::Nginx
+            | Peer::Direct => version,
         };
         Ok(Installed { peer: self, program: Some(program), version, user: User::Own })
     }
@@ -92,6 +106,7 @@ impl Peer {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Places<'a> {
     pub(crate) nearpoint: Option<&'a Path>,
+    pub(crate) baseline: Option<&'a Path>,
     pub(crate) envoy: Option<&'a Path>,
 }
 
@@ -191,7 +206,9 @@ impl Installed {
             Peer::Nginx => nginx::command(program, directory.path(), &plan),
             Peer::Envoy => envoy::command(program, directory.path(), &plan),
             // A direct connection has no program and returned above.
-            Peer::Nearpoint | Peer::Direct => nearpoint::command(program, directory.path(), &plan),
+            Peer::Nearpoint | Peer::NearpointBaseline | Peer::Direct => {
+                nearpoint::command(program, directory.path(), &plan)
+            }
         }
         .map_err(PeerError::Prepare)?;
         if self.user == User::Nobody {
@@ -201,7 +218,7 @@ impl Installed {
             command.uid(NOBODY).gid(NOBODY);
         }
         let ask = match self.peer {
-            Peer::Nearpoint => Some((admin, "/readyz")),
+            Peer::Nearpoint | Peer::NearpointBaseline => Some((admin, "/readyz")),
             Peer::Envoy => Some((admin, "/ready")),
             Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Direct => None,
         };
@@ -241,8 +258,8 @@ struct Proxy {
 
 impl Running {
     /// Processor time of the proxy so far; `None` without one.
-    pub(crate) fn cpu_time(&self) -> io::Result<Option<Duration>> {
-        self.proxy.as_ref().map(|proxy| proxy.process.cpu_time()).transpose()
+    pub(crate) fn cpu_times(&self) -> io::Result<Option<CpuTime>> {
+        self.proxy.as_ref().map(|proxy| proxy.process.cpu_times()).transpose()
     }
 
     /// Memory of the proxy in bytes; `None` without one.
