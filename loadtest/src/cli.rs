@@ -5,6 +5,7 @@ use crate::failover::FailoverOptions;
 use crate::generate::{TcpOptions, UdpOptions};
 use crate::lab::{InsideOptions, LabOptions};
 use crate::peers::{Peer, Places};
+use crate::reload::ReloadOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nearpoint::mtproto::{Secret, SecretKind};
 use nearpoint::stub::Service;
@@ -46,6 +47,11 @@ pub(crate) enum Command {
     /// DCs to choose from through nearpoint. Measured as `compare` does.
     #[command(after_long_help = crate::compare::GROWTH_EXAMPLES)]
     Growth(GrowthOptions),
+    /// Which peers are here, and whether each does what it is configured for
+    ///
+    /// Each peer is asked whether its configuration is one, for each thing that it can do, and one session
+    /// or datagram goes through it. Exit code 1 if a peer is missing, or does not.
+    Peers(PeerOptions),
     /// Clients of live DCs while thousands of other access points fail together
     ///
     /// Starts three DCs that live, nearpoint, and a crowd of access points in other DCs, all on
@@ -57,6 +63,15 @@ pub(crate) enum Command {
     /// The crowd is one socket: every address of 127.0.0.0/8 is this machine. Nothing leaves it.
     #[command(after_long_help = STORM_EXAMPLES)]
     Storm(StormOptions),
+    /// New lists of thousands of access points while clients are served, through nearpoint and its peers
+    ///
+    /// Each peer gets one list after the other in its own way while the same load goes on: sessions that stay
+    /// and make round trips, and sessions that connect, echo and close, at fixed times. How long a list
+    /// took to be in force, what it cost, and what clients felt is told beside the load alone.
+    ///
+    /// All access points lead to one stub: every address of 127.0.0.0/8 is this machine.
+    #[command(after_long_help = crate::reload::EXAMPLES)]
+    Reload(ReloadOptions),
     /// The same failures through nearpoint and its peers, in a simulated internet
     ///
     /// Builds a small network of hosts in network namespaces: clients, a router, the edge, and three DCs
@@ -197,6 +212,10 @@ pub(crate) struct ServeOptions {
     /// Id of the DC, as `who` tells it, and the fingerprints of `mtproto`
     #[arg(long, default_value_t = 1)]
     pub(crate) dc: u16,
+    /// Serve only who begins with a PROXY header, of version 1 or 2; it is taken off, and not part of what
+    /// is echoed or counted
+    #[arg(long)]
+    pub(crate) expects_header: bool,
     /// Secrets that clients of `mtproto` may use, in hex: 32 digits, or 34 from dd on
     #[arg(long = "secret", num_args = 1.., value_name = "HEX", value_parser = secret)]
     pub(crate) secrets: Vec<Secret>,
@@ -275,6 +294,7 @@ mod tests {
             crate::generate::TCP_EXAMPLES,
             crate::generate::UDP_EXAMPLES,
             STORM_EXAMPLES,
+            crate::reload::EXAMPLES,
             crate::failover::EXAMPLES,
         ] {
             for line in text.lines().map(str::trim_start) {

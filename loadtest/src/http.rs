@@ -1,5 +1,6 @@
 //! Questions to side doors, by threads that may block.
 
+use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -12,10 +13,46 @@ const LONGEST: u64 = 64 << 20;
 
 /// The body of an answer that has to be good.
 pub(crate) fn get(at: SocketAddr, path: &str) -> io::Result<String> {
+    get_with(at, path, &[])
+}
+
+/// The same, with headers of this request.
+pub(crate) fn get_with(
+    at: SocketAddr,
+    path: &str,
+    headers: &[(&str, String)],
+) -> io::Result<String> {
+    ask(at, "GET", path, headers, "")
+}
+
+/// The same, of something that is put there.
+pub(crate) fn put(
+    at: SocketAddr,
+    path: &str,
+    headers: &[(&str, String)],
+    body: &str,
+) -> io::Result<String> {
+    ask(at, "PUT", path, headers, body)
+}
+
+fn ask(
+    at: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, String)],
+    body: &str,
+) -> io::Result<String> {
     let mut stream = TcpStream::connect(at)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        // Writing to a string cannot fail.
+        let _ = write!(request, "{name}: {value}\r\n");
+    }
+    if !body.is_empty() {
+        let _ = write!(request, "Content-Length: {}\r\n", body.len());
+    }
+    stream.write_all(format!("{request}\r\n{body}").as_bytes())?;
     let mut answer = String::new();
     stream.take(LONGEST).read_to_string(&mut answer)?;
     let bad = || {

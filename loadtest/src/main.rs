@@ -14,6 +14,7 @@ mod backend;
 mod circumstances;
 mod cli;
 mod compare;
+mod door;
 mod event;
 mod failover;
 mod generate;
@@ -24,6 +25,7 @@ mod peers;
 mod picture;
 mod process;
 mod procfs;
+mod reload;
 mod report;
 mod serve;
 mod stats;
@@ -83,11 +85,19 @@ async fn run(command: Command) -> ExitCode {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },
+        Command::Peers(options) => match peers::run(&options).await {
+            Ok(complete) => complete,
+            Err(error) => return fail(&error),
+        },
         Command::Growth(options) => match compare::run_growth(&options, interrupted()).await {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },
         Command::Storm(options) => match storm::run(&options).await {
+            Ok(complete) => complete,
+            Err(error) => return fail(&error),
+        },
+        Command::Reload(options) => match reload::run(&options).await {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },

@@ -184,6 +184,7 @@ impl Reloader {
     /// Everything that can fail comes first, then what is kept, and what follows takes effect as one
     /// snapshot.
     async fn accept(&mut self, content: Content, shapes: Shapes, order: &Order) -> Done {
+        let read = Instant::now();
         let Content { loaded, databases } = content;
         let Loaded { config, main: draft, list, notes, sources } = loaded;
         let before = self.running.config.topology.revision();
@@ -243,6 +244,7 @@ impl Reloader {
         let configured = self.with.commands.configure(topology, locate, brought).await;
         let snapshot =
             configured.map_err(|error| OperationError::Unavailable(error.to_string()))?;
+        let published_in = read.elapsed();
         let (memory, seen) = (self.plane.memory(), self.plane.seen());
         let routes = snapshot.topology.routes().clone();
         let follow = move || {
@@ -263,7 +265,8 @@ impl Reloader {
         for note in &notes {
             info!(%note, "configuration");
         }
-        info!(plan = %view.plan, revision = %after, "configuration in force");
+        let published_in_us = u64::try_from(published_in.as_micros()).unwrap_or(u64::MAX);
+        info!(plan = %view.plan, revision = %after, published_in_us, "configuration in force");
         // Of what has been lacking before it has been said.
         let need = self.plane.descriptor_need(&config);
         if need.terms != need_before.terms {

@@ -42,7 +42,7 @@ pub(crate) async fn measure(
     case: &Case,
     duration: Duration,
 ) -> Result<Sample, MeasureError> {
-    let mut backend = Backend::start().await.map_err(MeasureError::Backend)?;
+    let mut backend = Backend::start_for(case.duty).await.map_err(MeasureError::Backend)?;
     let target = backend.address(case.plan.workload.service());
     let target = target.ok_or(MeasureError::Backend(ProcessError::Ended))?;
     let proxy = peer.start(case.duty, target).await.map_err(MeasureError::Peer)?;

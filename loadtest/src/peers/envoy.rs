@@ -1,109 +1,83 @@
 //! Envoy with a thread for each core, and its fastest way through a UDP proxy.
 
-use super::Plan;
+use super::file::fill;
+use super::plan::{Given, Plan};
+use super::{Beginning, File};
+use crate::http;
 use crate::load::Transport;
-use std::fs;
+use std::fmt::Write;
 use std::io;
-use std::net::SocketAddr;
-use std::path::Path;
-use tokio::process::Command;
 
-pub(super) fn command(program: &Path, directory: &Path, plan: &Plan) -> io::Result<Command> {
-    let file = directory.join("envoy.yaml");
-    fs::write(&file, config(plan))?;
-    let mut command = Command::new(program);
-    command.arg("-c").arg(file);
-    command.args(["--concurrency", &plan.cores.to_string(), "--log-level", "error"]);
-    // Its shared memory would be one for all Envoys of the machine.
-    command.arg("--disable-hot-restart");
-    Ok(command)
+const CONFIG: &str = "envoy.yaml";
+/// In a directory of its own, which Envoy watches for what is renamed into it.
+const LIST: &str = "lists/load.yaml";
+
+pub(super) fn given(plan: &Plan) -> Given {
+    let (file, cores) = (plan.path(CONFIG), plan.cores.to_string());
+    let args = [
+        "-c",
+        &file,
+        "--concurrency",
+        &cores,
+        "--log-level",
+        "error",
+        // Its shared memory would be one for all Envoys of the machine.
+        "--disable-hot-restart",
+    ];
+    let args: Vec<String> = args.map(str::to_owned).into();
+    let check = ["--mode", "validate"].map(str::to_owned).into_iter().chain(args.clone()).collect();
+    Given { files: vec![list(plan), config(plan)], args, check }
 }
 
-pub(super) fn config(plan: &Plan) -> String {
-    let (protocol, listener, cluster) = match plan.duty.transport {
-        Transport::Tcp => ("TCP", TCP_LISTENER, ""),
-        Transport::Udp => ("UDP", UDP_LISTENER, UDP_CLUSTER),
+fn config(plan: &Plan) -> File {
+    let text = match plan.duty.transport {
+        Transport::Tcp => include_str!("../../peers/envoy.yaml"),
+        Transport::Udp => include_str!("../../peers/envoy-udp.yaml"),
     };
-    format!(
-        "node: {{id: load, cluster: load}}
-admin: {{address: {admin}}}
-static_resources:
-  listeners:
-  - name: load
-    address: {listen}
-{listener}  clusters:
-  - name: backend
-    type: STATIC
-    connect_timeout: 5s
-    # By default it holds back after 1,024 of each.
-    circuit_breakers: {{thresholds: [{{max_connections: 1000000, max_pending_requests: 1000000}}]}}
-{cluster}    load_assignment:
-      cluster_name: backend
-      endpoints: [{{lb_endpoints: [{{endpoint: {{address: {backend}}}}}]}}]
-",
-        admin = address("TCP", plan.admin),
-        listen = address(protocol, plan.listen),
-        backend = address(protocol, plan.backend),
-    )
+    let (accept, send) = match plan.duty.beginning {
+        Beginning::Plain | Beginning::Sniffed => ("", ""),
+        Beginning::ProxyIn => (include_str!("../../peers/envoy-accept-proxy.yaml"), ""),
+        Beginning::ProxyOut => ("", include_str!("../../peers/envoy-send-proxy.yaml")),
+    };
+    let values = [
+        ("admin_ip", plan.admin.ip().to_string().into()),
+        ("admin_port", plan.admin.port().to_string().into()),
+        ("listen_ip", plan.listen.ip().to_string().into()),
+        ("listen_port", plan.listen.port().to_string().into()),
+        ("directory", plan.directory().to_string().into()),
+        ("accept_proxy", accept.into()),
+        ("send_proxy", send.into()),
+    ];
+    File { name: CONFIG, text: fill(text, &values) }
 }
 
-fn address(protocol: &str, at: SocketAddr) -> String {
-    let (ip, port) = (at.ip(), at.port());
-    format!("{{socket_address: {{protocol: {protocol}, address: \"{ip}\", port_value: {port}}}}}")
+pub(super) fn list(plan: &Plan) -> File {
+    let protocol = match plan.duty.transport {
+        Transport::Tcp => "TCP",
+        Transport::Udp => "UDP",
+    };
+    let mut servers = String::new();
+    for server in &plan.servers {
+        let (ip, port) = (server.ip(), server.port());
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            servers,
+            "- endpoint: {{address: {{socket_address: \
+             {{protocol: {protocol}, address: \"{ip}\", port_value: {port}}}}}}}"
+        );
+    }
+    let text = include_str!("../../peers/envoy-endpoints.yaml");
+    File { name: LIST, text: fill(text, &[("servers", servers.into())]) }
 }
 
-const TCP_LISTENER: &str = "    filter_chains:
-    - filters:
-      - name: envoy.filters.network.tcp_proxy
-        typed_config:
-          \"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
-          stat_prefix: load
-          cluster: backend
-          idle_timeout: 600s
-";
-
-/// Receive buffers as large as nearpoint's; the longest datagrams are a little longer than those of the
-/// load, since with each of them Envoy allocates that much.
-const UDP_LISTENER: &str = "    # A socket for each thread, as the others have.
-    enable_reuse_port: true
-    socket_options:
-    - {description: SO_RCVBUF, level: 1, name: 8, int_value: 4194304, state: STATE_PREBIND}
-    udp_listener_config:
-      # Datagrams that are sent together are segmented by the kernel: half the time of a download. It is
-      # there for QUIC and off by default.
-      udp_packet_packet_writer_config:
-        name: envoy.udp_packet_writer.gso
-        typed_config:
-          \"@type\": type.googleapis.com/envoy.extensions.udp_packet_writer.v3.UdpGsoBatchWriterFactory
-      downstream_socket_config:
-        # Coalesced datagrams: off by default for listeners.
-        prefer_gro: true
-        max_rx_datagram_size: 1500
-    listener_filters:
-    - name: envoy.filters.udp_listener.udp_proxy
-      typed_config:
-        \"@type\": type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig
-        stat_prefix: load
-        # A flow is one session, and stays: a new one for each datagram would cost more.
-        idle_timeout: 60s
-        matcher:
-          on_no_match:
-            action:
-              name: route
-              typed_config:
-                \"@type\": type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.Route
-                cluster: backend
-        upstream_socket_config:
-          prefer_gro: true
-          max_rx_datagram_size: 1500
-";
-
-/// Without it the kernel's default of 208 KiB bounds downloads, at 90 datagrams.
-const UDP_CLUSTER: &str = "    upstream_bind_config:
-      source_address: {address: 127.0.0.1, port_value: 0}
-      socket_options:
-      - {description: SO_RCVBUF, level: 1, name: 8, int_value: 4194304, state: STATE_PREBIND}
-";
+/// How many lists were put in force so far.
+pub(super) fn updates(plan: &Plan) -> io::Result<u64> {
+    const COUNTER: &str = "cluster.load.update_success";
+    let stats = http::get(plan.admin, &format!("/stats?filter=^{COUNTER}$"))?;
+    let count = stats.lines().find_map(|line| line.strip_prefix(COUNTER)?.strip_prefix(": "));
+    let count = count.and_then(|count| count.trim().parse().ok());
+    count.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("no {COUNTER}")))
+}
 
 /// `/usr/bin/envoy  version: 9e5580.../1.40.0/Clean/RELEASE/BoringSSL` is a line for machines.
 pub(crate) fn short_version(line: &str) -> String {
@@ -117,25 +91,49 @@ mod tests {
     use crate::peers::Duty;
     use serde_yaml::Value;
 
+    fn read(file: &File) -> Value {
+        serde_yaml::from_str(&file.text).unwrap()
+    }
+
+    fn plan(duty: Duty) -> Plan {
+        Plan { duty, ..Plan::example() }
+    }
+
     #[test]
-    fn config_names_addresses_of_the_right_protocol() {
-        for (transport, protocol) in [(Transport::Tcp, "TCP"), (Transport::Udp, "UDP")] {
-            let config = config(&Plan { duty: Duty::plain(transport), ..Plan::example() });
-            let config: Value = serde_yaml::from_str(&config).unwrap();
-            let at = |value: &Value| {
-                let at = &value["socket_address"];
-                (at["protocol"].as_str().unwrap().to_owned(), at["port_value"].as_u64().unwrap())
-            };
-            assert_eq!(at(&config["admin"]["address"]), ("TCP".to_owned(), 20_002));
-            let resources = &config["static_resources"];
-            let listener = &resources["listeners"][0];
-            assert_eq!(at(&listener["address"]), (protocol.to_owned(), 20_001));
-            let endpoint = &resources["clusters"][0]["load_assignment"]["endpoints"][0];
-            let endpoint = &endpoint["lb_endpoints"][0]["endpoint"]["address"];
-            assert_eq!(at(endpoint), (protocol.to_owned(), 20_003));
-            let is_udp = !listener["udp_listener_config"].is_null();
-            assert_eq!(is_udp, transport == Transport::Udp);
+    fn config_and_list_name_addresses_of_the_right_protocol() {
+        for (transport, protocol) in [(Transport::Tcp, Value::Null), (Transport::Udp, "UDP".into())]
+        {
+            let plan = plan(Duty::plain(transport));
+            let config = read(&config(&plan));
+            let admin = &config["admin"]["address"]["socket_address"];
+            assert_eq!(admin["port_value"], 20_002);
+            let listener = &config["static_resources"]["listeners"][0];
+            let at = &listener["address"]["socket_address"];
+            assert_eq!((&at["protocol"], &at["port_value"]), (&protocol, &20_001.into()));
+            let endpoint = &read(&list(&plan))["resources"][0]["endpoints"][0]["lb_endpoints"][0];
+            let at = &endpoint["endpoint"]["address"]["socket_address"];
+            let protocol = protocol.as_str().unwrap_or("TCP");
+            assert_eq!((&at["protocol"], &at["port_value"]), (&protocol.into(), &20_003.into()));
         }
+    }
+
+    #[test]
+    fn headers_are_accepted_or_sent() {
+        let of =
+            |beginning| read(&config(&plan(Duty { beginning, ..Duty::plain(Transport::Tcp) })));
+        let filter = |config: &Value| {
+            config["static_resources"]["listeners"][0]["listener_filters"][0]["name"].clone()
+        };
+        let socket = |config: &Value| {
+            config["static_resources"]["clusters"][0]["transport_socket"]["name"].clone()
+        };
+        let (plain, accepts, sends) =
+            (of(Beginning::Plain), of(Beginning::ProxyIn), of(Beginning::ProxyOut));
+        assert_eq!((filter(&plain), socket(&plain)), (Value::Null, Value::Null));
+        assert_eq!(filter(&accepts), "envoy.filters.listener.proxy_protocol");
+        assert_eq!(socket(&accepts), Value::Null);
+        assert_eq!(socket(&sends), "envoy.transport_sockets.upstream_proxy_protocol");
+        assert_eq!(filter(&sends), Value::Null);
     }
 
     #[test]

@@ -21,6 +21,10 @@ pub(crate) enum PeerError {
     Start(ProcessError),
     /// It was started and does not serve. `said` is the end of its output.
     NotReady { why: NotReady, said: String },
+    /// Its configuration is none, it says.
+    Refused { said: String },
+    /// It serves and does not find all access points up.
+    NotUp(io::Error),
     /// It has ended while it was to serve. `said` is the end of its output.
     Ended { status: ExitStatus, said: String },
     /// Whether it runs cannot be told.
@@ -37,6 +41,8 @@ impl fmt::Display for PeerError {
             PeerError::Start(_) => f.write_str("cannot be started"),
             PeerError::NotReady { why, said } if said.is_empty() => write!(f, "{why}, silently"),
             PeerError::NotReady { why, said } => write!(f, "{why}; it said: {said}"),
+            PeerError::Refused { said } => write!(f, "it refuses its configuration: {said}"),
+            PeerError::NotUp(_) => f.write_str("not all of its access points came up"),
             PeerError::Ended { status, said } if said.is_empty() => {
                 write!(f, "it ended while it served ({status}), silently")
             }
@@ -51,14 +57,16 @@ impl fmt::Display for PeerError {
 impl Error for PeerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            PeerError::Version(source) | PeerError::Prepare(source) | PeerError::Lost(source) => {
-                Some(source)
-            }
+            PeerError::Version(source)
+            | PeerError::Prepare(source)
+            | PeerError::NotUp(source)
+            | PeerError::Lost(source) => Some(source),
             PeerError::Yaml(source) => Some(source),
             PeerError::Start(source) => Some(source),
-            PeerError::Missing { .. } | PeerError::NotReady { .. } | PeerError::Ended { .. } => {
-                None
-            }
+            PeerError::Missing { .. }
+            | PeerError::NotReady { .. }
+            | PeerError::Refused { .. }
+            | PeerError::Ended { .. } => None,
         }
     }
 }

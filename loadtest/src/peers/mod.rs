@@ -3,31 +3,40 @@
 //! Every start is a fresh process with a configuration of its own in a temporary directory, one
 //! listener and one backend, so that no measurement inherits memory or connections from another.
 
+mod check;
+mod duty;
 pub(crate) mod envoy;
 mod error;
+mod file;
 mod haproxy;
 mod nearpoint;
 mod nginx;
+mod operator;
+mod plan;
+mod ports;
 pub(crate) mod program;
 pub(crate) mod ready;
+mod running;
 
+pub(crate) use check::run;
+pub(crate) use duty::{Beginning, Duty};
 pub(crate) use error::PeerError;
+pub(crate) use file::File;
 pub(crate) use nginx::stream_module;
+pub(crate) use operator::{By, Operator};
+pub(crate) use ports::{descriptors, free_ports};
+pub(crate) use running::{Running, last_words, launch, log, spawn};
 
-use crate::load::Transport;
-use crate::process::Process;
-use crate::procfs::CpuTime;
+use crate::door::Door;
 use clap::ValueEnum;
 use haproxy::Splice;
+use plan::{Given, Plan};
 use ready::Readiness;
-use rustix::process::{Resource, getrlimit};
-use std::fs::{self, File};
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use running::Proxy;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -59,20 +68,9 @@ impl Peer {
         }
     }
 
-    /// Why it cannot do this at all, if it cannot.
-    pub(crate) fn inability(self, duty: Duty) -> Option<&'static str> {
-        match (self, duty.transport) {
-            (Peer::Haproxy | Peer::HaproxySplice, Transport::Udp) => Some("HAProxy has no UDP"),
-            (
-                Peer::Nearpoint
-                | Peer::NearpointBaseline
-                | Peer::Nginx
-                | Peer::Envoy
-                | Peer::Direct,
-                Transport::Udp,
-            )
-            | (_, Transport::Tcp) => None,
-        }
+    /// Whatever build it is.
+    fn is_nearpoint(self) -> bool {
+        matches!(self, Peer::Nearpoint | Peer::NearpointBaseline)
     }
 
     /// Finds the program and asks for its version.
@@ -132,47 +130,6 @@ pub(crate) enum User {
 /// The user and the group of nobody on every Linux.
 const NOBODY: u32 = 65_534;
 
-/// What a proxy is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Duty {
-    pub(crate) transport: Transport,
-    pub(crate) beginning: Beginning,
-    /// DCs with an access point each, all of which lead to the backend. Only nearpoint has them.
-    pub(crate) dcs: u32,
-}
-
-/// What the proxy has to do with the first bytes of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Beginning {
-    /// Nothing.
-    Plain,
-    /// To find in them which DC the client wants: the route `mtproto`.
-    Sniffed,
-    /// To believe the PROXY header of version 2 that they are.
-    ProxyIn,
-    /// To send a PROXY header of version 2 before them.
-    ProxyOut,
-}
-
-impl Duty {
-    /// Forwarding, and nothing else.
-    pub(crate) fn plain(transport: Transport) -> Duty {
-        Duty { transport, beginning: Beginning::Plain, dcs: 1 }
-    }
-}
-
-/// What a configuration is made of.
-#[derive(Clone, Copy, Debug)]
-struct Plan {
-    listen: SocketAddr,
-    admin: SocketAddr,
-    backend: SocketAddr,
-    cores: usize,
-    /// Descriptors that a process may have.
-    descriptors: u64,
-    duty: Duty,
-}
-
 impl Installed {
     /// The same, run by another user.
     pub(crate) fn run_by(self, user: User) -> Installed {
@@ -185,32 +142,47 @@ impl Installed {
     }
 
     /// Starts the proxy in front of `backend` and returns when it serves.
+    ///
+    /// With many DCs each has an address of its own that leads to `backend`, which has to listen on all of
+    /// loopback, as a [`Backend`](crate::backend::Backend) does.
     pub(crate) async fn start(
         &self,
         duty: Duty,
         backend: SocketAddr,
     ) -> Result<Running, PeerError> {
+        let servers = match duty.dcs {
+            1 => vec![backend],
+            dcs => (0..dcs).map(|nth| leading_to(backend, nth)).collect(),
+        };
+        self.start_before(duty, servers, false).await
+    }
+
+    /// The same with a list of servers that can be replaced ([`Running::operator`]). nearpoint has them in
+    /// as many DCs as its duty says; the others take them as they are.
+    pub(crate) async fn start_with_list(
+        &self,
+        duty: Duty,
+        servers: Vec<SocketAddr>,
+    ) -> Result<Running, PeerError> {
+        self.start_before(duty, servers, true).await
+    }
+
+    async fn start_before(
+        &self,
+        duty: Duty,
+        servers: Vec<SocketAddr>,
+        reloads: bool,
+    ) -> Result<Running, PeerError> {
         let Some(program) = &self.program else {
-            return Ok(Running { address: backend, proxy: None });
+            let address = servers.first().copied();
+            let address = address.ok_or(PeerError::Prepare(std::io::ErrorKind::NotFound.into()))?;
+            return Ok(Running { address, proxy: None });
         };
         let directory = TempDir::with_prefix("loadtest-").map_err(PeerError::Prepare)?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let [listen, admin] = free_ports().map_err(PeerError::Prepare)?;
-        let descriptors = descriptors();
-        let plan = Plan { listen, admin, backend, cores, descriptors, duty };
-        let mut command = match self.peer {
-            Peer::Haproxy => haproxy::command(program, directory.path(), &plan, Splice::Auto),
-            Peer::HaproxySplice => {
-                haproxy::command(program, directory.path(), &plan, Splice::Always)
-            }
-            Peer::Nginx => nginx::command(program, directory.path(), &plan),
-            Peer::Envoy => envoy::command(program, directory.path(), &plan),
-            // A direct connection has no program and returned above.
-            Peer::Nearpoint | Peer::NearpointBaseline | Peer::Direct => {
-                nearpoint::command(program, directory.path(), &plan)
-            }
-        }
-        .map_err(PeerError::Prepare)?;
+        let plan = Plan { reloads, ..self.plan(duty, servers, directory.path())? };
+        let given = self.prepare(&plan)?;
+        let mut command = Command::new(program);
+        command.args(given.args);
         if self.user == User::Nobody {
             // Some keep files of their own beside their configuration.
             let open = fs::Permissions::from_mode(0o777);
@@ -218,135 +190,59 @@ impl Installed {
             command.uid(NOBODY).gid(NOBODY);
         }
         let ask = match self.peer {
-            Peer::Nearpoint | Peer::NearpointBaseline => Some((admin, "/readyz")),
-            Peer::Envoy => Some((admin, "/ready")),
+            Peer::Nearpoint | Peer::NearpointBaseline => Some((plan.admin, "/readyz")),
+            Peer::Envoy => Some((plan.admin, "/ready")),
             Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Direct => None,
         };
-        let readiness = Readiness { transport: duty.transport, listener: listen, ask };
+        let readiness = Readiness { transport: duty.transport, listener: plan.listen, ask };
         let process = launch(command, directory.path(), readiness).await?;
-        Ok(Running { address: listen, proxy: Some(Proxy { process, _directory: directory }) })
-    }
-}
-
-/// Starts a proxy that keeps its files in `directory`, and returns when it is ready.
-pub(crate) async fn launch(
-    command: Command,
-    directory: &Path,
-    readiness: Readiness,
-) -> Result<Process, PeerError> {
-    let log = log(directory);
-    let mut process = spawn(command, &log)?;
-    match ready::wait(|| process.ended(), readiness).await {
-        Ok(()) => Ok(process),
-        Err(why) => Err(PeerError::NotReady { why, said: last_words(&log) }),
-    }
-}
-
-/// A peer that serves. Dropping it kills the proxy.
-#[derive(Debug)]
-pub(crate) struct Running {
-    /// Where clients connect.
-    pub(crate) address: SocketAddr,
-    proxy: Option<Proxy>,
-}
-
-#[derive(Debug)]
-struct Proxy {
-    process: Process,
-    _directory: TempDir,
-}
-
-impl Running {
-    /// Processor time of the proxy so far; `None` without one.
-    pub(crate) fn cpu_times(&self) -> io::Result<Option<CpuTime>> {
-        self.proxy.as_ref().map(|proxy| proxy.process.cpu_times()).transpose()
-    }
-
-    /// Memory of the proxy in bytes; `None` without one.
-    pub(crate) fn pss(&self) -> io::Result<Option<u64>> {
-        self.proxy.as_ref().map(|proxy| proxy.process.pss()).transpose()
-    }
-
-    pub(crate) async fn stop(self) {
-        if let Some(proxy) = self.proxy {
-            proxy.process.stop().await;
+        if self.peer.is_nearpoint() && plan.servers.len() > 1 {
+            Door::new(plan.admin).all_up().await.map_err(PeerError::NotUp)?;
         }
+        let (address, pid) = (plan.listen, process.pid());
+        let operator = Operator { peer: self.peer, pid, plan };
+        Ok(Running { address, proxy: Some(Proxy { process, operator, _directory: directory }) })
     }
-}
 
-/// Descriptors that a proxy may have: it inherits this limit.
-pub(crate) fn descriptors() -> u64 {
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
-}
+    fn plan(
+        &self,
+        duty: Duty,
+        servers: Vec<SocketAddr>,
+        directory: &Path,
+    ) -> Result<Plan, PeerError> {
+        let [listen, admin] = free_ports().map_err(PeerError::Prepare)?;
+        Ok(Plan {
+            directory: directory.to_owned(),
+            listen,
+            admin,
+            servers,
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            descriptors: descriptors(),
+            duty,
+            reloads: false,
+        })
+    }
 
-/// Below the range from which Linux takes the source ports of connections, so that none of those
-/// takes the port between this look and the start of the proxy.
-const PORTS: std::ops::Range<u16> = 20_000..30_000;
-
-/// So many addresses of loopback that nobody listens on.
-pub(crate) fn free_ports<const COUNT: usize>() -> io::Result<[SocketAddr; COUNT]> {
-    // Simultaneous runs start at different places; ports are not used twice in a row.
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let span = PORTS.end - PORTS.start;
-    let start = (std::process::id() % u32::from(span)) as u16;
-    let mut free = (0..span).filter_map(|_| {
-        let offset = (start + NEXT.fetch_add(1, Relaxed) % span) % span;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start + offset));
-        let is_free = TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok();
-        is_free.then_some(address)
-    });
-    let found: Vec<SocketAddr> = free.by_ref().take(COUNT).collect();
-    found.try_into().map_err(|_| io::ErrorKind::AddrInUse.into())
-}
-
-/// Starts a proxy; whatever it prints goes to `log`.
-pub(crate) fn spawn(mut command: Command, log: &Path) -> Result<Process, PeerError> {
-    let output = File::create(log).map_err(PeerError::Prepare)?;
-    let errors = output.try_clone().map_err(PeerError::Prepare)?;
-    command.stdin(Stdio::null()).stdout(output).stderr(errors);
-    Process::spawn(command).map_err(PeerError::Start)
-}
-
-/// Where a proxy prints that keeps its files in `directory`.
-pub(crate) fn log(directory: &Path) -> PathBuf {
-    directory.join("output.log")
-}
-
-/// The end of what the proxy printed, for an error message.
-pub(crate) fn last_words(log: &Path) -> String {
-    const LINES: usize = 5;
-    let text = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(LINES)..].join("\n")
-}
-
-#[cfg(test)]
-impl Plan {
-    fn example() -> Plan {
-        let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Plan {
-            listen: at(20_001),
-            admin: at(20_002),
-            backend: at(20_003),
-            cores: 2,
-            descriptors: 20_000,
-            duty: Duty::plain(Transport::Tcp),
+    /// Writes its files.
+    fn prepare(&self, plan: &Plan) -> Result<Given, PeerError> {
+        let given = match self.peer {
+            Peer::Haproxy => haproxy::given(plan, Splice::Auto),
+            Peer::HaproxySplice => haproxy::given(plan, Splice::Always),
+            Peer::Nginx => nginx::given(plan),
+            Peer::Envoy => envoy::given(plan),
+            // A direct connection has no program and needs no files.
+            Peer::Nearpoint | Peer::NearpointBaseline | Peer::Direct => nearpoint::given(plan),
+        };
+        for file in &given.files {
+            file.put(&plan.directory).map_err(PeerError::Prepare)?;
         }
+        Ok(given)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn free_ports_are_two_and_others_the_next_time() {
-        let [a, b] = free_ports().unwrap();
-        let [c, d] = free_ports().unwrap();
-        let mut all = [a, b, c, d];
-        all.sort();
-        assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "{all:?}");
-        assert!(all.iter().all(|address| PORTS.contains(&address.port())), "{all:?}");
-    }
+/// The so many-th address of 127.1.0.0/16 and what follows, at the port of a backend that listens on all of
+/// loopback.
+pub(crate) fn leading_to(backend: SocketAddr, nth: u32) -> SocketAddr {
+    const FIRST: u32 = u32::from_be_bytes([127, 1, 0, 0]);
+    SocketAddr::from((Ipv4Addr::from_bits(FIRST + nth), backend.port()))
 }

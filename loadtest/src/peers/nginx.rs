@@ -1,11 +1,17 @@
-//! nginx with its stream module, a worker for each core and the default buffers; of UDP larger ones.
+//! nginx with its stream module.
 
-use super::Plan;
+use super::file::fill;
+use super::plan::{Given, Plan};
+use super::{Beginning, File};
 use crate::load::Transport;
+use crate::procfs;
+use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::path::Path;
-use tokio::process::Command;
+
+const CONFIG: &str = "nginx.conf";
 
 /// Where distributions put the module when it is not built in.
 const MODULES: [&str; 2] = [
@@ -18,13 +24,13 @@ const SPARE: u64 = 1000;
 /// Tables of nginx grow with this, in every worker; a session is two connections.
 const MAX_CONNECTIONS: u64 = 200_000;
 
-pub(super) fn command(program: &Path, directory: &Path, plan: &Plan) -> io::Result<Command> {
-    let file = directory.join("nginx.conf");
-    fs::write(&file, config(plan, directory, stream_module()))?;
-    let mut command = Command::new(program);
+pub(super) fn given(plan: &Plan) -> Given {
+    let (directory, file) = (plan.directory().to_string(), plan.path(CONFIG));
     // The error log on the command line keeps it from opening the system's own.
-    command.arg("-p").arg(directory).arg("-e").arg("stderr").arg("-c").arg(file);
-    Ok(command)
+    let args: Vec<String> =
+        ["-p", &directory, "-e", "stderr", "-c", &file].map(str::to_owned).into();
+    let check = ["-t".to_owned()].into_iter().chain(args.clone()).collect();
+    Given { files: vec![config(plan, stream_module())], args, check }
 }
 
 /// The module to load, where it is a file.
@@ -32,33 +38,45 @@ pub(crate) fn stream_module() -> Option<&'static str> {
     MODULES.into_iter().find(|module| Path::new(module).exists())
 }
 
-/// `reuseport` spreads the connections over the workers, as nearpoint does.
-fn config(plan: &Plan, directory: &Path, module: Option<&str>) -> String {
-    let Plan { listen, backend, descriptors, duty, .. } = plan;
-    let (accepting, socket) = match duty.transport {
-        Transport::Tcp => ("", "reuseport"),
-        // It reads datagrams until there are none: by default it waits for an event for each of them.
-        // Of their number it knows no limit (`proxy_requests`, `proxy_responses`) unless it is given one.
-        Transport::Udp => (" multi_accept on;", "udp reuseport rcvbuf=4m sndbuf=4m"),
+pub(super) fn config(plan: &Plan, module: Option<&str>) -> File {
+    let text = match plan.duty.transport {
+        Transport::Tcp => include_str!("../../peers/nginx.conf"),
+        Transport::Udp => include_str!("../../peers/nginx-udp.conf"),
     };
-    // It wants no more of them than there are descriptors.
-    let connections = descriptors.saturating_sub(SPARE).min(MAX_CONNECTIONS);
-    let load = module.map(|module| format!("load_module {module};\n")).unwrap_or_default();
-    let directory = directory.display();
-    format!(
-        "{load}\
-         daemon off;\n\
-         worker_processes auto;\n\
-         error_log stderr warn;\n\
-         pid {directory}/nginx.pid;\n\
-         events {{ worker_connections {connections};{accepting} }}\n\
-         stream {{\n    \
-             server {{\n        \
-                 listen {listen} {socket};\n        \
-                 proxy_pass {backend};\n    \
-             }}\n\
-         }}\n"
-    )
+    let (accept, send) = match plan.duty.beginning {
+        Beginning::Plain | Beginning::Sniffed => ("", "off"),
+        Beginning::ProxyIn => ("proxy_protocol", "off"),
+        Beginning::ProxyOut => ("", "on"),
+    };
+    let mut servers = String::new();
+    for server in &plan.servers {
+        // Writing to a string cannot fail.
+        let _ = writeln!(servers, "server {server};");
+    }
+    let connections = plan.descriptors.saturating_sub(SPARE).min(MAX_CONNECTIONS);
+    let module = module.map(|module| format!("load_module {module};")).unwrap_or_default();
+    let values = [
+        ("load_module", module.into()),
+        ("cores", plan.cores.to_string().into()),
+        ("directory", plan.directory().to_string().into()),
+        ("connections", connections.to_string().into()),
+        ("listen", plan.listen.to_string().into()),
+        ("accept_proxy", accept.into()),
+        ("send_proxy", send.into()),
+        ("servers", servers.into()),
+    ];
+    File { name: CONFIG, text: fill(text, &values) }
+}
+
+/// The processes that serve new sessions; those that only serve theirs to the end say so in their titles.
+pub(super) fn workers(master: u32) -> io::Result<BTreeSet<u32>> {
+    let family = procfs::family(master)?.into_iter();
+    let serves = |pid: &u32| {
+        let title = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let title = String::from_utf8_lossy(&title);
+        *pid != master && title.contains("worker process") && !title.contains("shutting down")
+    };
+    Ok(family.filter(serves).collect())
 }
 
 #[cfg(test)]
@@ -66,16 +84,21 @@ mod tests {
     use super::*;
     use crate::peers::Duty;
 
+    fn text(duty: Duty, module: Option<&str>) -> String {
+        config(&Plan { duty, ..Plan::example() }, module).text
+    }
+
     #[test]
     fn config_names_addresses_and_stays_in_its_directory() {
-        let config = config(&Plan::example(), Path::new("/tmp/here"), None);
+        let config = text(Duty::plain(Transport::Tcp), None);
         for line in [
             "daemon off;\n",
-            "worker_processes auto;\n",
-            "events { worker_connections 19000; }\n",
+            "worker_processes 2;\n",
+            "    worker_connections 19000;\n",
             "pid /tmp/here/nginx.pid;\n",
-            "        listen 127.0.0.1:20001 reuseport;\n",
-            "        proxy_pass 127.0.0.1:20003;\n",
+            "        listen 127.0.0.1:20001 reuseport ;\n",
+            "        server 127.0.0.1:20003;\n",
+            "        proxy_protocol off;\n",
         ] {
             assert!(config.contains(line), "{line:?} in {config}");
         }
@@ -83,16 +106,21 @@ mod tests {
     }
 
     #[test]
-    fn datagrams_have_room_and_are_read_until_there_are_none() {
-        let plan = Plan { duty: Duty::plain(Transport::Udp), ..Plan::example() };
-        let config = config(&plan, Path::new("/tmp/here"), None);
-        assert!(config.contains(" multi_accept on; }\n"), "{config}");
-        assert!(config.contains("listen 127.0.0.1:20001 udp reuseport rcvbuf=4m"), "{config}");
+    fn module_is_loaded_first_where_it_is_a_file() {
+        for transport in [Transport::Tcp, Transport::Udp] {
+            let config = text(Duty::plain(transport), Some("/lib/stream.so"));
+            let first = config.lines().find(|line| !line.is_empty() && !line.starts_with('#'));
+            assert_eq!(first, Some("load_module /lib/stream.so;"));
+        }
     }
 
     #[test]
-    fn module_is_loaded_first_where_it_is_a_file() {
-        let config = config(&Plan::example(), Path::new("/tmp/here"), Some("/lib/stream.so"));
-        assert!(config.starts_with("load_module /lib/stream.so;\n"));
+    fn headers_are_accepted_or_sent() {
+        let plain = Duty::plain(Transport::Tcp);
+        let accepts = text(Duty { beginning: Beginning::ProxyIn, ..plain }, None);
+        assert!(accepts.contains("reuseport proxy_protocol;"), "{accepts}");
+        assert!(accepts.contains("proxy_protocol off;"), "{accepts}");
+        let sends = text(Duty { beginning: Beginning::ProxyOut, ..plain }, None);
+        assert!(sends.contains("proxy_protocol on;"), "{sends}");
     }
 }

@@ -23,8 +23,11 @@ pub(crate) async fn run(options: &ServeOptions) -> Result<(), ServeError> {
         .iter()
         .map(|listen| (listen.address, listen.service.unwrap_or(options.service)))
         .collect();
-    let (device, secrets) = (options.device.as_deref(), &options.secrets[..]);
-    let setup = Setup { device, secrets, ..Setup::default() };
+    let setup = Setup {
+        device: options.device.as_deref(),
+        secrets: &options.secrets,
+        expects_header: options.expects_header,
+    };
     let stub = StubDc::bind_with(setup, options.dc, &at).map_err(ServeError::Bind)?;
     for (address, (_, service)) in stub.local_addrs().into_iter().zip(&at) {
         let service = service.to_string();

@@ -2,13 +2,13 @@
 
 use super::StormError;
 use super::network::Network;
+use crate::door::Door;
 use crate::http::get;
 use crate::load::Transport;
 use crate::peers::ready::Readiness;
 use crate::peers::{Installed, PeerError, free_ports, launch};
 use crate::process::Process;
 use crate::procfs;
-use serde_json::Value;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -81,12 +81,16 @@ impl Daemon {
         })
     }
 
+    pub(super) fn door(&self) -> Door {
+        Door::new(self.admin)
+    }
+
     /// For a thread that may block.
     pub(super) fn doors(&self) -> Doors {
         Doors {
             pid: self.process.pid(),
             list: self.directory.path().join("dc_options.yaml"),
-            admin: self.admin,
+            admin: self.door(),
             metrics: self.metrics,
         }
     }
@@ -102,17 +106,14 @@ impl Daemon {
 pub(super) struct Doors {
     pid: u32,
     list: PathBuf,
-    admin: SocketAddr,
+    admin: Door,
     metrics: SocketAddr,
 }
 
 impl Doors {
     /// Access points that are up, of how many.
     pub(super) fn up(&self) -> io::Result<(u64, u64)> {
-        let status = self.status()?;
-        let dcs = status["dcs"].as_array().ok_or(io::ErrorKind::InvalidData)?;
-        let sum = |key: &str| dcs.iter().filter_map(|dc| dc[key].as_u64()).sum();
-        Ok((sum("access_points_up"), sum("access_points")))
+        self.admin.up()
     }
 
     /// How late the probe is that has been due for longest, in seconds.
@@ -126,7 +127,7 @@ impl Doors {
     /// Puts another list in place and tells the daemon, and returns how long it took until it was
     /// published.
     pub(super) fn reload(&self, list: &str) -> io::Result<Duration> {
-        let before = self.status()?["revision"].clone();
+        let before = self.admin.revision()?;
         let new = self.list.with_extension("new");
         fs::write(&new, list)?;
         fs::rename(new, &self.list)?;
@@ -134,16 +135,12 @@ impl Doors {
         let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
         let pid = pid.ok_or(io::ErrorKind::InvalidData)?;
         rustix::process::kill_process(pid, rustix::process::Signal::HUP)?;
-        while self.status()?["revision"] == before {
+        while self.admin.revision()? == before {
             if began.elapsed() > RELOADING {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "a list was not put in force"));
             }
             sleep(LOOK);
         }
         Ok(began.elapsed())
-    }
-
-    fn status(&self) -> io::Result<Value> {
-        Ok(serde_json::from_str(&get(self.admin, "/v1/status")?)?)
     }
 }

@@ -24,16 +24,6 @@ use report::Report;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::time::{Duration, Instant};
-use tokio::task::spawn_blocking;
-use tokio::time::sleep;
-
-/// Between looks at whether all are up.
-const LOOK: Duration = Duration::from_millis(200);
-/// For all to be up; and for each so many of them another second, since new ones are probed at 500 a
-/// second.
-const PATIENCE: Duration = Duration::from_secs(60);
-const A_SECOND: u32 = 100;
 
 /// Whether every client was served.
 pub(crate) async fn run(options: &StormOptions) -> Result<bool, StormError> {
@@ -52,7 +42,7 @@ pub(crate) async fn run(options: &StormOptions) -> Result<bool, StormError> {
         for (fails, seen) in [false, true].into_iter().zip(&mut seen) {
             if !fails {
                 network.heal().await?;
-                let took = until_all_are_up(&daemon, options.access_points).await?;
+                let took = daemon.door().all_up().await.map_err(StormError::Operator)?;
                 eprintln!("round {round}/{}: all up after {took:.1?}", options.rounds);
             }
             let condition = if fails { "failing" } else { "well" };
@@ -71,24 +61,6 @@ pub(crate) async fn run(options: &StormOptions) -> Result<bool, StormError> {
     Ok(report.is_without_failure())
 }
 
-async fn until_all_are_up(daemon: &Daemon, access_points: u32) -> Result<Duration, StormError> {
-    let began = Instant::now();
-    let patience = PATIENCE + Duration::from_secs((access_points / A_SECOND).into());
-    loop {
-        let doors = daemon.doors();
-        let looked = spawn_blocking(move || doors.up()).await;
-        let looked = looked.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
-        let (up, all) = looked.map_err(StormError::Operator)?;
-        if up == all {
-            return Ok(began.elapsed());
-        }
-        if began.elapsed() > patience {
-            return Err(StormError::NotUp { up, all });
-        }
-        sleep(LOOK).await;
-    }
-}
-
 #[derive(Debug)]
 pub(crate) enum StormError {
     /// A stub could not be started, or did not obey.
@@ -97,8 +69,6 @@ pub(crate) enum StormError {
     Daemon(PeerError),
     /// Load could not be made.
     Clients(LoadError),
-    /// The access points of the crowd answer, and nearpoint does not find them all up.
-    NotUp { up: u64, all: u64 },
     /// A side door gave no answer, or no good one.
     Operator(io::Error),
     /// Processor time could not be read.
@@ -113,9 +83,6 @@ impl fmt::Display for StormError {
             StormError::Stub(_) => f.write_str("a stub of the network failed"),
             StormError::Daemon(error) => write!(f, "nearpoint: {error}"),
             StormError::Clients(error) => error.fmt(f),
-            StormError::NotUp { up, all } => {
-                write!(f, "only {up} of {all} access points were found up in time")
-            }
             StormError::Operator(_) => f.write_str("a side door of nearpoint failed"),
             StormError::Read(_) => f.write_str("nearpoint's processor time cannot be read"),
             StormError::Report(error) => error.fmt(f),
@@ -131,7 +98,6 @@ impl Error for StormError {
             StormError::Clients(error) => error.source(),
             StormError::Operator(source) | StormError::Read(source) => Some(source),
             StormError::Report(error) => error.source(),
-            StormError::NotUp { .. } => None,
         }
     }
 }

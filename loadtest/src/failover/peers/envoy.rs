@@ -1,11 +1,11 @@
 //! Envoy as a TCP proxy, with active checks, outlier detection and a list that it watches.
 
-use super::File;
 use super::setting::{
     ATTEMPTS, CONNECT_TIMEOUT, ERRORS, FALL, FAST_INTERVAL, IDLE, INTERVAL, Probe, RISE, Setting,
     word,
 };
 use crate::lab::layout::AccessPoint;
+use crate::peers::File;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;

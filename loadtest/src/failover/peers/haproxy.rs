@@ -5,11 +5,11 @@
 //! is down at once, and with them those of clients who are still waiting for its connect and would
 //! have been sent elsewhere.
 
-use super::File;
 use super::setting::{
     ATTEMPTS, CONNECT_TIMEOUT, ERRORS, FALL, FAST_INTERVAL, IDLE, INTERVAL, Probe, RISE, Setting,
     is_near, word,
 };
+use crate::peers::File;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Read, Write as _};

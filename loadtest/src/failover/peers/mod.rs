@@ -20,7 +20,6 @@ use clap::ValueEnum;
 use haproxy::Ending;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 use std::path::{self, Path, PathBuf};
 use tempfile::TempDir;
@@ -181,26 +180,6 @@ impl Launch {
         let Some(signal) = signal else { return Ok(()) };
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
         Ok(kill_process(pid.ok_or(io::ErrorKind::InvalidInput)?, signal)?)
-    }
-}
-
-/// A file of a peer, by its path below the peer's directory.
-#[derive(Debug)]
-struct File {
-    name: &'static str,
-    text: String,
-}
-
-impl File {
-    /// Renamed into place: nobody ever reads half of it.
-    fn put(&self, directory: &Path) -> io::Result<()> {
-        let place = directory.join(self.name);
-        if let Some(parent) = place.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        let new = directory.join("new");
-        fs::write(&new, &self.text)?;
-        fs::rename(new, place)
     }
 }
 

@@ -1,8 +1,8 @@
 //! nearpoint as it is shipped: where DCs and clients are, and how to probe, is all it is told.
 
-use super::File;
 use super::setting::{Probe, Setting};
 use crate::lab::layout::{CLIENTS_V4, CLIENTS_V6, Dc, Site};
+use crate::peers::File;
 use serde_yaml::{Mapping, Value};
 use std::ffi::OsString;
 use std::fmt::Write as _;

@@ -3,9 +3,8 @@
 //! What it knows of failures are the connects of clients: active checks are not in the free version.
 //! Nor does it end sessions with a server that failed.
 
-use super::File;
 use super::setting::{CONNECT_TIMEOUT, DEADLINE, IDLE, Setting, is_near, word};
-use crate::peers::stream_module;
+use crate::peers::{File, stream_module};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;

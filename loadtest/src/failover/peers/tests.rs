@@ -1,5 +1,6 @@
 use super::*;
 use crate::lab::layout::{Dc, Door};
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt;
