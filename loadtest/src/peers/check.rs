@@ -4,7 +4,7 @@
 //! session or datagram goes through it to a stub in this process, which says what it was told.
 
 use super::running::last_lines;
-use super::{Beginning, Duty, Installed, PeerError, Running};
+use super::{Beginning, Duty, Installed, PeerError, Running, servers};
 use crate::cli::PeerOptions;
 use crate::load::Transport;
 use crate::report::{Cast, Host, PeerReport, ReportError, Section, Tables, emit, with_sources};
@@ -105,10 +105,11 @@ async fn try_out(installed: &Installed, duty: Duty) -> Result<Seen, CheckError> 
         Transport::Tcp => Service::Who,
         Transport::Udp => Service::Udp(UdpService::Who),
     };
-    let setup = Setup { expects_header, ..Setup::default() };
-    let at = (SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), service);
+    // All of loopback, so that each DC has an address that leads to it.
+    let setup = Setup { device: Some("lo"), expects_header, ..Setup::default() };
+    let at = (SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), service);
     let stub = StubDc::bind_with(setup, 1, &[at]).map_err(CheckError::Stub)?;
-    let backend = stub.local_addrs()[0];
+    let backend = SocketAddr::from((Ipv4Addr::LOCALHOST, stub.local_addrs()[0].port()));
     installed.check(duty, backend).await.map_err(CheckError::Peer)?;
     let proxy = installed.start(duty, backend).await.map_err(CheckError::Peer)?;
     let met = async {
@@ -190,7 +191,7 @@ impl Installed {
     async fn check(&self, duty: Duty, backend: SocketAddr) -> Result<(), PeerError> {
         let Some(program) = &self.program else { return Ok(()) };
         let directory = TempDir::with_prefix("loadtest-").map_err(PeerError::Prepare)?;
-        let given = self.prepare(&self.plan(duty, vec![backend], directory.path())?)?;
+        let given = self.prepare(&self.plan(duty, servers(duty, backend), directory.path())?)?;
         let mut command = Command::new(program);
         command.args(given.check).stdin(Stdio::null()).kill_on_drop(true);
         let output = command.output().await.map_err(PeerError::Prepare)?;

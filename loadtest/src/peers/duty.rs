@@ -32,16 +32,17 @@ impl Duty {
         Duty { transport, beginning: Beginning::Plain, dcs: 1 }
     }
 
-    /// Each there is, with one DC.
-    pub(crate) const EACH: [Duty; 5] = {
-        const fn tcp(beginning: Beginning) -> Duty {
-            Duty { transport: Transport::Tcp, beginning, dcs: 1 }
+    /// One of each kind.
+    pub(crate) const EACH: [Duty; 6] = {
+        const fn tcp(beginning: Beginning, dcs: u32) -> Duty {
+            Duty { transport: Transport::Tcp, beginning, dcs }
         }
         [
-            tcp(Beginning::Plain),
-            tcp(Beginning::Sniffed),
-            tcp(Beginning::ProxyIn),
-            tcp(Beginning::ProxyOut),
+            tcp(Beginning::Plain, 1),
+            tcp(Beginning::Sniffed, 1),
+            tcp(Beginning::ProxyIn, 1),
+            tcp(Beginning::ProxyOut, 1),
+            tcp(Beginning::Plain, 30),
             Duty { transport: Transport::Udp, beginning: Beginning::Plain, dcs: 1 },
         ]
     };
@@ -125,7 +126,7 @@ mod tests {
     #[test]
     fn only_nearpoint_can_do_all_of_it() {
         let all = Duty::EACH.map(|duty| Peer::Nearpoint.inability(duty));
-        assert_eq!(all, [None; 5]);
+        assert_eq!(all, [None; 6]);
         let many = Duty { dcs: 300, ..Duty::plain(Transport::Udp) };
         assert_eq!(Peer::Nearpoint.inability(many), None);
         for peer in [Peer::Haproxy, Peer::HaproxySplice, Peer::Nginx, Peer::Envoy, Peer::Direct] {

@@ -150,11 +150,7 @@ impl Installed {
         duty: Duty,
         backend: SocketAddr,
     ) -> Result<Running, PeerError> {
-        let servers = match duty.dcs {
-            1 => vec![backend],
-            dcs => (0..dcs).map(|nth| leading_to(backend, nth)).collect(),
-        };
-        self.start_before(duty, servers, false).await
+        self.start_before(duty, servers(duty, backend), false).await
     }
 
     /// The same with a list of servers that can be replaced ([`Running::operator`]). nearpoint has them in
@@ -237,6 +233,14 @@ impl Installed {
             file.put(&plan.directory).map_err(PeerError::Prepare)?;
         }
         Ok(given)
+    }
+}
+
+/// One for each DC. One that is alone is where the backend says it is.
+fn servers(duty: Duty, backend: SocketAddr) -> Vec<SocketAddr> {
+    match duty.dcs {
+        1 => vec![backend],
+        dcs => (0..dcs).map(|nth| leading_to(backend, nth)).collect(),
     }
 }
 
