@@ -66,6 +66,7 @@ async fn every_load_gets_work_done_without_a_failure() {
             "byte" => assert_eq!(counted, None, "{arguments}"),
             _ => assert!(counted > Some(0), "{arguments}: {report}"),
         }
+        assert_eq!(report["per_second"].is_null(), arguments.contains("idle"), "{arguments}");
         let is_open = arguments.contains("--rate") || arguments.contains("mixed");
         let arrival = if is_open { "open" } else { "closed" };
         assert_eq!(report["settings"]["arrival"], arrival, "{arguments}");

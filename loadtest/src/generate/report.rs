@@ -9,6 +9,9 @@ use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// With more, this program of one thread is what is measured.
+const MOST_CORES: f64 = 0.9;
+
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     host: Host,
@@ -19,7 +22,8 @@ pub(super) struct Report {
     /// What is counted: `round_trip`, `session` or `byte`.
     unit: &'static str,
     done: u64,
-    per_second: f64,
+    /// Absent for idle sessions, which are opened once.
+    per_second: Option<f64>,
     /// By UDP: what was sent, in the same unit, and the share of it that arrived or was answered.
     offered: Option<u64>,
     delivered: Option<f64>,
@@ -97,7 +101,10 @@ impl Report {
             Workload::Connects { .. } => None,
             workload => Some(workload.clients()),
         };
-        let process = |figures| Process::new(figures, unit, counts.done, staying);
+        // Of idle sessions the time is that of holding them, and not of opening them.
+        let is_idle = matches!(job.plan.workload, Workload::Idle { .. });
+        let work = if is_idle { 0 } else { counts.done };
+        let process = |figures| Process::new(figures, unit, work, staying);
         Report {
             host: Host::read(),
             settings: Settings::new(job),
@@ -109,7 +116,7 @@ impl Report {
                 Unit::Byte => "byte",
             },
             done: counts.done,
-            per_second: counts.done as f64 / seconds,
+            per_second: (!is_idle).then_some(counts.done as f64 / seconds),
             offered: is_udp.then_some(counts.offered),
             delivered: (is_udp && counts.offered > 0)
                 .then(|| (counts.done as f64 / counts.offered as f64).min(1.0)),
@@ -214,7 +221,8 @@ impl Report {
         if let Some(unfinished) = self.unfinished {
             row("due, and not done in the end", grouped(unfinished));
         }
-        row("cores of this program", format!("{:.2}", self.load_cores));
+        let limit = if self.load_cores < MOST_CORES { "" } else { ", the limit" };
+        row("cores of this program", format!("{:.2}{limit}", self.load_cores));
         for process in &self.processes {
             let ProcessFigures { pid, name, cpu_seconds, pss_bytes, .. } = &process.figures;
             let mut row = |what: &str, value: Option<String>| {
@@ -222,12 +230,12 @@ impl Report {
                 rows.push(vec![format!("{name} ({pid}): {what}"), value]);
             };
             row("cores", cpu_seconds.map(|cpu| format!("{:.2}", cpu / self.seconds)));
-            match process.cpu_seconds_per_gb {
-                Some(seconds) => row("CPU s/GB", Some(format!("{seconds:.3}"))),
-                None => row(
-                    &format!("CPU us/{}", self.unit.replace('_', " ")),
-                    process.cpu_us_per_operation.map(|micros| format!("{micros:.2}")),
-                ),
+            if let Some(seconds) = process.cpu_seconds_per_gb {
+                row("CPU s/GB", Some(format!("{seconds:.3}")));
+            }
+            if let Some(micros) = process.cpu_us_per_operation {
+                let unit = self.unit.replace('_', " ");
+                row(&format!("CPU us/{unit}"), Some(format!("{micros:.2}")));
             }
             let mib = |bytes: u64| format!("{:.1}", bytes as f64 / f64::from(1 << 20));
             row("PSS, MiB", pss_bytes.map(mib));
@@ -241,15 +249,14 @@ impl Report {
     fn work_rows(&self) -> Vec<Vec<String>> {
         let row = |name: &str, value: String| vec![name.to_owned(), value];
         let mut rows = match self.unit {
-            "byte" => vec![
-                row("GB", format!("{:.3}", self.done as f64 / 1e9)),
-                row("GB/s", format!("{:.3}", self.per_second / 1e9)),
-            ],
-            unit => vec![
-                row(&format!("{}s", unit.replace('_', " ")), grouped(self.done)),
-                row("a second", grouped(self.per_second.round() as u64)),
-            ],
+            "byte" => vec![row("GB", format!("{:.3}", self.done as f64 / 1e9))],
+            unit => vec![row(&format!("{}s", unit.replace('_', " ")), grouped(self.done))],
         };
+        match (self.unit, self.per_second) {
+            ("byte", Some(bytes)) => rows.push(row("GB/s", format!("{:.3}", bytes / 1e9))),
+            (_, Some(rate)) => rows.push(row("a second", grouped(rate.round() as u64))),
+            (_, None) => {}
+        }
         if let Some(delivered) = self.delivered {
             rows.push(row("delivered, %", format!("{:.2}", delivered * 100.0)));
         }
