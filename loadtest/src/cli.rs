@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::compare::CompareOptions;
+use crate::compare::{CompareOptions, GrowthOptions};
 use crate::failover::FailoverOptions;
 use crate::generate::{TcpOptions, UdpOptions};
 use crate::lab::{InsideOptions, LabOptions};
@@ -33,22 +33,25 @@ pub(crate) enum Command {
     /// A load by UDP on whatever answers: round trips, or bulk that the kernel segments
     #[command(after_long_help = crate::generate::UDP_EXAMPLES)]
     Udp(UdpOptions),
-    /// Round trips and bulk through each peer, by TCP and by UDP: throughput and CPU time of the proxy
+    /// nearpoint beside HAProxy, nginx, Envoy and a direct connection: processor time, rate, latency, memory
     ///
-    /// Every load goes through one peer after the other, in rounds. Each measurement has a fresh proxy
-    /// and a fresh backend on loopback; what counts is the processor time of the proxy for a round trip
-    /// or a gigabyte. With UDP, round trips are datagrams of 200 bytes, asked again if no answer comes
-    /// within 100 ms, and bulk is datagrams of 1,200 bytes that the kernel segments, sent with a window
-    /// as QUIC has one: it grows while all arrives, and halves when something is lost.
+    /// Every case goes through one peer after the other, in rounds. Each measurement has a fresh proxy and a
+    /// fresh backend on loopback, with the same number of threads for all; what counts is the processor time
+    /// of the proxy for an operation. Medians of the rounds are told with their spread, and the ratio to the
+    /// best other proxy. A page (--out FILE.md) has pictures beside it.
     #[command(after_long_help = crate::compare::EXAMPLES)]
     Compare(CompareOptions),
+    /// What an operation costs while sessions, or DCs, become more: flat, or by how much it grows
+    ///
+    /// 64 B round trips over 10 to 5,000 sessions through every peer, and connect-echo-close with 3 to 300
+    /// DCs to choose from through nearpoint. Measured as `compare` does.
+    #[command(after_long_help = crate::compare::GROWTH_EXAMPLES)]
+    Growth(GrowthOptions),
     /// Which peers are here, and whether each does what it is configured for
     ///
     /// Each peer is asked whether its configuration is one, for each thing that it can do, and one session
     /// or datagram goes through it. Exit code 1 if a peer is missing, or does not.
     Peers(PeerOptions),
-    /// Memory of idle sessions in each peer
-    Idle(IdleOptions),
     /// Clients of live DCs while thousands of other access points fail together
     ///
     /// Starts three DCs that live, nearpoint, and a crowd of access points in other DCs, all on
@@ -87,9 +90,6 @@ pub(crate) enum Command {
     /// Become a program inside a namespace of the lab, and die with the lab
     #[command(hide = true)]
     Inside(InsideOptions),
-    /// Hold idle sessions open until standard input ends
-    #[command(hide = true)]
-    Hold(HoldOptions),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -104,6 +104,9 @@ pub(crate) struct PeerOptions {
     /// The nearpoint binary [default: the one beside this program]
     #[arg(long, value_name = "PATH")]
     pub(crate) nearpoint: Option<PathBuf>,
+    /// Another nearpoint binary, measured beside it as `nearpoint-baseline`: it is no other proxy
+    #[arg(long, value_name = "PATH")]
+    pub(crate) baseline: Option<PathBuf>,
     /// The Envoy binary [default: `envoy` in PATH]
     #[arg(long, value_name = "PATH")]
     pub(crate) envoy: Option<PathBuf>,
@@ -113,7 +116,21 @@ pub(crate) struct PeerOptions {
 
 impl PeerOptions {
     pub(crate) fn places(&self) -> Places<'_> {
-        Places { nearpoint: self.nearpoint.as_deref(), envoy: self.envoy.as_deref() }
+        Places {
+            nearpoint: self.nearpoint.as_deref(),
+            baseline: self.baseline.as_deref(),
+            envoy: self.envoy.as_deref(),
+        }
+    }
+
+    /// With the baseline, if there is one, behind nearpoint.
+    pub(crate) fn peers(&self) -> Vec<Peer> {
+        let mut peers = self.peers.clone();
+        if self.baseline.is_some() && !peers.contains(&Peer::NearpointBaseline) {
+            let after = peers.iter().position(|peer| *peer == Peer::Nearpoint);
+            peers.insert(after.map_or(0, |at| at + 1), Peer::NearpointBaseline);
+        }
+        peers
     }
 }
 
@@ -125,15 +142,6 @@ pub(crate) struct OutputOptions {
     /// Also write the report here: JSON if the name ends in .json, else Markdown
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-}
-
-#[derive(Args, Clone, Debug)]
-pub(crate) struct IdleOptions {
-    #[command(flatten)]
-    pub(crate) peers: PeerOptions,
-    /// Idle sessions through each peer
-    #[arg(long, default_value = "5000")]
-    pub(crate) sessions: NonZeroU32,
 }
 
 const STORM_EXAMPLES: &str = "\
@@ -213,16 +221,6 @@ pub(crate) struct ServeOptions {
     pub(crate) secrets: Vec<Secret>,
 }
 
-#[derive(Args, Clone, Debug)]
-pub(crate) struct HoldOptions {
-    /// Where to connect
-    #[arg(long)]
-    pub(crate) target: SocketAddr,
-    /// How many sessions
-    #[arg(long)]
-    pub(crate) sessions: u32,
-}
-
 /// An access point on the command line: `127.0.0.1:0` or `127.0.0.1:0/sink`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listen {
@@ -292,6 +290,7 @@ mod tests {
             include_str!("../README.md"),
             include_str!("../lab/README.md"),
             crate::compare::EXAMPLES,
+            crate::compare::GROWTH_EXAMPLES,
             crate::generate::TCP_EXAMPLES,
             crate::generate::UDP_EXAMPLES,
             STORM_EXAMPLES,

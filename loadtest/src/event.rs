@@ -20,8 +20,6 @@ pub(crate) enum Event {
     },
     /// A command was not understood or failed.
     Failed { command: String, reason: String },
-    /// All sessions are open.
-    Holding { sessions: u32 },
 }
 
 impl Event {

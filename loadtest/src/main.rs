@@ -1,7 +1,7 @@
 //! Measures nearpoint beside its peers: HAProxy, nginx stream, Envoy and a direct connection.
 //!
 //! `tcp` and `udp` make one load on whatever listens; `compare` measures processor time and throughput
-//! of every peer, `idle` the memory of idle sessions, `storm` what clients feel while thousands of access
+//! of every peer, `growth` how they grow, `storm` what clients feel while thousands of access
 //! points fail; `failover` puts the same failures to nearpoint and its peers in a small internet, the
 //! `lab`; and `serve` runs a stub DC as a process of its own, for these and for any other harness. The
 //! README beside this crate says what the figures mean.
@@ -11,18 +11,18 @@
 //! the run is interrupted.
 
 mod backend;
+mod circumstances;
 mod cli;
 mod compare;
 mod door;
 mod event;
 mod failover;
 mod generate;
-mod hold;
 mod http;
-mod idle;
 mod lab;
 mod load;
 mod peers;
+mod picture;
 mod process;
 mod procfs;
 mod reload;
@@ -56,7 +56,10 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error),
     };
     // These tell what was measured until then.
-    let reports_early = matches!(cli.command, Command::Tcp(_) | Command::Udp(_));
+    let reports_early = matches!(
+        cli.command,
+        Command::Tcp(_) | Command::Udp(_) | Command::Compare(_) | Command::Growth(_)
+    );
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = run(cli.command) => outcome,
@@ -78,7 +81,7 @@ async fn run(command: Command) -> ExitCode {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },
-        Command::Compare(options) => match compare::run(&options).await {
+        Command::Compare(options) => match compare::run(&options, interrupted()).await {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },
@@ -86,7 +89,7 @@ async fn run(command: Command) -> ExitCode {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },
-        Command::Idle(options) => match idle::run(&options).await {
+        Command::Growth(options) => match compare::run_growth(&options, interrupted()).await {
             Ok(complete) => complete,
             Err(error) => return fail(&error),
         },
@@ -116,10 +119,6 @@ async fn run(command: Command) -> ExitCode {
         },
         // Was dealt with before there was a runtime.
         Command::Inside(_) => true,
-        Command::Hold(options) => match hold::run(&options).await {
-            Ok(()) => true,
-            Err(error) => return fail(&error),
-        },
     };
     if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

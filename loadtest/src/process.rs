@@ -1,7 +1,7 @@
 //! Child processes: started in a process group of their own, ended with all their workers.
 
 use crate::event::Event;
-use crate::procfs;
+use crate::procfs::{self, CpuTime};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::error::Error;
 use std::fmt;
@@ -40,6 +40,11 @@ impl Process {
     /// Processor time so far, workers included.
     pub(crate) fn cpu_time(&self) -> io::Result<Duration> {
         procfs::cpu_time(&procfs::family(self.pid)?)
+    }
+
+    /// The same, in the program and in the kernel apart.
+    pub(crate) fn cpu_times(&self) -> io::Result<CpuTime> {
+        procfs::cpu_times(&procfs::family(self.pid)?)
     }
 
     /// Memory in bytes, workers included.

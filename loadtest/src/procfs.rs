@@ -30,16 +30,48 @@ pub(crate) fn family(pid: u32) -> io::Result<Vec<u32>> {
     Ok(family)
 }
 
-/// User and system time that the processes have used so far, and those children of theirs that have ended and
-/// were waited for.
+/// Processor time, in the program and in the kernel on its behalf. The kernel measures the sum, and splits
+/// it as its timer found the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CpuTime {
+    pub(crate) user: Duration,
+    pub(crate) system: Duration,
+}
+
+impl CpuTime {
+    pub(crate) fn total(self) -> Duration {
+        self.user + self.system
+    }
+
+    /// What was used since `before`.
+    pub(crate) fn since(self, before: CpuTime) -> CpuTime {
+        CpuTime {
+            user: self.user.saturating_sub(before.user),
+            system: self.system.saturating_sub(before.system),
+        }
+    }
+}
+
+/// User and system time that the processes have used so far, and those children of theirs that have ended
+/// and were waited for.
 pub(crate) fn cpu_time(pids: &[u32]) -> io::Result<Duration> {
-    let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
-    let mut ticks = 0;
+    cpu_times(pids).map(CpuTime::total)
+}
+
+/// The same, apart.
+pub(crate) fn cpu_times(pids: &[u32]) -> io::Result<CpuTime> {
+    let (mut user, mut system) = (0, 0);
     for pid in pids {
         let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        ticks += parse_stat(&text).ok_or(io::ErrorKind::InvalidData)?.ticks;
+        let stat = parse_stat(&text).ok_or(io::ErrorKind::InvalidData)?;
+        user += stat.user_ticks;
+        system += stat.system_ticks;
     }
-    Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second))
+    Ok(CpuTime { user: of_ticks(user), system: of_ticks(system) })
+}
+
+fn of_ticks(ticks: u64) -> Duration {
+    Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 /// The same of those threads of one process whose names begin so.
@@ -52,11 +84,11 @@ pub(crate) fn cpu_time_of_threads(pid: u32, named: &str) -> io::Result<Duration>
         };
         let name = text.split_once('(').map_or("", |(_, rest)| rest);
         if name.starts_with(named) {
-            ticks += parse_stat(&text).ok_or(io::ErrorKind::InvalidData)?.ticks;
+            let stat = parse_stat(&text).ok_or(io::ErrorKind::InvalidData)?;
+            ticks += stat.user_ticks + stat.system_ticks;
         }
     }
-    let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
-    Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_second))
+    Ok(of_ticks(ticks))
 }
 
 /// How many threads of this process have names that begin so.
@@ -79,6 +111,21 @@ pub(crate) fn pss(pids: &[u32]) -> io::Result<u64> {
     }
     Ok(bytes)
 }
+
+/// Memory in bytes that the kernel keeps for sessions, of the whole machine: `Slab` (sockets, files, epoll
+/// entries, pipes), `KernelStack` and `PageTables` of /proc/meminfo, and what sockets have buffered
+/// (/proc/net/sockstat). Sockets in TIME_WAIT, which are left over from sessions before, are not counted:
+/// they go by themselves meanwhile.
+pub(crate) fn kernel_memory() -> io::Result<u64> {
+    let memory = parse_meminfo(&fs::read_to_string("/proc/meminfo")?);
+    let sockets = parse_sockstat(&fs::read_to_string("/proc/net/sockstat")?);
+    let (memory, sockets) = memory.zip(sockets).ok_or(io::ErrorKind::InvalidData)?;
+    let buffered = sockets.pages * rustix::param::page_size() as u64;
+    Ok((memory + buffered).saturating_sub(sockets.time_wait * TIME_WAIT))
+}
+
+/// Of `tw_sock_TCP` in /proc/slabinfo, since Linux 5.
+const TIME_WAIT: u64 = 256;
 
 /// When the process started, in clock ticks since the machine did: with its id this tells it from
 /// all others. `None` if there is no such process, or nothing but its exit status is left of it.
@@ -103,8 +150,9 @@ struct Stat {
     ended: bool,
     parent: u32,
     started: u64,
-    /// utime + stime + cutime + cstime, in clock ticks.
-    ticks: u64,
+    /// utime + cutime and stime + cstime, in clock ticks.
+    user_ticks: u64,
+    system_ticks: u64,
 }
 
 /// Fields are counted from after the name, the only one that may hold spaces and parentheses.
@@ -116,7 +164,8 @@ fn parse_stat(text: &str) -> Option<Stat> {
         ended: matches!(fields.first(), Some(&("Z" | "X"))),
         parent: u32::try_from(number(4)?).ok()?,
         started: number(22)?,
-        ticks: number(14)? + number(15)? + number(16)? + number(17)?,
+        user_ticks: number(14)? + number(16)?,
+        system_ticks: number(15)? + number(17)?,
     })
 }
 
@@ -124,6 +173,33 @@ fn parse_pss(text: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
+}
+
+fn parse_meminfo(text: &str) -> Option<u64> {
+    let kibibytes = |name: &str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    let names = ["Slab", "KernelStack", "PageTables"];
+    Some(names.into_iter().map(kibibytes).sum::<Option<u64>>()? * 1024)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sockets {
+    time_wait: u64,
+    /// Of buffers, by TCP.
+    pages: u64,
+}
+
+/// `TCP: inuse 24 orphan 0 tw 7 alloc 30 mem 5`
+fn parse_sockstat(text: &str) -> Option<Sockets> {
+    let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let number = |name: &str| -> Option<u64> {
+        let at = words.iter().position(|word| *word == name)?;
+        words.get(at + 1)?.parse().ok()
+    };
+    Some(Sockets { time_wait: number("tw")?, pages: number("mem")? })
 }
 
 #[cfg(test)]
@@ -135,7 +211,8 @@ mod tests {
         let tail = "S 17 42 42 0 -1 4194560 100 0 0 0 250 31 7 9 20 0 1 0 100 1000 10";
         for name in ["nginx", "nginx: worker", "a) S 1 (b", ")"] {
             let text = format!("42 ({name}) {tail}\n");
-            let stat = Stat { ended: false, parent: 17, started: 100, ticks: 297 };
+            let (user_ticks, system_ticks) = (257, 40);
+            let stat = Stat { ended: false, parent: 17, started: 100, user_ticks, system_ticks };
             assert_eq!(parse_stat(&text), Some(stat), "{name}");
         }
     }
@@ -173,6 +250,18 @@ mod tests {
     }
 
     #[test]
+    fn kernel_memory_is_made_of_what_sessions_need() {
+        let meminfo = "MemTotal: 9 kB\nSlab:   600 kB\nSReclaimable:  400 kB\n\
+                       KernelStack:  16 kB\nPageTables:  24 kB\nSecPageTables: 7 kB\n";
+        assert_eq!(parse_meminfo(meminfo), Some(640 * 1024));
+        assert_eq!(parse_meminfo("Slab: 600 kB\n"), None);
+        let sockstat = "sockets: used 55\nTCP: inuse 24 orphan 0 tw 7 alloc 30 mem 5\n";
+        assert_eq!(parse_sockstat(sockstat), Some(Sockets { time_wait: 7, pages: 5 }));
+        assert_eq!(parse_sockstat("UDP: inuse 8 mem 1\n"), None);
+        assert!(kernel_memory().unwrap() > 0);
+    }
+
+    #[test]
     fn this_process_has_a_family_time_and_memory() {
         let mut child = std::process::Command::new("cat")
             .stdin(std::process::Stdio::piped())
@@ -183,7 +272,9 @@ mod tests {
         assert_eq!(family[0], own);
         assert!(family.contains(&child.id()));
         assert!(pss(&[own]).unwrap() > 0);
-        cpu_time(&family).unwrap();
+        let apart = cpu_times(&[own]).unwrap();
+        assert!(cpu_time(&family).unwrap() >= apart.total());
+        assert_eq!(apart.since(apart), CpuTime::default());
         drop(child.stdin.take());
         child.wait().unwrap();
     }

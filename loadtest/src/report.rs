@@ -5,24 +5,24 @@ use crate::peers::{Installed, Peer};
 use comfy_table::{CellAlignment, Table, TableStyle, presets};
 use serde::Serialize;
 use std::error::Error;
-use std::fmt::{self, Write};
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The peers that were asked for, and what became of them.
 pub(crate) struct Cast(Vec<(Peer, Part)>);
 
 enum Part {
     Present(Installed),
-    Failed { version: Option<String>, reason: String },
+    Missing { reason: String },
 }
 
 impl Cast {
     /// Looks for all of them; one that is missing is told at once and stays in the report.
     pub(crate) async fn find(options: &PeerOptions) -> Cast {
         let mut cast: Vec<(Peer, Part)> = Vec::new();
-        for &peer in &options.peers {
+        for peer in options.peers() {
             if cast.iter().any(|(known, _)| *known == peer) {
                 continue;
             }
@@ -31,7 +31,7 @@ impl Cast {
                 Err(error) => {
                     let reason = with_sources(&error);
                     eprintln!("{}: {reason}", peer.name());
-                    Part::Failed { version: None, reason }
+                    Part::Missing { reason }
                 }
             };
             cast.push((peer, part));
@@ -43,29 +43,16 @@ impl Cast {
         self.0.iter().map(|(peer, _)| *peer)
     }
 
-    /// Those that have not failed so far.
+    /// Those that are there.
     pub(crate) fn present(&self) -> Vec<Installed> {
         let installed = |(_, part): &(Peer, Part)| match part {
             Part::Present(installed) => Some(installed.clone()),
-            Part::Failed { .. } => None,
+            Part::Missing { .. } => None,
         };
         self.0.iter().filter_map(installed).collect()
     }
 
-    /// Leaves this peer out from now on.
-    pub(crate) fn fail(&mut self, failed: Peer, error: &dyn Error) {
-        let reason = with_sources(error);
-        eprintln!("{}: {reason}", failed.name());
-        for (_, part) in self.0.iter_mut().filter(|(peer, _)| *peer == failed) {
-            let version = match part {
-                Part::Present(installed) => Some(installed.version.clone()),
-                Part::Failed { version, .. } => version.take(),
-            };
-            *part = Part::Failed { version, reason: reason.clone() };
-        }
-    }
-
-    /// Whether none has failed.
+    /// Whether none is missing.
     pub(crate) fn complete(&self) -> bool {
         self.0.iter().all(|(_, part)| matches!(part, Part::Present(_)))
     }
@@ -74,16 +61,10 @@ impl Cast {
         self.0
             .iter()
             .map(|(peer, part)| match part {
-                Part::Present(installed) => PeerReport {
-                    name: peer.name(),
-                    version: Some(installed.version.clone()),
-                    failure: None,
-                },
-                Part::Failed { version, reason } => PeerReport {
-                    name: peer.name(),
-                    version: version.clone(),
-                    failure: Some(reason.clone()),
-                },
+                Part::Present(installed) => PeerReport::measured(peer.name(), &installed.version),
+                Part::Missing { reason } => {
+                    PeerReport::new(peer.name(), None, Some(reason.clone()))
+                }
             })
             .collect()
     }
@@ -117,14 +98,19 @@ impl PeerReport {
 #[derive(Debug, Serialize)]
 pub(crate) struct Host {
     cores: usize,
+    /// As it calls itself; empty if it does not.
+    cpu: String,
     kernel: String,
 }
 
 impl Host {
     pub(crate) fn read() -> Host {
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let cpu = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         Host {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
+            cpu: cpu.map_or("", |(_, name)| name).trim().to_owned(),
             kernel: kernel.trim().to_owned(),
         }
     }
@@ -136,22 +122,6 @@ pub(crate) fn load_average() -> Option<f64> {
     text.split_whitespace().next()?.parse().ok()
 }
 
-/// The value that proxies are compared with: the best of those that are not nearpoint.
-pub(crate) fn best_of_others(
-    values: &[(Peer, f64)],
-    better: impl Fn(f64, f64) -> f64,
-) -> Option<f64> {
-    values
-        .iter()
-        .filter(|(peer, _)| match peer {
-            Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Envoy => true,
-            Peer::Nearpoint | Peer::Direct => false,
-        })
-        .map(|(_, value)| *value)
-        .filter(|value| *value > 0.0)
-        .reduce(better)
-}
-
 /// A report as people read it.
 pub(crate) trait Tables: Serialize {
     fn host(&self) -> &Host;
@@ -160,7 +130,7 @@ pub(crate) trait Tables: Serialize {
 }
 
 /// One table with its heading; the first column holds names, the others numbers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Section {
     pub(crate) title: String,
     pub(crate) columns: Vec<String>,
@@ -181,10 +151,13 @@ pub(crate) fn emit(report: &impl Tables, options: &OutputOptions) -> Result<(), 
         } else {
             text(report, presets::ASCII_MARKDOWN, "## ")
         };
-        let failed = |source| ReportError::Write { path: path.clone(), source };
-        fs::write(path, content + "\n").map_err(failed)?;
+        write(path, &(content + "\n"))?;
     }
     Ok(())
+}
+
+pub(crate) fn write(path: &Path, content: &str) -> Result<(), ReportError> {
+    fs::write(path, content).map_err(|source| ReportError::Write { path: path.to_owned(), source })
 }
 
 fn text(report: &impl Tables, style: TableStyle, heading: &str) -> String {
@@ -198,8 +171,9 @@ fn text(report: &impl Tables, style: TableStyle, heading: &str) -> String {
 }
 
 /// The machine and the peers: lines of a list.
-pub(crate) fn machine(Host { cores, kernel }: &Host, peers: &[PeerReport]) -> String {
-    let mut text = format!("{cores} cores, Linux {kernel}\n");
+pub(crate) fn machine(Host { cores, cpu, kernel }: &Host, peers: &[PeerReport]) -> String {
+    let of = if cpu.is_empty() { "" } else { " of " };
+    let mut text = format!("{cores} cores{of}{cpu}, Linux {kernel}\n");
     for PeerReport { name, version, failure } in peers {
         let version = version.as_deref().unwrap_or("version unknown");
         let failure = failure.as_ref().map(|why| format!("; NOT MEASURED: {why}"));

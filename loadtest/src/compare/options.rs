@@ -1,58 +1,65 @@
 //! What is measured, and how long.
 
+use super::case::{self, Case, Selection};
 use crate::cli::{PeerOptions, positive_duration};
-use crate::load::{Pace, Transport, Workload};
+use crate::load::Pace;
 use crate::peers::User;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  loadtest compare                                  six loads, six peers, five rounds: 18 minutes
+  loadtest compare                                  the cases that have a bar, five rounds: 25 minutes
+  loadtest compare --list                           all cases, with what happens and what is asked
   loadtest compare --only udp --envoy ./envoy       UDP alone
-  loadtest compare --only udp-upload --udp-bulk-flows 4 --flood
-  loadtest compare --only upload,download --unprivileged --bulk-streams 200
-  loadtest compare --peers nearpoint,direct --rounds 1 --duration 1s --json
+  loadtest compare --only rt-64b-100,bulk --rounds 9 --out loadtest/results/compare.md
+  loadtest compare --only all --out all.json        everything: an hour and a half
+  loadtest compare --only rt-64b-100,connects --baseline ./nearpoint.before --peers nearpoint,direct
+  loadtest compare --only upload-32,download-32 --unprivileged
+  loadtest compare --only udp-upload --flood --peers nginx,envoy,direct
+  loadtest compare --only all --smoke               whether every case works: a minute
 
-HAProxy has no UDP: its rows say so. A peer that cannot be measured makes the exit code 1.";
+Processor time for an operation is what the daemon costs; it holds still when the machine is busy, and
+rates and latencies do not. Two peers whose ranges overlap widely do not differ: take more rounds, or a
+quieter machine. Where load or backend use a core, they and not the proxy bound the rate.
 
+HAProxy has no UDP, and nobody but nearpoint looks into MTProto: their rows say so. A peer that is
+missing or fails makes the exit code 1. SIGINT ends the run, and tells what was measured until then.";
+
+pub(crate) const GROWTH_EXAMPLES: &str = "\
+Examples:
+  loadtest growth                                   three rounds: 10 minutes
+  loadtest growth --peers nearpoint,haproxy --rounds 5 --out loadtest/results/growth.md
+
+Flat means that the cost at the largest number is within the spread of the smallest cost.";
+
+/// What every run of rounds needs to know.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct CompareOptions {
+pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) peers: PeerOptions,
-    /// Rounds; each measures every load through every peer once
-    #[arg(long, default_value = "5")]
+    /// Rounds; each measures every case through every peer once
+    #[arg(long, default_value = "5", default_value_if("smoke", "true", "1"))]
     pub(crate) rounds: NonZeroU32,
-    /// Measured time of each load in each round, after a tenth of it (at least 100 ms) of warm-up
-    #[arg(long, default_value = "5s", value_parser = positive_duration)]
+    /// Measured time of each case in each round, after a tenth of it (at least 100 ms) of warm-up
+    #[arg(
+        long,
+        default_value = "5s",
+        default_value_if("smoke", "true", "100ms"),
+        value_parser = positive_duration
+    )]
     pub(crate) duration: Duration,
-    /// Sessions that make round trips, each one at a time
-    #[arg(long, default_value = "100")]
-    pub(crate) sessions: NonZeroU32,
-    /// Bulk streams at once
-    #[arg(long, default_value = "4")]
-    pub(crate) bulk_streams: NonZeroU32,
-    /// Loads to measure: all of tcp or of udp, or some by name
-    #[arg(long, value_delimiter = ',', default_value = "tcp,udp", value_name = "LOADS")]
-    pub(crate) only: Vec<Selection>,
-    /// Flows of UDP that make round trips, each one datagram at a time
-    #[arg(long, default_value = "50")]
-    pub(crate) udp_flows: NonZeroU32,
-    /// Bulk flows of UDP at once
-    #[arg(long, default_value = "1")]
-    pub(crate) udp_bulk_flows: NonZeroU32,
-    /// Senders of the bulk upload by UDP go as fast as their sockets take datagrams, whatever arrives,
-    /// instead of as fast as nearly all arrives
-    #[arg(long)]
-    pub(crate) flood: bool,
     /// Proxies run as user 65534 without capabilities, as in a container: the kernel gives such a user small
     /// pipes beyond fs.pipe-user-pages-soft. It takes root
     #[arg(long)]
     pub(crate) unprivileged: bool,
+    /// Few clients, one short round, and every byte is looked at: shows that it works, and no speed
+    #[arg(long)]
+    pub(crate) smoke: bool,
 }
 
-impl CompareOptions {
+impl RunOptions {
     /// Who proxies run as.
     pub(crate) fn user(&self) -> User {
         match self.unprivileged {
@@ -61,52 +68,41 @@ impl CompareOptions {
         }
     }
 
-    /// The loads that were chosen, each once.
-    pub(crate) fn workloads(&self) -> Vec<Workload> {
-        let (sessions, streams) = (self.sessions.get(), self.bulk_streams.get());
-        let flows = self.udp_bulk_flows.get();
+    pub(crate) fn sized(&self, case: Case) -> Case {
+        if self.smoke { case.smoke() } else { case }
+    }
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CompareOptions {
+    /// Cases to measure, by name or by group (round-trips, bulk, sessions, udp): `bars` are those that
+    /// nearpoint is to win, `all` is everything
+    #[arg(long, value_delimiter = ',', default_value = "bars", value_name = "CASES")]
+    pub(crate) only: Vec<Selection>,
+    /// Print the cases and do nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Senders of the bulk upload by UDP go as fast as their sockets take datagrams, whatever arrives,
+    /// instead of as fast as nearly all arrives
+    #[arg(long)]
+    pub(crate) flood: bool,
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
+}
+
+impl CompareOptions {
+    /// The cases that were chosen, each once.
+    pub(crate) fn cases(&self) -> Vec<Case> {
         let pace = if self.flood { Pace::Flood } else { Pace::Window };
-        let all = [
-            Workload::RoundTrips { sessions, bytes: 64 },
-            Workload::Upload { streams },
-            Workload::Download { streams },
-            Workload::UdpRoundTrips { flows: self.udp_flows.get() },
-            Workload::UdpUpload { flows, pace },
-            Workload::UdpDownload { flows },
-        ];
-        let chosen = |workload: &Workload| self.only.iter().any(|only| only.includes(*workload));
-        all.into_iter().filter(chosen).collect()
+        let cases = case::select(pace, &self.only).into_iter();
+        cases.map(|case| self.run.sized(case)).collect()
     }
 }
 
-/// Some loads of `compare`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Selection {
-    /// The three with TCP
-    Tcp,
-    /// The three with UDP
-    Udp,
-    RoundTrips,
-    Upload,
-    Download,
-    UdpRoundTrips,
-    UdpUpload,
-    UdpDownload,
-}
-
-impl Selection {
-    fn includes(self, workload: Workload) -> bool {
-        match self {
-            Selection::Tcp => workload.transport() == Transport::Tcp,
-            Selection::Udp => workload.transport() == Transport::Udp,
-            Selection::RoundTrips => matches!(workload, Workload::RoundTrips { .. }),
-            Selection::Upload => matches!(workload, Workload::Upload { .. }),
-            Selection::Download => matches!(workload, Workload::Download { .. }),
-            Selection::UdpRoundTrips => matches!(workload, Workload::UdpRoundTrips { .. }),
-            Selection::UdpUpload => matches!(workload, Workload::UdpUpload { .. }),
-            Selection::UdpDownload => matches!(workload, Workload::UdpDownload { .. }),
-        }
-    }
+#[derive(Args, Clone, Debug)]
+pub(crate) struct GrowthOptions {
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
 }
 
 #[cfg(test)]
@@ -115,25 +111,29 @@ mod tests {
     use crate::cli::{Cli, Command};
     use clap::Parser;
 
+    fn parsed(arguments: &[&str]) -> CompareOptions {
+        let arguments = [&["loadtest", "compare"], arguments].concat();
+        match Cli::try_parse_from(arguments).unwrap().command {
+            Command::Compare(options) => options,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
-    fn loads_are_chosen_by_transport_or_name_and_measured_once_in_their_order() {
-        let names = |only: &[&str]| -> Vec<&str> {
-            let args = [&["loadtest", "compare"], only].concat();
-            match Cli::try_parse_from(args).unwrap().command {
-                Command::Compare(options) => {
-                    options.workloads().into_iter().map(crate::compare::report::name).collect()
-                }
-                other => panic!("{other:?}"),
-            }
+    fn smoke_is_one_short_round_unless_another_is_asked_for() {
+        let of = |arguments: &[&str]| {
+            let RunOptions { rounds, duration, .. } = parsed(arguments).run;
+            (rounds.get(), duration.as_millis())
         };
-        let tcp = ["round_trips", "upload", "download"];
-        let udp = ["udp_round_trips", "udp_upload", "udp_download"];
-        assert_eq!(names(&[]), [tcp, udp].concat());
-        assert_eq!(names(&["--only", "tcp"]), tcp);
-        assert_eq!(names(&["--only", "udp,udp-upload"]), udp);
-        let some =
-            ["--only", "udp-download,upload,udp-round-trips,round-trips,download,udp-upload"];
-        assert_eq!(names(&some), [tcp, udp].concat());
-        assert_eq!(names(&["--only", "udp-upload,upload"]), ["upload", "udp_upload"]);
+        assert_eq!(of(&[]), (5, 5000));
+        assert_eq!(of(&["--smoke"]), (1, 100));
+        assert_eq!(of(&["--smoke", "--rounds", "2", "--duration", "1s"]), (2, 1000));
+    }
+
+    #[test]
+    fn only_what_is_known_can_be_chosen() {
+        assert_eq!(parsed(&["--only", "connects,bulk"]).cases().len(), 7);
+        let refused = Cli::try_parse_from(["loadtest", "compare", "--only", "tcp"]).unwrap_err();
+        assert!(refused.to_string().contains("--list"), "{refused}");
     }
 }

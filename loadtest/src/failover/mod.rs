@@ -26,22 +26,22 @@ mod ways;
 
 pub(crate) use options::{EXAMPLES, FailoverOptions};
 
+use crate::circumstances::Circumstances;
 use crate::lab;
 use crate::peers::PeerError;
 use crate::peers::Places;
-use crate::report::{PeerReport, ReportError, load_average, with_sources};
+use crate::picture::PlotError;
+use crate::report::{PeerReport, ReportError, with_sources};
 use options::FailoverCommand;
 use peers::{Installed, Peer};
-use plot::PlotError;
 use progress::Progress;
 use record::Recording;
-use report::{Circumstances, Report, ScenarioReport};
+use report::{Report, ScenarioReport};
 use scenario::error::ScenarioError;
 use scenario::{Phases, Scenario};
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// Where scenarios are that are called by their names: in the sources that this was built from.
 const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/scenarios");
@@ -70,7 +70,7 @@ async fn compare(options: &FailoverOptions) -> Result<bool, FailoverError> {
     if let Some(missing) = lab::privilege::missing_privilege() {
         return Err(FailoverError::NoLab(missing));
     }
-    let (when, load_before) = (SystemTime::now(), load_average());
+    let mut circumstances = Circumstances::begin();
     let phases = |scenario: &Scenario| if options.short { scenario.short } else { scenario.long };
     let mut company = Company::find(options).await;
     let mut progress =
@@ -83,8 +83,7 @@ async fn compare(options: &FailoverOptions) -> Result<bool, FailoverError> {
         Progress::tell(&report);
         reports.push(report);
     }
-    let circumstances =
-        Circumstances { command: command(), when, load_average: [load_before, load_average()] };
+    circumstances.end();
     let report = Report::new(circumstances, company.report(), reports);
     report.emit(&options.output).map_err(FailoverError::Report)?;
     Ok(company.is_complete() && report.broken().next().is_none())
@@ -102,12 +101,6 @@ fn scenarios(named: &[PathBuf]) -> Result<Vec<Scenario>, ScenarioError> {
     named.iter().map(read).collect()
 }
 
-/// As it was typed, but for the directory of this program.
-fn command() -> String {
-    let words = std::env::args().skip(1);
-    std::iter::once("loadtest".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
-}
-
 /// The peers that were asked for, and what became of them.
 struct Company(Vec<Member>);
 
@@ -121,8 +114,11 @@ struct Member {
 impl Company {
     /// Whoever is asked for twice takes part once. Who is not here is told at once.
     async fn find(options: &FailoverOptions) -> Company {
-        let places =
-            Places { nearpoint: options.nearpoint.as_deref(), envoy: options.envoy.as_deref() };
+        let places = Places {
+            nearpoint: options.nearpoint.as_deref(),
+            envoy: options.envoy.as_deref(),
+            ..Places::default()
+        };
         let mut members: Vec<Member> = Vec::new();
         for &peer in &options.peers {
             if members.iter().any(|member| member.peer == peer) {

@@ -8,7 +8,9 @@ use super::outcome::is_caught;
 use super::record::{Recording, Teller};
 use super::scenario::Phases;
 use super::scenario::schedule::Broken;
-use plotters::coord::Shift;
+use crate::picture::{
+    Area, BLUE, FAINT, GREEN, GRID, INK, ORANGE, PlotError, RED, svg, text, told,
+};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -34,9 +36,6 @@ pub(crate) struct Panel<'a> {
     pub(crate) recording: &'a Recording,
 }
 
-/// It cannot be drawn.
-pub(crate) type PlotError = Box<dyn std::error::Error + Send + Sync>;
-
 const WIDTH: u32 = 960;
 const HEADER: u32 = 76;
 const PANEL: u32 = 168;
@@ -56,18 +55,12 @@ const BAND: f64 = 34_000.0;
 /// Dots of a panel. What is drawn nearer than a bin is one dot.
 const MOST_DOTS: usize = 1_500;
 
-const INK: RGBColor = RGBColor(0x24, 0x29, 0x2f);
-const FAINT: RGBColor = RGBColor(0x6e, 0x77, 0x81);
-const GRID: RGBColor = RGBColor(0xe4, 0xe7, 0xeb);
 /// Of the phase `fault`, and of the times in which something is broken.
 const PHASE: RGBColor = RGBColor(0xfd, 0xf8, 0xf4);
 const SHADE: RGBColor = RGBColor(0xfb, 0xea, 0xe0);
-const RED: RGBColor = RGBColor(0xc8, 0x1e, 0x1e);
-/// Of DCs 1, 2 and 3; distinct for colour-blind eyes as well (Okabe and Ito).
-const OF_DC: [RGBColor; 3] =
-    [RGBColor(0x00, 0x72, 0xb2), RGBColor(0x00, 0x9e, 0x73), RGBColor(0xd9, 0x8e, 0x04)];
+/// Of DCs 1, 2 and 3.
+const OF_DC: [RGBColor; 3] = [BLUE, GREEN, ORANGE];
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Waits =
     plotters::coord::combinators::WithKeyPoints<plotters::coord::combinators::LogCoord<f64>>;
 type Axes = Cartesian2d<RangedCoordf64, Waits>;
@@ -75,12 +68,8 @@ type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Axes>;
 
 /// Draws an SVG.
 pub(crate) fn draw(picture: &Picture) -> Result<String, PlotError> {
-    let mut svg = String::new();
     let panels = picture.panels.len() as u32;
-    let size = (WIDTH, HEADER + panels * PANEL + FOOTER);
-    {
-        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        root.fill(&WHITE).map_err(told)?;
+    svg((WIDTH, HEADER + panels * PANEL + FOOTER), |root| {
         let (header, rest) = root.split_vertically(HEADER);
         let (rest, footer) = rest.split_vertically(panels * PANEL);
         picture.header(&header)?;
@@ -88,18 +77,8 @@ pub(crate) fn draw(picture: &Picture) -> Result<String, PlotError> {
         for (area, panel) in areas.iter().zip(&picture.panels) {
             picture.panel(area, panel)?;
         }
-        picture.footer(&footer)?;
-        root.present().map_err(told)?;
-    }
-    Ok(svg)
-}
-
-fn told<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> PlotError {
-    error.to_string().into()
-}
-
-fn text(size: u32, color: RGBColor, h: HPos, v: VPos) -> TextStyle<'static> {
-    ("sans-serif", size).into_font().color(&color).pos(Pos::new(h, v))
+        picture.footer(&footer)
+    })
 }
 
 impl Picture<'_> {

@@ -72,14 +72,21 @@ impl Peer {
     /// Why it cannot do this at all, if it cannot.
     pub(crate) fn inability(self, duty: Duty) -> Option<&'static str> {
         let Duty { transport, beginning, dcs } = duty;
-        if dcs > 1 && self != Peer::Nearpoint {
+        if dcs > 1 && !self.is_nearpoint() {
             return Some("it knows no DCs");
         }
         match (self, transport) {
             (Peer::Haproxy | Peer::HaproxySplice, Transport::Udp) => {
                 return Some("HAProxy has no UDP");
             }
-            (Peer::Nearpoint | Peer::Nginx | Peer::Envoy | Peer::Direct, Transport::Udp)
+            (
+                Peer::Nearpoint
+                | Peer::NearpointBaseline
+                | Peer::Nginx
+                | Peer::Envoy
+                | Peer::Direct,
+                Transport::Udp,
+            )
             | (_, Transport::Tcp) => {}
         }
         match (self, beginning) {
@@ -91,7 +98,7 @@ impl Peer {
                 Some("it is of TCP")
             }
             // Without a proxy the backend gets the header, as it does behind one.
-            (Peer::Nearpoint | Peer::Direct, Beginning::Sniffed) => None,
+            (Peer::Nearpoint | Peer::NearpointBaseline | Peer::Direct, Beginning::Sniffed) => None,
             (
                 Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Envoy,
                 Beginning::Sniffed,
@@ -100,7 +107,12 @@ impl Peer {
             (Peer::Direct, Beginning::ProxyOut) => Some("nobody sends a header"),
             // nginx sends one of version 1, which is its best.
             (
-                Peer::Nearpoint | Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Envoy,
+                Peer::Nearpoint
+                | Peer::NearpointBaseline
+                | Peer::Haproxy
+                | Peer::HaproxySplice
+                | Peer::Nginx
+                | Peer::Envoy,
                 Beginning::ProxyIn | Beginning::ProxyOut,
             ) => None,
         }

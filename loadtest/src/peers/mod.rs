@@ -43,6 +43,8 @@ use tokio::process::Command;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub(crate) enum Peer {
     Nearpoint,
+    /// Another build of nearpoint, to see what a change has done.
+    NearpointBaseline,
     /// HAProxy that splices where it finds that worth while (it copies both loads here).
     Haproxy,
     /// HAProxy that always splices.
@@ -57,6 +59,7 @@ impl Peer {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Peer::Nearpoint => "nearpoint",
+            Peer::NearpointBaseline => "nearpoint-baseline",
             Peer::Haproxy => "haproxy",
             Peer::HaproxySplice => "haproxy-splice",
             Peer::Nginx => "nginx",
@@ -65,10 +68,16 @@ impl Peer {
         }
     }
 
+    /// Whatever build it is.
+    fn is_nearpoint(self) -> bool {
+        matches!(self, Peer::Nearpoint | Peer::NearpointBaseline)
+    }
+
     /// Finds the program and asks for its version.
     pub(crate) async fn find(self, places: Places<'_>) -> Result<Installed, PeerError> {
         let (program, flag) = match self {
             Peer::Nearpoint => (program::nearpoint(places.nearpoint)?, "--version"),
+            Peer::NearpointBaseline => (program::baseline(places.baseline)?, "--version"),
             Peer::Envoy => (program::envoy(places.envoy)?, "--version"),
             Peer::Haproxy | Peer::HaproxySplice => (program::in_path("haproxy")?, "-v"),
             Peer::Nginx => (program::in_path("nginx")?, "-v"),
@@ -80,9 +89,12 @@ impl Peer {
         let version = program::version(&program, flag).await?;
         let version = match self {
             Peer::Envoy => envoy::short_version(&version),
-            Peer::Nearpoint | Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Direct => {
-                version
-            }
+            Peer::Nearpoint
+            | Peer::NearpointBaseline
+            | Peer::Haproxy
+            | Peer::HaproxySplice
+            | Peer::Nginx
+            | Peer::Direct => version,
         };
         Ok(Installed { peer: self, program: Some(program), version, user: User::Own })
     }
@@ -92,6 +104,7 @@ impl Peer {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Places<'a> {
     pub(crate) nearpoint: Option<&'a Path>,
+    pub(crate) baseline: Option<&'a Path>,
     pub(crate) envoy: Option<&'a Path>,
 }
 
@@ -173,13 +186,13 @@ impl Installed {
             command.uid(NOBODY).gid(NOBODY);
         }
         let ask = match self.peer {
-            Peer::Nearpoint => Some((plan.admin, "/readyz")),
+            Peer::Nearpoint | Peer::NearpointBaseline => Some((plan.admin, "/readyz")),
             Peer::Envoy => Some((plan.admin, "/ready")),
             Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Direct => None,
         };
         let readiness = Readiness { transport: duty.transport, listener: plan.listen, ask };
         let process = launch(command, directory.path(), readiness).await?;
-        if self.peer == Peer::Nearpoint && plan.servers.len() > 1 {
+        if self.peer.is_nearpoint() && plan.servers.len() > 1 {
             Door::new(plan.admin).all_up().await.map_err(PeerError::NotUp)?;
         }
         let (address, pid) = (plan.listen, process.pid());
@@ -214,7 +227,7 @@ impl Installed {
             Peer::Nginx => nginx::given(plan),
             Peer::Envoy => envoy::given(plan),
             // A direct connection has no program and needs no files.
-            Peer::Nearpoint | Peer::Direct => nearpoint::given(plan),
+            Peer::Nearpoint | Peer::NearpointBaseline | Peer::Direct => nearpoint::given(plan),
         };
         for file in &given.files {
             file.put(&plan.directory).map_err(PeerError::Prepare)?;

@@ -44,7 +44,7 @@ impl Operator {
     /// Whether the proxy knows this client of one of its sessions; `None` where it cannot be asked.
     pub(crate) fn has_client(&self, client: SocketAddr) -> io::Result<Option<bool>> {
         let sessions = match self.peer {
-            Peer::Nearpoint => self.door().sessions(nearpoint::TOKEN)?,
+            Peer::Nearpoint | Peer::NearpointBaseline => self.door().sessions(nearpoint::TOKEN)?,
             // HAProxy tells of its sessions whose connections they are, not whom headers announced.
             Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Envoy | Peer::Direct => {
                 return Ok(None);
@@ -69,13 +69,13 @@ impl Operator {
     pub(crate) fn replace(&self, servers: Vec<SocketAddr>, by: By) -> io::Result<Duration> {
         let plan = Plan { servers, ..self.plan.clone() };
         match self.peer {
-            Peer::Nearpoint if by == By::Push => {
+            Peer::Nearpoint | Peer::NearpointBaseline if by == By::Push => {
                 let list = nearpoint::list(&plan).text;
                 let began = Instant::now();
                 self.door().push(nearpoint::TOKEN, &list)?;
                 Ok(began.elapsed())
             }
-            Peer::Nearpoint => {
+            Peer::Nearpoint | Peer::NearpointBaseline => {
                 let before = self.door().revision()?;
                 nearpoint::list(&plan).put(&plan.directory)?;
                 self.tell_and_wait(Signal::HUP, || Ok(self.door().revision()? != before))

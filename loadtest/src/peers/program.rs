@@ -44,6 +44,12 @@ pub(crate) fn nearpoint(given: Option<&Path>) -> Result<PathBuf, PeerError> {
     Err(PeerError::Missing { what })
 }
 
+/// Another nearpoint, which nobody could guess the place of.
+pub(crate) fn baseline(given: Option<&Path>) -> Result<PathBuf, PeerError> {
+    let missing = || PeerError::Missing { what: "which one is told by --baseline".to_owned() };
+    nearpoint(Some(given.ok_or_else(missing)?))
+}
+
 /// Envoy: at `given`, or else in `PATH`.
 pub(crate) fn envoy(given: Option<&Path>) -> Result<PathBuf, PeerError> {
     match given {

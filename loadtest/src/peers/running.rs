@@ -3,6 +3,7 @@
 use super::ready::{self, Readiness};
 use super::{Operator, PeerError};
 use crate::process::Process;
+use crate::procfs::CpuTime;
 use std::fs::{self, File};
 use std::io;
 use std::net::SocketAddr;
@@ -30,7 +31,12 @@ pub(super) struct Proxy {
 impl Running {
     /// Processor time of the proxy so far, that of workers that have ended included; `None` without one.
     pub(crate) fn cpu_time(&self) -> io::Result<Option<Duration>> {
-        self.proxy.as_ref().map(|proxy| proxy.process.cpu_time()).transpose()
+        Ok(self.cpu_times()?.map(CpuTime::total))
+    }
+
+    /// The same, in the program and in the kernel apart.
+    pub(crate) fn cpu_times(&self) -> io::Result<Option<CpuTime>> {
+        self.proxy.as_ref().map(|proxy| proxy.process.cpu_times()).transpose()
     }
 
     /// Memory of the proxy in bytes; `None` without one.

@@ -113,8 +113,11 @@ impl Way {
 
 /// Whether every peer was measured, and nearpoint served everybody.
 pub(crate) async fn run(options: &ReloadOptions) -> Result<bool, ReportError> {
-    let places =
-        Places { nearpoint: options.nearpoint.as_deref(), envoy: options.envoy.as_deref() };
+    let places = Places {
+        nearpoint: options.nearpoint.as_deref(),
+        envoy: options.envoy.as_deref(),
+        ..Places::default()
+    };
     let (mut peers, mut figures, mut complete) = (Vec::new(), Vec::new(), true);
     for &way in &options.peers {
         let found = way.peer().find(places).await;

@@ -73,7 +73,7 @@ impl Subject {
     /// What nearpoint says of each list: how long it took from when it was parsed until it was published.
     pub(super) fn published(&self) -> io::Result<Vec<Duration>> {
         match self.way.peer() {
-            Peer::Nearpoint => self.operator.published(),
+            Peer::Nearpoint | Peer::NearpointBaseline => self.operator.published(),
             Peer::Haproxy | Peer::HaproxySplice | Peer::Nginx | Peer::Envoy | Peer::Direct => {
                 Ok(Vec::new())
             }

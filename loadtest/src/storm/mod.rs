@@ -28,7 +28,7 @@ use std::io;
 /// Whether every client was served.
 pub(crate) async fn run(options: &StormOptions) -> Result<bool, StormError> {
     let load_before = load_average();
-    let places = Places { nearpoint: options.nearpoint.as_deref(), envoy: None };
+    let places = Places { nearpoint: options.nearpoint.as_deref(), ..Places::default() };
     let nearpoint = Peer::Nearpoint.find(places).await;
     let nearpoint = nearpoint.map_err(StormError::Daemon)?;
     let mut network = Network::start(options).await?;

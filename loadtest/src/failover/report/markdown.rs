@@ -1,6 +1,6 @@
 //! The report as a page.
 
-use super::{Circumstances, Entry, Report, ScenarioReport};
+use super::{Entry, Report, ScenarioReport};
 use crate::failover::record::Teller;
 use crate::failover::verdict::Verdict;
 use crate::report::{machine, table};
@@ -44,18 +44,6 @@ impl Report {
             scenario.write(&mut page, folder);
         }
         page
-    }
-}
-
-impl Circumstances {
-    pub(super) fn sentence(&self) -> String {
-        let load = |average: Option<f64>| average.map_or("?".to_owned(), |it| format!("{it:.2}"));
-        let [begin, end] = self.load_average.map(load);
-        format!(
-            "`{}`, {}; load average of the machine {begin} at the start, {end} at the end.",
-            self.command,
-            humantime::format_rfc3339_seconds(self.when)
-        )
     }
 }
 

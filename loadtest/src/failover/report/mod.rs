@@ -10,17 +10,17 @@ mod tables;
 
 use super::outcome::Outcome;
 use super::phase::ByPhase;
-use super::plot::{Panel, Picture, PlotError, draw};
+use super::plot::{Panel, Picture, draw};
 use super::record::{Mark, Recording};
 use super::scenario::{Phases, Scenario};
 use super::time::Time;
 use super::verdict::{self, Verdict};
+use crate::circumstances::Circumstances;
 use crate::cli::OutputOptions;
-use crate::report::{Host, PeerReport, ReportError};
+use crate::picture::PlotError;
+use crate::report::{Host, PeerReport, ReportError, write};
 use serde::Serialize;
 use std::fs;
-use std::path::Path;
-use std::time::SystemTime;
 
 /// How the daemon is called among its peers: expectations are about this one.
 pub(crate) const NEARPOINT: &str = "nearpoint";
@@ -32,18 +32,6 @@ pub(crate) struct Report {
     circumstances: Circumstances,
     peers: Vec<PeerReport>,
     scenarios: Vec<ScenarioReport>,
-}
-
-/// When and how it was measured.
-#[derive(Debug, Serialize)]
-pub(crate) struct Circumstances {
-    /// The command, as it was typed.
-    pub(crate) command: String,
-    /// RFC 3339, in UTC.
-    #[serde(serialize_with = "rfc3339")]
-    pub(crate) when: SystemTime,
-    /// Of the machine, over the last minute (proc(5)): at the start and at the end.
-    pub(crate) load_average: [Option<f64>; 2],
 }
 
 /// One failure, through every peer.
@@ -126,10 +114,6 @@ impl Report {
     }
 }
 
-fn write(path: &Path, content: &str) -> Result<(), ReportError> {
-    fs::write(path, content).map_err(|source| ReportError::Write { path: path.to_owned(), source })
-}
-
 impl ScenarioReport {
     /// `runs` are of these phases, in the order in which peers are shown. Those that did not run are left
     /// out; `PeerReport` says why.
@@ -191,10 +175,6 @@ fn timeline(recording: &Recording) -> Vec<Entry> {
         mark: mark.clone(),
     };
     recording.marks.iter().map(entry).collect()
-}
-
-fn rfc3339<S: serde::Serializer>(when: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&humantime::format_rfc3339_seconds(*when).to_string())
 }
 
 #[cfg(test)]

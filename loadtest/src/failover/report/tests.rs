@@ -3,6 +3,7 @@ use crate::failover::example::{dc1_gone, ms};
 use crate::failover::outcome::DISTURBED;
 use clap::Parser;
 use serde_json::Value;
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 fn blackholed() -> Scenario {
