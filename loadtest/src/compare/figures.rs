@@ -84,6 +84,9 @@ impl Figures {
             .collect();
         for row in self.0.iter_mut().filter(|row| row.case == case) {
             for (metric, value) in &mut row.values {
+                if metric.is_beyond_direct() && row.peer == Peer::Direct {
+                    continue;
+                }
                 value.by_best = best.get(metric).map(|best| value.over_rounds.median / best);
             }
         }
@@ -208,7 +211,8 @@ mod tests {
         let value = |peer| figures.value(0, peer, Metric::KernelMemory);
         let ours = value(Peer::Nearpoint).unwrap();
         assert_eq!((ours.over_rounds.median, ours.by_best), (8.0, Some(0.8)));
-        assert_eq!(value(Peer::Direct).unwrap().over_rounds.median, 9.0);
+        let direct = value(Peer::Direct).unwrap();
+        assert_eq!((direct.over_rounds.median, direct.by_best), (9.0, None));
         assert!(kernel(&of[..2]).value(0, Peer::Nearpoint, Metric::KernelMemory).is_none());
     }
 }
