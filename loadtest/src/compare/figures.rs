@@ -108,6 +108,12 @@ impl Figures {
         self.get(case, peer)?.values.get(&metric).copied()
     }
 
+    /// nearpoint's median by that of the other build, where there is one.
+    pub(crate) fn by_baseline(&self, case: usize, metric: Metric) -> Option<f64> {
+        let median = |peer| Some(self.value(case, peer, metric)?.over_rounds.median);
+        Some(median(Peer::Nearpoint)? / median(Peer::NearpointBaseline)?)
+    }
+
     /// The best of the proxies that are not nearpoint, and its median.
     pub(crate) fn best(&self, case: usize, metric: Metric) -> Option<(Peer, f64)> {
         let better = metric.better()?;
@@ -182,6 +188,7 @@ mod tests {
         assert_eq!(figures.best(0, Metric::P99), Some((Peer::Envoy, 50.0)));
         let p99 = figures.value(0, Peer::Nearpoint, Metric::P99).unwrap();
         assert_eq!((p99.over_rounds.median, p99.by_best), (200.0, Some(4.0)));
+        assert_eq!(figures.by_baseline(0, Metric::Cpu), Some(8.0));
         assert_eq!(figures.get(0, Peer::Nearpoint).map(|row| row.rounds), Some(3));
         assert!(figures.get(0, Peer::Haproxy).is_none());
     }
