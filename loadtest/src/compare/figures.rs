@@ -84,6 +84,9 @@ impl Figures {
             .collect();
         for row in self.0.iter_mut().filter(|row| row.case == case) {
             for (metric, value) in &mut row.values {
+                if metric.is_beyond_direct() && row.peer == Peer::Direct {
+                    continue;
+                }
                 value.by_best = best.get(metric).map(|best| value.over_rounds.median / best);
             }
         }
@@ -103,6 +106,12 @@ impl Figures {
 
     pub(crate) fn value(&self, case: usize, peer: Peer, metric: Metric) -> Option<Value> {
         self.get(case, peer)?.values.get(&metric).copied()
+    }
+
+    /// nearpoint's median by that of the other build, where there is one.
+    pub(crate) fn by_baseline(&self, case: usize, metric: Metric) -> Option<f64> {
+        let median = |peer| Some(self.value(case, peer, metric)?.over_rounds.median);
+        Some(median(Peer::Nearpoint)? / median(Peer::NearpointBaseline)?)
     }
 
     /// The best of the proxies that are not nearpoint, and its median.
@@ -179,6 +188,7 @@ mod tests {
         assert_eq!(figures.best(0, Metric::P99), Some((Peer::Envoy, 50.0)));
         let p99 = figures.value(0, Peer::Nearpoint, Metric::P99).unwrap();
         assert_eq!((p99.over_rounds.median, p99.by_best), (200.0, Some(4.0)));
+        assert_eq!(figures.by_baseline(0, Metric::Cpu), Some(8.0));
         assert_eq!(figures.get(0, Peer::Nearpoint).map(|row| row.rounds), Some(3));
         assert!(figures.get(0, Peer::Haproxy).is_none());
     }
@@ -208,7 +218,8 @@ mod tests {
         let value = |peer| figures.value(0, peer, Metric::KernelMemory);
         let ours = value(Peer::Nearpoint).unwrap();
         assert_eq!((ours.over_rounds.median, ours.by_best), (8.0, Some(0.8)));
-        assert_eq!(value(Peer::Direct).unwrap().over_rounds.median, 9.0);
+        let direct = value(Peer::Direct).unwrap();
+        assert_eq!((direct.over_rounds.median, direct.by_best), (9.0, None));
         assert!(kernel(&of[..2]).value(0, Peer::Nearpoint, Metric::KernelMemory).is_none());
     }
 }

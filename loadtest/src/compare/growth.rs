@@ -1,7 +1,8 @@
 //! `loadtest growth`: what an operation costs while sessions, or DCs, become more.
 
 use super::case::Case;
-use super::figures::Figures;
+use super::figures::{Figures, Value};
+use super::metric::Metric;
 use super::page::{Chapter, Head, Page, Picture};
 use super::report::with_spread;
 use super::run::Run;
@@ -187,8 +188,6 @@ impl Series {
     }
 
     fn text(&self, cost: Summary) -> String {
-        use super::figures::Value;
-        use super::metric::Metric;
         with_spread(Metric::Cpu, self.unit, Value { over_rounds: cost, by_best: None })
     }
 }
@@ -227,12 +226,15 @@ mod tests {
         let cheap = (100, [7.0, 8.0, 9.0]);
         assert_eq!(verdict(&[cheap, (5000, [8.5, 10.0, 11.0])]), Some(Verdict::Flat));
         assert_eq!(verdict(&[cheap, (5000, [1.0, 2.0, 3.0])]), Some(Verdict::Flat));
-        let grown = Some(Verdict::Grows { since: 100, ratio: 1.25 });
-        assert_eq!(verdict(&[cheap, (5000, [9.5, 10.0, 11.0])]), grown);
+        let grown = Verdict::Grows { since: 100, ratio: 1.25 };
+        assert_eq!(verdict(&[cheap, (5000, [9.5, 10.0, 11.0])]), Some(grown));
         // Few sessions are dear, and hide no growth.
-        assert_eq!(verdict(&[(10, [11.0, 12.0, 13.0]), cheap, (5000, [9.5, 10.0, 11.0])]), grown);
+        assert_eq!(
+            verdict(&[(10, [11.0, 12.0, 13.0]), cheap, (5000, [9.5, 10.0, 11.0])]),
+            Some(grown)
+        );
         assert_eq!(verdict(&[cheap]), None);
-        assert_eq!(grown.unwrap().to_string(), "grows by 25% from 100 on");
+        assert_eq!(grown.to_string(), "grows by 25% from 100 on");
     }
 
     #[test]

@@ -15,10 +15,11 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use tokio::time::sleep;
 
 /// Warm-up before the measured time, as a part of it, and at least this long.
 const WARM_UP_PART: u32 = 10;
-const MIN_WARM_UP: Duration = Duration::from_millis(100);
+const MIN_WARM_UP: Duration = Duration::from_millis(50);
 
 /// Sessions before the first look at memory, which make the proxy allocate what it needs only once; few,
 /// since memory that they leave behind is missing in the difference.
@@ -179,6 +180,7 @@ async fn memory(
     backend.wait_open(target, FIRST_SESSIONS).await.map_err(MeasureError::Backend)?;
     load.stop().await;
     backend.wait_open(target, 0).await.map_err(MeasureError::Backend)?;
+    settle().await.map_err(MeasureError::Read)?;
     let read = || Ok::<_, io::Error>((proxy.pss()?, procfs::kernel_memory()?));
     let (user_before, kernel_before) = read().map_err(MeasureError::Read)?;
 
@@ -195,6 +197,23 @@ async fn memory(
         sample.insert(Metric::BaseMemory, before as f64 / 1024.0 / 1024.0);
     }
     Ok(sample)
+}
+
+/// Waits until the kernel frees no more of what was closed before: it does so some time later.
+async fn settle() -> io::Result<()> {
+    const LOOKS: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(100);
+    const STILL: u64 = 128 * 1024;
+    let mut before = procfs::kernel_memory()?;
+    for _ in 0..LOOKS {
+        sleep(PAUSE).await;
+        let now = procfs::kernel_memory()?;
+        if now + STILL >= before {
+            break;
+        }
+        before = now;
+    }
+    Ok(())
 }
 
 #[derive(Debug)]

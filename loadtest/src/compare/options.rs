@@ -42,7 +42,7 @@ pub(crate) struct RunOptions {
     /// Rounds; each measures every case through every peer once
     #[arg(long, default_value = "5", default_value_if("smoke", "true", "1"))]
     pub(crate) rounds: NonZeroU32,
-    /// Measured time of each case in each round, after a tenth of it (at least 100 ms) of warm-up
+    /// Measured time of each case in each round, after a tenth of it (at least 50 ms) of warm-up
     #[arg(
         long,
         default_value = "5s",

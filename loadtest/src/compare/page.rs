@@ -74,9 +74,10 @@ impl Head {
         let mut text = machine(&self.host, &self.peers);
         let _ = write!(
             text,
-            "\n{} {} rounds, {} s each.\n",
+            "\n{} {} {}, {} s of each case in each.\n",
             self.circumstances.sentence(),
             self.rounds,
+            if self.rounds == 1 { "round" } else { "rounds" },
             self.duration_seconds
         );
         for (is_so, what) in [
@@ -211,7 +212,7 @@ mod tests {
         for text in [
             "# Title\n\n",
             "- nearpoint: nearpoint 0.1.0\n",
-            "at the end. 3 rounds, 0.5 s each.\n\nPARTIAL: ",
+            "at the end. 3 rounds, 0.5 s of each case in each.\n\nPARTIAL: ",
             "\n## Summary\n\nLess is better.\n\n![Summary](compare/ratios.svg)\n\n| peer |",
         ] {
             assert!(markdown.contains(text), "{text:?} is not in\n{markdown}");

@@ -31,6 +31,8 @@ struct CaseReport<'a> {
     nearpoint: Option<Value>,
     best_other: Option<&'static str>,
     best_other_median: Option<f64>,
+    /// nearpoint's median by that of the other build; absent without `--baseline`.
+    by_baseline: Option<f64>,
     /// What nearpoint is to reach at most, by the best other proxy or in the unit of the headline.
     ratio_bar: Option<f64>,
     ratio_aim: Option<f64>,
@@ -84,6 +86,7 @@ impl<'a> CaseReport<'a> {
             nearpoint: ours,
             best_other: best.map(|(peer, _)| peer.name()),
             best_other_median: best.map(|(_, median)| median),
+            by_baseline: figures.by_baseline(number, case.headline),
             ratio_bar,
             ratio_aim,
             value_bar,
@@ -133,6 +136,7 @@ pub(super) fn page(head: &Head, cases: &[Case], figures: &Figures) -> Result<Pag
 
 /// The headline of each case.
 fn summary(cases: &[Case], figures: &Figures) -> Section {
+    let has_baseline = figures.rows().iter().any(|row| row.peer == Peer::NearpointBaseline);
     let row = |(number, case): (usize, &Case)| {
         let (metric, unit) = (case.headline, case.plan.workload.unit());
         let ours = figures.value(number, Peer::Nearpoint, metric);
@@ -142,7 +146,8 @@ fn summary(cases: &[Case], figures: &Figures) -> Section {
             Some(bar @ Bar::Ratio { .. }) => bar.to_string(),
             None => "-".to_owned(),
         };
-        vec![
+        let by_baseline = figures.by_baseline(number, metric);
+        let mut cells = vec![
             case.name.clone(),
             format!("{} {}", metric.name(), metric.unit(unit)),
             ours.map_or("-".to_owned(), |ours| with_spread(metric, unit, ours)),
@@ -152,13 +157,18 @@ fn summary(cases: &[Case], figures: &Figures) -> Section {
             ratio(ours.and_then(|ours| ours.by_best)),
             bar,
             verdict(case.bar, ours).to_owned(),
-        ]
+        ];
+        if has_baseline {
+            cells.push(ratio(by_baseline));
+        }
+        cells
     };
     let columns =
         ["case", "figure", "nearpoint", "best other proxy", "x best", "bar, at most", "bar is"];
+    let columns = columns.into_iter().chain(has_baseline.then_some("x baseline"));
     Section {
         title: String::new(),
-        columns: columns.map(str::to_owned).into(),
+        columns: columns.map(str::to_owned).collect(),
         rows: cases.iter().enumerate().map(row).collect(),
     }
 }
@@ -269,6 +279,15 @@ mod tests {
                 ]
             );
         }
+    }
+
+    #[test]
+    fn another_build_is_compared_in_a_column_of_its_own() {
+        let rounds = [(Peer::Nearpoint, 8.0, 1.0), (Peer::NearpointBaseline, 10.0, 1.0)];
+        let (cases, figures) = figures::example(&rounds);
+        let summary = summary(&cases, &figures);
+        let last = (summary.columns.last(), summary.rows[0].last());
+        assert_eq!(last, (Some(&"x baseline".to_owned()), Some(&"0.80".to_owned())));
     }
 
     #[test]

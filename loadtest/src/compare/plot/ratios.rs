@@ -125,6 +125,11 @@ fn row(area: &Area, scale: Scale, y: i32, ratio: &Ratio) -> Result<(), PlotError
     area.draw(&Rectangle::new(corners, BLUE.mix(0.85).filled())).map_err(told)?;
     let (low, high) = ratio.spread;
     spread(area, (scale.at(low), scale.at(high)), y)?;
+    if ratio.median.max(high) > scale.values.1 {
+        // It goes on.
+        let arrow = [(RIGHT, y - 8), (RIGHT + 8, y), (RIGHT, y + 8)];
+        area.draw(&Polygon::new(arrow, BLUE.filled())).map_err(told)?;
+    }
     for (at, width) in [(ratio.aim, 1), (ratio.bar, 3)] {
         if let Some(at) = at {
             let x = scale.at(at);
