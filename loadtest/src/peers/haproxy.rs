@@ -53,6 +53,7 @@ pub(super) fn config(plan: &Plan, splice: Splice) -> File {
         Splice::Auto => include_str!("../../peers/haproxy-splice-auto.cfg"),
         Splice::Always => include_str!("../../peers/haproxy-splice-always.cfg"),
     };
+    let balance = if plan.servers.len() > 1 { "leastconn" } else { "static-rr" };
     let mut servers = String::new();
     for (number, server) in plan.servers.iter().enumerate() {
         // Writing to a string cannot fail.
@@ -64,6 +65,7 @@ pub(super) fn config(plan: &Plan, splice: Splice) -> File {
         ("directory", plan.directory().to_string().into()),
         ("listen", plan.listen.to_string().into()),
         ("splice", splice.into()),
+        ("balance", balance.into()),
         ("accept_proxy", accept.into()),
         ("servers", servers.into()),
     ];
