@@ -60,14 +60,19 @@ pub(crate) fn cpu_time(pids: &[u32]) -> io::Result<Duration> {
 
 /// The same, apart.
 pub(crate) fn cpu_times(pids: &[u32]) -> io::Result<CpuTime> {
-    let (mut user, mut system) = (0, 0);
+    let mut stats = Vec::new();
     for pid in pids {
         let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        let stat = parse_stat(&text).ok_or(io::ErrorKind::InvalidData)?;
-        user += stat.user_ticks;
-        system += stat.system_ticks;
+        stats.push(parse_stat(&text).ok_or(io::ErrorKind::InvalidData)?);
     }
-    Ok(CpuTime { user: of_ticks(user), system: of_ticks(system) })
+    Ok(sum(&stats))
+}
+
+fn sum(stats: &[Stat]) -> CpuTime {
+    CpuTime {
+        user: of_ticks(stats.iter().map(|stat| stat.user_ticks).sum()),
+        system: of_ticks(stats.iter().map(|stat| stat.system_ticks).sum()),
+    }
 }
 
 fn of_ticks(ticks: u64) -> Duration {
@@ -214,6 +219,8 @@ mod tests {
             let (user_ticks, system_ticks) = (257, 40);
             let stat = Stat { ended: false, parent: 17, started: 100, user_ticks, system_ticks };
             assert_eq!(parse_stat(&text), Some(stat), "{name}");
+            let twice = CpuTime { user: of_ticks(514), system: of_ticks(80) };
+            assert_eq!(sum(&[stat, stat]), twice);
         }
     }
 
