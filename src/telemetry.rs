@@ -1,5 +1,8 @@
 //! Logs: where they go and how they look.
 
+#[cfg(test)]
+pub(crate) mod lines;
+
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
@@ -8,10 +11,10 @@ use tracing_subscriber::fmt;
 use crate::config::{Log, LogFormat};
 
 /// Filed under this is who has changed what: it is written at every level.
-const RECORD: &str = "nearpoint::audit=info";
+pub const AUDIT: &str = "nearpoint::audit";
 
 fn filter(log: Log) -> EnvFilter {
-    EnvFilter::new(format!("{},{RECORD}", log.level.as_str()))
+    EnvFilter::new(format!("{},{AUDIT}=info", log.level.as_str()))
 }
 
 /// Starts logging to standard error. The environment variable `RUST_LOG` overrides the level, in
@@ -30,38 +33,20 @@ pub fn start(log: Log) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::{Arc, Mutex, PoisonError};
-
+    use super::lines::Lines;
     use super::*;
     use crate::config::LogLevel;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn the_record_of_changes_is_written_at_every_level() {
         let lines = Lines::default();
         let log = Log { level: LogLevel::Error, ..Log::default() };
-        let writer = lines.clone();
-        let quiet = fmt().with_env_filter(filter(log)).with_writer(move || writer.clone()).finish();
+        let quiet = fmt().with_env_filter(filter(log)).with_writer(lines.clone()).finish();
         tracing::subscriber::with_default(quiet, || {
             tracing::info!("a change of state");
             tracing::info!(target: "nearpoint::audit", audit = true, "asked to change");
         });
-        let text = lines.0.lock().map(|text| String::from_utf8_lossy(&text).into_owned());
-        let text = text.unwrap_or_default();
+        let text = lines.text();
         assert!(text.contains("asked to change") && !text.contains("a change of state"), "{text}");
     }
 }

@@ -7,9 +7,7 @@ use hyper::{Method, StatusCode};
 use tracing::info;
 
 use super::reply::Reply;
-
-/// What the record is filed under; it is written whatever level is configured.
-const AUDIT: &str = "nearpoint::audit";
+use crate::telemetry::AUDIT;
 
 /// Characters of a path, and of a query, that are told: reasons may be long.
 const LONGEST: usize = 300;

@@ -47,18 +47,9 @@ pub(crate) async fn measure(
     let target = backend.address(case.plan.workload.service());
     let target = target.ok_or(MeasureError::Backend(ProcessError::Ended))?;
     let proxy = peer.start(case.duty, target).await.map_err(MeasureError::Peer)?;
-    let sample = match case.plan.workload {
-        Workload::Idle { sessions } => {
-            memory(&proxy, &mut backend, target, case.plan, sessions).await?
-        }
-        Workload::RoundTrips { .. }
-        | Workload::Upload { .. }
-        | Workload::Download { .. }
-        | Workload::Connects { .. }
-        | Workload::Mixed { .. }
-        | Workload::UdpRoundTrips { .. }
-        | Workload::UdpUpload { .. }
-        | Workload::UdpDownload { .. } => work(&proxy, &backend, case.plan, duration).await?,
+    let sample = match case.plan.workload.is_idle() {
+        true => memory(&proxy, &mut backend, target, case.plan).await?,
+        false => work(&proxy, &backend, case.plan, duration).await?,
     };
     proxy.stop().await;
     backend.stop().await;
@@ -173,8 +164,8 @@ async fn memory(
     backend: &mut Backend,
     target: SocketAddr,
     plan: Plan,
-    sessions: u32,
 ) -> Result<Sample, MeasureError> {
+    let sessions = plan.workload.clients();
     let first = Plan { workload: Workload::Idle { sessions: FIRST_SESSIONS }, ..plan };
     let load = Load::start(first, proxy.address).await.map_err(MeasureError::Load)?;
     backend.wait_open(target, FIRST_SESSIONS).await.map_err(MeasureError::Backend)?;

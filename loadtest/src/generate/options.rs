@@ -218,17 +218,9 @@ pub(super) struct Job {
 
 impl Job {
     fn new(workload: Workload, common: &Common) -> Job {
-        let warm_up = match workload {
-            // Opening the sessions is what is looked at.
-            Workload::Idle { .. } => Duration::ZERO,
-            Workload::RoundTrips { .. }
-            | Workload::Upload { .. }
-            | Workload::Download { .. }
-            | Workload::Connects { .. }
-            | Workload::Mixed { .. }
-            | Workload::UdpRoundTrips { .. }
-            | Workload::UdpUpload { .. }
-            | Workload::UdpDownload { .. } => (common.duration / WARM_UP_PART).max(MIN_WARM_UP),
+        let warm_up = match workload.is_idle() {
+            true => Duration::ZERO,
+            false => (common.duration / WARM_UP_PART).max(MIN_WARM_UP),
         };
         let plan = Plan {
             sources: common.sources,

@@ -102,7 +102,7 @@ impl Report {
             workload => Some(workload.clients()),
         };
         // Of idle sessions the time is that of holding them, and not of opening them.
-        let is_idle = matches!(job.plan.workload, Workload::Idle { .. });
+        let is_idle = job.plan.workload.is_idle();
         let work = if is_idle { 0 } else { counts.done };
         let process = |figures| Process::new(figures, unit, work, staying);
         Report {

@@ -68,6 +68,21 @@ impl Workload {
         }
     }
 
+    /// Whether all that is looked at is how sessions open, and that they are there.
+    pub(crate) fn is_idle(self) -> bool {
+        match self {
+            Workload::Idle { .. } => true,
+            Workload::RoundTrips { .. }
+            | Workload::Upload { .. }
+            | Workload::Download { .. }
+            | Workload::Connects { .. }
+            | Workload::Mixed { .. }
+            | Workload::UdpRoundTrips { .. }
+            | Workload::UdpUpload { .. }
+            | Workload::UdpDownload { .. } => false,
+        }
+    }
+
     /// What is counted as work. Of a mixture it is the round trips of those who chat, of idle sessions how
     /// many were opened.
     pub(crate) fn unit(self) -> Unit {

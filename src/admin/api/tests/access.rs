@@ -1,17 +1,16 @@
 //! Who may ask what, and what is told of it.
 
-use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use std::io;
 
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HeaderValue, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
 use crate::admin::asked::{Body, Peer};
 use crate::config::{Admin, AdminBind};
+use crate::telemetry::lines::Lines;
 
 const READ: &str = "token-of-the-reader-1234";
 const WRITE: &str = "token-of-the-writer-1234";
@@ -222,53 +221,27 @@ async fn text(reply: Reply) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Lines of a log.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// What this thread logs, for as long as the others are kept.
+fn log_of_this_thread() -> (Lines, (DefaultGuard, Dispatch)) {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(lines.clone());
+    let guard = tracing::subscriber::set_default(subscriber.finish());
+    // While there is only one, `tracing` asks the one of whichever thread logs a line first whether
+    // anybody wants it, and another test's has none.
+    let second = Dispatch::new(tracing_subscriber::fmt().with_writer(io::sink).finish());
+    (lines, (guard, second))
 }
 
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl Lines {
-    /// What this thread logs, for as long as the others are kept.
-    fn of_this_thread() -> (Self, (DefaultGuard, Dispatch)) {
-        let lines = Self::default();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(lines.clone());
-        let guard = tracing::subscriber::set_default(subscriber.finish());
-        // While there is only one, `tracing` asks the one of whichever thread logs a line first whether
-        // anybody wants it, and another test's has none.
-        let second = Dispatch::new(tracing_subscriber::fmt().with_writer(io::sink).finish());
-        (lines, (guard, second))
-    }
-
-    /// Those about changes.
-    fn audited(&self) -> Vec<String> {
-        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let text = String::from_utf8(bytes).expect("text");
-        assert!(!text.contains("token-of-the"), "a token is in the log: {text}");
-        text.lines().filter(|line| line.contains("nearpoint::audit")).map(str::to_owned).collect()
-    }
+/// Those lines that are about changes.
+fn audited(lines: &Lines) -> Vec<String> {
+    let text = lines.text();
+    assert!(!text.contains("token-of-the"), "a token is in the log: {text}");
+    text.lines().filter(|line| line.contains("nearpoint::audit")).map(str::to_owned).collect()
 }
 
 #[tokio::test]
 async fn whatever_would_change_something_leaves_one_line() {
-    let (lines, _listening) = Lines::of_this_thread();
+    let (lines, _listening) = log_of_this_thread();
     let context = room(true).await;
     let ask = |endpoint, query: &'static str, headers: &HeaderMap, body: &'static str| {
         let request = asked(endpoint, query, elsewhere(), headers);
@@ -285,7 +258,7 @@ async fn whatever_would_change_something_leaves_one_line() {
     ] {
         context.respond(request).await;
     }
-    let told = lines.audited();
+    let told = audited(&lines);
     let [state, refused, odd, end] = &told[..] else { panic!("four lines: {told:#?}") };
     for part in [
         r#"who="ann""#,
@@ -303,12 +276,12 @@ async fn whatever_would_change_something_leaves_one_line() {
 
 #[tokio::test]
 async fn who_leaves_before_the_answer_is_written_down_too() {
-    let (lines, _listening) = Lines::of_this_thread();
+    let (lines, _listening) = log_of_this_thread();
     let context = room(true).await;
     drop(context.respond(asked(Endpoint::Reload, "", here(), &bearer(WRITE))));
-    assert_eq!(lines.audited(), [""; 0], "nothing was asked yet");
+    assert_eq!(audited(&lines), [""; 0], "nothing was asked yet");
     let mut line = audit::Line::new(&Method::POST, "/v1/reload", "127.0.0.1:1".to_owned());
     line.who = "ann".to_owned();
     drop(line);
-    assert!(lines.audited()[0].ends_with("status=left"), "{:?}", lines.audited());
+    assert!(audited(&lines)[0].ends_with("status=left"), "{:?}", audited(&lines));
 }
