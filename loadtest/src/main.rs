@@ -61,9 +61,10 @@ fn main() -> ExitCode {
         Command::Tcp(_) | Command::Udp(_) | Command::Compare(_) | Command::Growth(_)
     );
     let outcome = runtime.block_on(async {
+        let interrupted = interrupted();
         tokio::select! {
             outcome = run(cli.command) => outcome,
-            () = interrupted(), if !reports_early => ExitCode::from(INTERRUPTED),
+            () = interrupted, if !reports_early => ExitCode::from(INTERRUPTED),
         }
     });
     // A thread that waits for standard input must not keep the process.
@@ -123,16 +124,18 @@ async fn run(command: Command) -> ExitCode {
     if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// SIGINT or SIGTERM. Where they cannot be caught, they end the process in the usual way.
-async fn interrupted() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// SIGINT or SIGTERM, caught from this call on, not from the first poll: whoever reads our first line may send one.
+/// Where they cannot be caught, they end the process in the usual way.
+fn interrupted() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async {
+        let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }
 
