@@ -19,6 +19,7 @@ fn report(haproxy: Recording) -> Report {
         command: "loadtest failover blackholed".to_owned(),
         when: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         load_average: [Some(0.5), None],
+        tcp_congestion_control: Some("cubic".to_owned()),
     };
     let peers = vec![
         PeerReport::measured("nearpoint", "nearpoint 0.1.0"),
@@ -64,7 +65,7 @@ fn a_page_has_everything_that_a_reader_asks_for() {
     for text in [
         "- haproxy: HAProxy 2.6\n",
         "`loadtest failover blackholed`, 2027-01-15T08:00:00Z; load average of the machine 0.50 \
-         at the start, ? at the end.",
+         at the start, ? at the end; TCP with cubic.",
         "## blackholed: DC 1 is blackholed\n",
         "A host that lost its power",
         "![DC 1 is blackholed](failover/blackholed.svg)",
