@@ -35,7 +35,7 @@ pub struct Memory {
     pub pending: u64,
     /// What all pipes for splice may hold; 0 relays by copying only. Default 48MiB.
     pub pipes: u64,
-    /// One pipe; the kernel rounds it up to a power of two. Default 256KiB.
+    /// One pipe; the kernel rounds it up to a power of two. Default 1MiB.
     pub pipe_size: u64,
 }
 

@@ -24,7 +24,8 @@ const CALM_AFTER: u8 = 8;
 /// Less than this is copied as cheaply as it is spliced.
 const SMALL_FILL: usize = 8 * 1024;
 
-/// Bytes a flow may move before others have their turn.
+/// Bytes after which others have their turn. What a pipe holds is moved as a whole, so a turn is longer by
+/// one pipe at most.
 const TURN: u64 = 512 * 1024;
 
 /// One direction.

@@ -292,7 +292,7 @@ const BROKEN: &[(&str, &str)] = &[
         "memory: {pending: 256MB}",
         "memory.pending: \"256MB\" is not a size with its unit (KiB MiB GiB)",
     ),
-    ("memory: {pipes: 64KiB}", "memory.pipes: 64KiB does not hold one pipe of 256KiB"),
+    ("memory: {pipes: 64KiB}", "memory.pipes: 64KiB does not hold one pipe of 1MiB"),
     ("memory: {pipe_size: 4KiB}", "memory.pipe_size: 4KiB is outside 64KiB..16MiB"),
     ("shutdown: {grace: 1m}", "shutdown.deadline: 30s is shorter than `shutdown.grace`, 1m"),
     ("metrics: {bind: 9901}", "metrics.bind: is a number, not text; quote it"),

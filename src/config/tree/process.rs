@@ -86,11 +86,7 @@ pub(crate) struct Memory {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self {
-            pending: Size::of(256 * MIB),
-            pipes: Size::of(48 * MIB),
-            pipe_size: Size::of(256 * KIB),
-        }
+        Self { pending: Size::of(256 * MIB), pipes: Size::of(48 * MIB), pipe_size: Size::of(MIB) }
     }
 }
 
