@@ -13,7 +13,7 @@ fn loadtest() -> Command {
     Command::new(env!("CARGO_BIN_EXE_loadtest"))
 }
 
-/// Two runs at once could choose the same ports for their proxies, and share two cores.
+/// One at a time: each has load, proxies and backends, on as many cores as there are.
 fn alone() -> MutexGuard<'static, ()> {
     static RUNNING: Mutex<()> = Mutex::new(());
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)

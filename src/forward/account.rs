@@ -1,23 +1,21 @@
 //! What is counted of a connected session; on drop, so that one that is cut short is counted too.
 
+use prometheus::Histogram;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
-
-use prometheus::Histogram;
 use tokio::net::TcpStream;
 
 use super::closing::Watch;
 use super::connect::Connected;
-use super::listener::{Listener, Settings};
+use super::listener::Settings;
 use super::relay::Witness;
 use super::worker::Worker;
 use crate::config;
 use crate::metrics::handles::DcMetrics;
 use crate::net;
 use crate::routing::{
-    AccessPointId, AccessPointSlot, ClientAddr, ClientPrefix, CloseReason, Ending, Ranking, Side,
-    SlotPermit, Snapshot,
+    AccessPointSlot, ClientAddr, ClientPrefix, CloseReason, Ending, Ranking, Side, SlotPermit,
+    Snapshot,
 };
 use crate::sessions::{ClientPermit, OpenSession};
 
@@ -39,9 +37,8 @@ pub(super) struct SessionGuard {
     permit: SlotPermit,
     /// Whose it is; `None` as above, and for a client that [proves nothing](Self::proves_nothing).
     client: Option<ClientPrefix>,
-    began: Instant,
-    addr: ClientAddr,
-    id: AccessPointId,
+    /// Who it is, where it goes and since when.
+    pub(super) shown: Rc<OpenSession>,
 }
 
 impl SessionGuard {
@@ -55,7 +52,8 @@ impl SessionGuard {
         ranking: Option<&Ranking>,
         connected: Connected,
     ) -> Self {
-        let Connected { stream, attempt, mut permit, hedged: _, took } = connected;
+        let Connected { stream, attempt, mut permit, hedged: _, took, at: connected_at } =
+            connected;
         let context = &worker.shared.context;
         let topology = &snapshot.topology;
         let id = topology.dc(attempt.dc).id;
@@ -77,9 +75,12 @@ impl SessionGuard {
             client_permit: None,
             permit,
             client: ranking.map(|_| addr.network()),
-            began: Instant::now(),
-            addr,
-            id: topology.access_point(attempt.access_point).id,
+            shown: Rc::new(OpenSession {
+                listener: Arc::clone(&settings.config.name),
+                client: addr,
+                access_point: topology.access_point(attempt.access_point).id,
+                began: connected_at,
+            }),
         };
         session.metrics.sessions_active.inc();
         session
@@ -88,16 +89,6 @@ impl SessionGuard {
     /// The counters of its access point.
     pub(super) fn access_point(&self) -> &AccessPointSlot {
         self.permit.access_point()
-    }
-
-    /// What operators are shown of it.
-    pub(super) fn open_session(&self, listener: &Listener) -> OpenSession {
-        OpenSession {
-            listener: Arc::clone(&listener.settings().config.name),
-            client: self.addr,
-            access_point: self.id,
-            began: self.began,
-        }
     }
 
     /// Its client may say what no service answers: silence is not held against the access point.
@@ -113,7 +104,7 @@ impl SessionGuard {
 
     /// How it knows that it is to end.
     pub(super) fn watch<'a>(&'a self, worker: &'a Worker) -> Watch<'a> {
-        Watch { closer: &worker.closer, access_point: self.access_point(), began: self.began }
+        Watch { closer: &worker.closer, access_point: self.access_point(), began: self.shown.began }
     }
 }
 
@@ -127,7 +118,7 @@ impl Drop for SessionGuard {
         }
         if let Some(session_seconds) = &self.session_seconds {
             self.metrics.closed(reason).inc();
-            session_seconds.observe(self.began.elapsed().as_secs_f64());
+            session_seconds.observe(self.shown.began.elapsed().as_secs_f64());
         }
         self.metrics.sessions_active.dec();
     }

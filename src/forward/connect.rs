@@ -28,6 +28,8 @@ pub(super) struct Connected {
     pub(super) hedged: bool,
     /// Since the first dial.
     pub(super) took: Duration,
+    /// When that was over.
+    pub(super) at: Instant,
 }
 
 /// No upstream could be had.
@@ -66,21 +68,27 @@ pub(super) async fn connect_upstream(
         plan: AttemptPlan::new(ranking, client, snapshot.topology.connect(), began),
         dials: Dials::default(),
     };
+    // Time passes while a dial is waited for: the rest takes none that would matter.
+    let mut now = began;
     loop {
-        match connecting.plan.next(snapshot, Instant::now()) {
+        match connecting.plan.next(snapshot, now) {
             Step::Dial(attempt) => connecting.start(attempt),
             Step::Abandon { attempt, timed_out } => connecting.abandon(attempt, timed_out),
-            Step::Wait(until) => match timeout_at(until.into(), connecting.dials.next()).await {
-                Ok(Ended { attempt, hedge, permit, result: Ok(stream) }) => {
-                    let hedged = connecting.connected(attempt, hedge);
-                    let (stream, took) = (stream.into(), began.elapsed());
-                    return Ok(Connected { stream, attempt, permit, hedged, took });
+            Step::Wait(until) => {
+                let ended = timeout_at(until.into(), connecting.dials.next()).await;
+                now = Instant::now();
+                match ended {
+                    Ok(Ended { attempt, hedge, permit, result: Ok(stream) }) => {
+                        let hedged = connecting.connected(attempt, hedge);
+                        let (stream, took) = (stream.into(), now.saturating_duration_since(began));
+                        return Ok(Connected { stream, attempt, permit, hedged, took, at: now });
+                    }
+                    Ok(Ended { attempt, result: Err(error), .. }) => {
+                        connecting.failed(attempt, &error);
+                    }
+                    Err(_elapsed) => {}
                 }
-                Ok(Ended { attempt, result: Err(error), .. }) => {
-                    connecting.failed(attempt, &error);
-                }
-                Err(_elapsed) => {}
-            },
+            }
             // Others were faster than the ranking knew.
             Step::GiveUp(GiveUp::Full) if !connecting.overflow => {
                 let beyond = ranking.beyond_capacity(snapshot.topology.policy());

@@ -4,18 +4,19 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use arrayvec::ArrayVec;
 use tokio::net::TcpStream;
 
 use super::descriptors::SinglePlace;
 use super::hedge::Hedge;
 use crate::net::{self, DialError};
-use crate::routing::{Attempt, DcSlot, Full, SlotPermit, Snapshot};
+use crate::routing::{Attempt, DcSlot, Full, IN_FLIGHT, SlotPermit, Snapshot};
 
 /// The dials in flight, in the order in which they were started. Dropping one resets it before a byte
 /// was sent.
 #[derive(Default)]
 pub(super) struct Dials {
-    in_flight: Vec<Dial>,
+    in_flight: ArrayVec<Dial, IN_FLIGHT>,
 }
 
 struct Dial {

@@ -18,6 +18,8 @@ use crate::sessions::{OpenSession, Which};
 /// How exact timeouts are.
 pub(super) const TICK: Duration = Duration::from_millis(250);
 
+const TICKS_A_SECOND: u32 = 1_000_000_000 / TICK.subsec_nanos();
+
 /// Ticks the wheel spans: 64 s. A longer timeout is looked at once per turn.
 const SLOTS: u32 = 256;
 
@@ -68,7 +70,7 @@ struct Entry {
     /// Whose session it is: an address to compare with, and never to follow. Sessions hold the slot.
     access_point: *const AccessPointSlot,
     /// What operators are shown of it.
-    session: Option<Box<OpenSession>>,
+    session: Rc<OpenSession>,
     /// An operator wants it to end.
     condemned: bool,
     /// Why the session is to end, if it is.
@@ -163,8 +165,8 @@ impl IdleWheel {
 
     /// Sessions that are connected and meant, with their places in the table.
     pub(super) fn sessions(&self, which: &Which) -> impl Iterator<Item = (usize, &OpenSession)> {
-        let known = self.entries.iter().filter_map(|(at, it)| Some((at, it.session.as_deref()?)));
-        known.filter(|(_, session)| which.fits(session))
+        let all = self.entries.iter().map(|(at, entry)| (at, &*entry.session));
+        all.filter(|(_, session)| which.fits(session))
     }
 
     /// Ends sessions that are meant, so many at most, and says how many these are: some at once, others with
@@ -220,15 +222,20 @@ impl IdleWheel {
         place
     }
 
-    fn insert(&mut self, timeout: Duration) -> u32 {
+    fn insert(
+        &mut self,
+        timeout: Duration,
+        session: Rc<OpenSession>,
+        access_point: *const AccessPointSlot,
+    ) -> u32 {
         let entry = Entry {
             last_active: self.now,
             timeout: ticks(timeout),
             alarm: Alarm::Off,
-            lasting: Alarm::Off,
+            lasting: Alarm::At(self.now.wrapping_add(LASTING)),
             look: false,
-            access_point: std::ptr::null(),
-            session: None,
+            access_point,
+            session,
             condemned: false,
             expired: self.shut_down.then_some(Expiry::Shutdown),
             waker: None,
@@ -249,14 +256,12 @@ impl IdleWheel {
     }
 
     fn set_alarm(&mut self, key: u32, after: Duration) {
-        self.entries[key as usize].alarm = Alarm::At(self.now.wrapping_add(ticks(after)));
-        self.relink(key);
-    }
-
-    /// It may have to be looked at sooner.
-    fn relink(&mut self, key: u32) {
-        // One that is unlinked is over, and is not looked at again.
-        if self.entries[key as usize].slot != NONE {
+        let entry = &mut self.entries[key as usize];
+        let left = ticks(after);
+        entry.alarm = Alarm::At(self.now.wrapping_add(left));
+        // It may have to be looked at sooner. One that is unlinked is over, and is not looked at again.
+        let looked_at_in = entry.slot.wrapping_sub(self.now) % SLOTS;
+        if entry.slot != NONE && left < looked_at_in {
             self.unlink(key);
             self.link(key);
         }
@@ -324,8 +329,9 @@ impl Entry {
 
 /// At least one tick more than the duration, since the current tick is partly over.
 fn ticks(duration: Duration) -> u32 {
-    let ticks = duration.as_millis().div_ceil(TICK.as_millis()) + 1;
-    u32::try_from(ticks).unwrap_or(u32::MAX / 2)
+    let whole = duration.as_secs().saturating_mul(u64::from(TICKS_A_SECOND));
+    let part = duration.subsec_nanos().div_ceil(TICK.subsec_nanos());
+    u32::try_from(whole.saturating_add(u64::from(part) + 1)).unwrap_or(u32::MAX / 2)
 }
 
 /// A session's place in the wheel, given up when dropped.
@@ -335,31 +341,19 @@ pub(super) struct IdleTimer {
 }
 
 impl IdleTimer {
-    /// A timer that expires after `timeout` without [`IdleTimer::touch`].
-    pub(super) fn new(wheel: &Rc<RefCell<IdleWheel>>, timeout: Duration) -> Self {
-        let key = wheel.borrow_mut().insert(timeout);
+    /// The timer of this session, with this access point, whose slot outlives it. It expires after `timeout`
+    /// without [`IdleTimer::touch`].
+    pub(super) fn new(
+        wheel: &Rc<RefCell<IdleWheel>>,
+        timeout: Duration,
+        session: Rc<OpenSession>,
+        access_point: &AccessPointSlot,
+    ) -> Self {
+        let key = wheel.borrow_mut().insert(timeout, session, access_point);
         Self { wheel: Rc::clone(wheel), key }
     }
 
-    /// The timer of this session, with this access point, whose slot outlives it.
-    pub(super) fn of(self, session: OpenSession, access_point: &AccessPointSlot) -> Self {
-        let mut wheel = self.wheel.borrow_mut();
-        let entry = &mut wheel.entries[self.key as usize];
-        (entry.session, entry.access_point) = (Some(Box::new(session)), access_point);
-        drop(wheel);
-        self
-    }
-
-    /// It is woken when it has lasted for about half a second: [`IdleTimer::take_lasting`].
-    pub(super) fn tell_if_it_lasts(self) -> Self {
-        let mut wheel = self.wheel.borrow_mut();
-        wheel.entries[self.key as usize].lasting = Alarm::At(wheel.now.wrapping_add(LASTING));
-        wheel.relink(self.key);
-        drop(wheel);
-        self
-    }
-
-    /// Whether it has, told once.
+    /// Whether it has lasted for about half a second, told once. It is woken then.
     pub(super) fn take_lasting(&self) -> bool {
         self.wheel.borrow_mut().entries[self.key as usize].lasting.take_rang()
     }

@@ -28,7 +28,7 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<Listener>, mut accept
     // Boxed: a session that is connected must not carry the size of its beginning.
     match Box::pin(open(&worker, &listener, &accepted)).await {
         Ok(mut session) => {
-            let timer = worker.timer(&session, &listener);
+            let timer = worker.timer(&session);
             let relay = Relay {
                 client: &accepted.stream,
                 upstream: &session.upstream,
@@ -110,10 +110,11 @@ async fn open_for_client(
     let (route, destination) = way(&snapshot, settings, heard)?;
     let mut client = Client::new(addr, snapshot.locate.locate(addr));
     worker.shared.located(client.location.origin);
+    let now = now();
     if let Some(seen) = &settings.seen {
-        seen.note(addr, client.location, destination, now);
+        seen.note(addr, client.location, destination, || now);
     }
-    client.remembered = settings.sticky.as_ref().and_then(|it| it.recall(addr, now()));
+    client.remembered = settings.sticky.as_ref().and_then(|it| it.recall(addr, now));
     let ranking = rank(&snapshot, route, destination, &client);
     if ranking.audited {
         settings.metrics.policy_audited_total.inc();
@@ -129,7 +130,7 @@ async fn open_for_client(
     if let Some(sticky) = &settings.sticky
         && ranking.remembers(connected.attempt.dc, connected.hedged)
     {
-        sticky.remember(addr, snapshot.topology.dc(connected.attempt.dc).id, now());
+        sticky.remember(addr, snapshot.topology.dc(connected.attempt.dc).id, now);
     }
     let session = SessionGuard::open(worker, settings, &snapshot, addr, Some(&ranking), connected);
     let mut session = Box::new(session);

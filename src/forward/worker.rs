@@ -19,7 +19,6 @@ use super::account::SessionGuard;
 use super::bind_set::BindKey;
 use super::closing::{Closer, close_silent_sessions};
 use super::idle::{IdleTimer, IdleWheel, TICK};
-use super::listener::Listener;
 use super::pipes::{PipeBudget, PipePool};
 use super::plane::Shared;
 use super::roster::RosterQuery;
@@ -159,10 +158,9 @@ impl Worker {
     }
 
     /// A timer of this session.
-    pub(super) fn timer(&self, session: &SessionGuard, listener: &Listener) -> IdleTimer {
-        let (shown, access_point) = (session.open_session(listener), session.access_point());
-        let timer = IdleTimer::new(&self.wheel, session.config.timeouts.idle);
-        timer.of(shown, access_point).tell_if_it_lasts()
+    pub(super) fn timer(&self, session: &SessionGuard) -> IdleTimer {
+        let (idle, shown) = (session.config.timeouts.idle, Rc::clone(&session.shown));
+        IdleTimer::new(&self.wheel, idle, shown, session.access_point())
     }
 
     /// The coarse time, in [`TICK`]s.

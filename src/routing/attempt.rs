@@ -8,6 +8,8 @@ mod candidates;
 
 use std::time::Instant;
 
+use arrayvec::ArrayVec;
+
 use super::ids::{AccessPointIndex, DcIndex};
 use super::rank::{Client, Exclusion, Ranking};
 use super::slot::Full;
@@ -16,7 +18,7 @@ use super::topology::ConnectLimits;
 use candidates::{Candidates, Place};
 
 /// Dials of one session at a time.
-const IN_FLIGHT: usize = 2;
+pub const IN_FLIGHT: usize = 2;
 
 /// One dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +78,7 @@ pub struct AttemptPlan {
     /// A DC was left out for want of room, by the ranking or by a dial.
     full: bool,
     /// At most [`IN_FLIGHT`], in the order in which they were started.
-    in_flight: Vec<InFlight>,
+    in_flight: ArrayVec<InFlight, IN_FLIGHT>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +109,7 @@ impl AttemptPlan {
             owed: Some(Place::FIRST),
             dials: 0,
             full: ranking.dcs.iter().any(|it| it.exclusion == Some(Exclusion::Capacity)),
-            in_flight: Vec::new(),
+            in_flight: ArrayVec::new(),
         }
     }
 

@@ -43,7 +43,7 @@ pub mod topology;
 pub mod verdict;
 
 pub use alarm::{Alarm, AlarmKind};
-pub use attempt::{Attempt, AttemptPlan, GiveUp, Step};
+pub use attempt::{Attempt, AttemptPlan, GiveUp, IN_FLIGHT, Step};
 pub use client::{ClientAddr, ClientPrefix};
 pub use client_match::ClientMatch;
 pub use failure::{ConnectFailure, Depth, Foreign, LocalFailure, ProbeFailure};

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// What one client does.
 #[derive(Clone, Debug)]
-pub(super) enum Duty {
+pub(super) enum Role {
     /// Messages of these sizes.
     RoundTrips(RangeInclusive<u32>),
     Upload,
@@ -41,35 +41,35 @@ pub(super) enum Duty {
     UdpDownload,
 }
 
-impl Duty {
+impl Role {
     /// That of the client of this number.
-    pub(super) fn of(workload: Workload, number: u32) -> Duty {
+    pub(super) fn of(workload: Workload, number: u32) -> Role {
         match workload {
-            Workload::RoundTrips { bytes, .. } => Duty::RoundTrips(bytes..=bytes),
-            Workload::Upload { .. } => Duty::Upload,
-            Workload::Download { .. } => Duty::Download,
-            Workload::Connects { bytes, .. } => Duty::Connects { bytes },
-            Workload::Idle { .. } => Duty::Idle,
-            Workload::Mixed { sessions } => Shares::of(sessions).duty(number),
-            Workload::UdpRoundTrips { .. } => Duty::UdpRoundTrips,
-            Workload::UdpUpload { pace, .. } => Duty::UdpUpload(pace),
-            Workload::UdpDownload { .. } => Duty::UdpDownload,
+            Workload::RoundTrips { bytes, .. } => Role::RoundTrips(bytes..=bytes),
+            Workload::Upload { .. } => Role::Upload,
+            Workload::Download { .. } => Role::Download,
+            Workload::Connects { bytes, .. } => Role::Connects { bytes },
+            Workload::Idle { .. } => Role::Idle,
+            Workload::Mixed { sessions } => Shares::of(sessions).role(number),
+            Workload::UdpRoundTrips { .. } => Role::UdpRoundTrips,
+            Workload::UdpUpload { pace, .. } => Role::UdpUpload(pace),
+            Workload::UdpDownload { .. } => Role::UdpDownload,
         }
     }
 
     /// Whether there is a session before the load begins.
     fn has_session(&self) -> bool {
         match self {
-            Duty::RoundTrips(_)
-            | Duty::Upload
-            | Duty::Download
-            | Duty::Idle
-            | Duty::Silence
-            | Duty::PacedBulk => true,
-            Duty::Connects { .. }
-            | Duty::UdpRoundTrips
-            | Duty::UdpUpload(_)
-            | Duty::UdpDownload => false,
+            Role::RoundTrips(_)
+            | Role::Upload
+            | Role::Download
+            | Role::Idle
+            | Role::Silence
+            | Role::PacedBulk => true,
+            Role::Connects { .. }
+            | Role::UdpRoundTrips
+            | Role::UdpUpload(_)
+            | Role::UdpDownload => false,
         }
     }
 }
@@ -82,7 +82,7 @@ pub(super) struct Client {
     pub(super) turns: Turns,
     /// Turns true when the load is to end in order.
     pub(super) ending: watch::Receiver<bool>,
-    pub(super) duty: Duty,
+    pub(super) role: Role,
     pub(super) number: u32,
     /// How many sessions it has begun.
     pub(super) sessions: u64,
@@ -93,7 +93,7 @@ pub(super) struct Client {
 impl Client {
     /// Opens the session that is there before the load begins.
     pub(super) async fn prepare(&mut self) -> io::Result<()> {
-        if self.duty.has_session() {
+        if self.role.has_session() {
             self.first = Some(self.session().await?);
         }
         Ok(())
@@ -121,16 +121,16 @@ impl Client {
 
     /// Until something fails, or the load ends in order.
     async fn live(&mut self) -> io::Result<()> {
-        match self.duty.clone() {
-            Duty::RoundTrips(sizes) => round_trips::run(self, sizes).await,
-            Duty::Upload => bulk::send(self).await,
-            Duty::Download => bulk::receive(self).await,
-            Duty::Connects { bytes } => connects::run(self, bytes).await,
-            Duty::Idle | Duty::Silence => idle::run(self).await,
-            Duty::PacedBulk => bulk::there_and_back(self).await,
-            Duty::UdpRoundTrips => udp::round_trips(self).await,
-            Duty::UdpUpload(pace) => udp::upload(self, pace).await,
-            Duty::UdpDownload => udp::download(self).await,
+        match self.role.clone() {
+            Role::RoundTrips(sizes) => round_trips::run(self, sizes).await,
+            Role::Upload => bulk::send(self).await,
+            Role::Download => bulk::receive(self).await,
+            Role::Connects { bytes } => connects::run(self, bytes).await,
+            Role::Idle | Role::Silence => idle::run(self).await,
+            Role::PacedBulk => bulk::there_and_back(self).await,
+            Role::UdpRoundTrips => udp::round_trips(self).await,
+            Role::UdpUpload(pace) => udp::upload(self, pace).await,
+            Role::UdpDownload => udp::download(self).await,
         }
     }
 
@@ -146,20 +146,20 @@ impl Client {
         }
         let began = Instant::now();
         let mut stream = self.open().await?;
-        match self.duty {
-            Duty::Idle => {
+        match self.role {
+            Role::Idle => {
                 within(greet(&mut stream)).await?;
                 self.tally.done_in(began.elapsed());
             }
-            Duty::Silence => within(greet(&mut stream)).await?,
-            Duty::RoundTrips(_)
-            | Duty::Upload
-            | Duty::Download
-            | Duty::Connects { .. }
-            | Duty::PacedBulk
-            | Duty::UdpRoundTrips
-            | Duty::UdpUpload(_)
-            | Duty::UdpDownload => {}
+            Role::Silence => within(greet(&mut stream)).await?,
+            Role::RoundTrips(_)
+            | Role::Upload
+            | Role::Download
+            | Role::Connects { .. }
+            | Role::PacedBulk
+            | Role::UdpRoundTrips
+            | Role::UdpUpload(_)
+            | Role::UdpDownload => {}
         }
         Ok(stream)
     }

@@ -1,7 +1,7 @@
 //! Many sessions that hardly speak, some that chat, and a few that take what they can get: what a chat
 //! feels of the others is how fair a proxy is.
 
-use super::client::Duty;
+use super::client::Role;
 use super::workload::Count;
 use std::fmt;
 use std::time::Duration;
@@ -40,13 +40,13 @@ impl Shares {
     }
 
     /// The first are those who chat.
-    pub(super) fn duty(self, number: u32) -> Duty {
+    pub(super) fn role(self, number: u32) -> Role {
         if number < self.chats {
-            Duty::RoundTrips(MESSAGE)
+            Role::RoundTrips(MESSAGE)
         } else if number < self.chats + self.bulk {
-            Duty::PacedBulk
+            Role::PacedBulk
         } else {
-            Duty::Silence
+            Role::Silence
         }
     }
 }
@@ -78,10 +78,10 @@ mod tests {
     #[test]
     fn every_client_has_its_duty() {
         let shares = Shares::of(1000);
-        let duties: Vec<_> = (0..1000).map(|number| shares.duty(number)).collect();
-        let count = |is: fn(&Duty) -> bool| duties.iter().filter(|duty| is(duty)).count();
-        assert_eq!(count(|duty| matches!(duty, Duty::RoundTrips(_))), 90);
-        assert_eq!(count(|duty| matches!(duty, Duty::PacedBulk)), 10);
-        assert_eq!(count(|duty| matches!(duty, Duty::Silence)), 900);
+        let roles: Vec<_> = (0..1000).map(|number| shares.role(number)).collect();
+        let count = |is: fn(&Role) -> bool| roles.iter().filter(|role| is(role)).count();
+        assert_eq!(count(|role| matches!(role, Role::RoundTrips(_))), 90);
+        assert_eq!(count(|role| matches!(role, Role::PacedBulk)), 10);
+        assert_eq!(count(|role| matches!(role, Role::Silence)), 900);
     }
 }

@@ -26,7 +26,7 @@ pub(crate) use tally::{Counts, Failure, Latencies, Tally};
 pub(crate) use udp::BULK_DATAGRAM;
 pub(crate) use workload::{Pace, Transport, Unit, Workload};
 
-use client::{Client, Duty};
+use client::{Client, Role};
 use pacer::{Pacer, Schedule, Turns};
 use std::error::Error;
 use std::fmt;
@@ -64,7 +64,7 @@ impl Load {
             tally: tally.clone(),
             turns: Turns::AtOnce,
             ending: ending.subscribe(),
-            duty: Duty::of(plan.workload, number),
+            role: Role::of(plan.workload, number),
             number,
             sessions: 0,
             first: None,
@@ -103,7 +103,7 @@ impl Load {
         let pacer = Pacer::new(schedule)?;
         if shares.is_some() {
             // Each chat has its own rhythm.
-            let talks = |client: &&mut Client| matches!(client.duty, Duty::RoundTrips(_));
+            let talks = |client: &&mut Client| matches!(client.role, Role::RoundTrips(_));
             let mut senders = Vec::new();
             for client in clients.iter_mut().filter(talks) {
                 let (sender, turns) = mpsc::channel(mixed::BACKLOG);

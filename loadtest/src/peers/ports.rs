@@ -3,7 +3,10 @@
 use rustix::process::{Resource, getrlimit};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::{self, net::UnixListener};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 /// Descriptors that a proxy may have: it inherits this limit.
 pub(crate) fn descriptors() -> u64 {
@@ -14,15 +17,44 @@ pub(crate) fn descriptors() -> u64 {
 /// takes the port between this look and the start of the proxy.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;
 
-/// So many addresses of loopback that nobody listens on.
+/// What one run has of them: it uses no port twice in a row.
+const BLOCK: u16 = 100;
+
+/// A block of ports that no other run takes while this process lives.
+struct Claim {
+    first: u16,
+    /// Others find its name taken. It ends with the process, however that ends.
+    _name: UnixListener,
+}
+
+impl Claim {
+    fn new() -> io::Result<Self> {
+        let mut firsts = PORTS.step_by(usize::from(BLOCK));
+        firsts.find_map(Self::of).ok_or_else(|| io::ErrorKind::AddrInUse.into())
+    }
+
+    /// unix(7): an abstract name is one of a network namespace, as ports are.
+    fn of(first: u16) -> Option<Self> {
+        let name = format!("nearpoint loadtest: ports from {first} on");
+        let name = unix::net::SocketAddr::from_abstract_name(name).ok()?;
+        Some(Self { first, _name: UnixListener::bind_addr(&name).ok()? })
+    }
+}
+
+/// So many addresses of loopback that nobody listens on, and that no other run is given.
 pub(crate) fn free_ports<const COUNT: usize>() -> io::Result<[SocketAddr; COUNT]> {
-    // Simultaneous runs start at different places; ports are not used twice in a row.
+    static CLAIM: Mutex<Option<Claim>> = Mutex::new(None);
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let span = PORTS.end - PORTS.start;
-    let start = (std::process::id() % u32::from(span)) as u16;
-    let mut free = (0..span).filter_map(|_| {
-        let offset = (start + NEXT.fetch_add(1, Relaxed) % span) % span;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start + offset));
+    let first = {
+        let mut claim = CLAIM.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*claim {
+            Some(claim) => claim.first,
+            None => claim.insert(Claim::new()?).first,
+        }
+    };
+    let mut free = (0..BLOCK).filter_map(|_| {
+        let port = first + NEXT.fetch_add(1, Relaxed) % BLOCK;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let is_free = TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok();
         is_free.then_some(address)
     });
@@ -42,5 +74,17 @@ mod tests {
         all.sort();
         assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "{all:?}");
         assert!(all.iter().all(|address| PORTS.contains(&address.port())), "{all:?}");
+    }
+
+    #[test]
+    fn what_one_run_has_claimed_is_no_other_run_s() {
+        let [mine] = free_ports().unwrap();
+        let (one, other) = (Claim::new().unwrap(), Claim::new().unwrap());
+        assert_ne!(one.first, other.first);
+        let is_of = |claim: &Claim| (claim.first..claim.first + BLOCK).contains(&mine.port());
+        assert!(!is_of(&one) && !is_of(&other));
+        let first = one.first;
+        drop(one);
+        assert!(Claim::of(first).is_some(), "it ended with its run");
     }
 }

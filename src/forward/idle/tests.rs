@@ -6,6 +6,12 @@ fn expired(timer: &IdleTimer) -> Option<Expiry> {
     timer.poll_expired(Waker::noop())
 }
 
+/// The timer of some session.
+fn timer_of(wheel: &Rc<RefCell<IdleWheel>>, timeout: Duration) -> IdleTimer {
+    let (session, slot) = (session_of([203, 0, 113, 7]), AccessPointSlot::default());
+    IdleTimer::new(wheel, timeout, session.into(), &slot)
+}
+
 fn turn(wheel: &Rc<RefCell<IdleWheel>>, ticks: u32) {
     (0..ticks).for_each(|_| wheel.borrow_mut().tick());
 }
@@ -13,8 +19,8 @@ fn turn(wheel: &Rc<RefCell<IdleWheel>>, ticks: u32) {
 #[test]
 fn a_busy_session_stays_and_an_idle_one_expires() {
     let wheel = Rc::default();
-    let busy = IdleTimer::new(&wheel, TICK * 10);
-    let idle = IdleTimer::new(&wheel, TICK * 10);
+    let busy = timer_of(&wheel, TICK * 10);
+    let idle = timer_of(&wheel, TICK * 10);
     for _ in 0..10 {
         turn(&wheel, 1);
         busy.touch();
@@ -30,7 +36,7 @@ fn a_busy_session_stays_and_an_idle_one_expires() {
 #[test]
 fn timeouts_longer_than_a_turn_of_the_wheel_hold() {
     let wheel = Rc::default();
-    let timer = IdleTimer::new(&wheel, TICK * 2400);
+    let timer = timer_of(&wheel, TICK * 2400);
     turn(&wheel, 2400);
     assert_eq!(expired(&timer), None);
     turn(&wheel, 1);
@@ -40,7 +46,7 @@ fn timeouts_longer_than_a_turn_of_the_wheel_hold() {
 #[test]
 fn a_shorter_timeout_takes_force_at_once_and_begins_anew() {
     let wheel = Rc::default();
-    let timer = IdleTimer::new(&wheel, TICK * 2400);
+    let timer = timer_of(&wheel, TICK * 2400);
     turn(&wheel, 50);
     timer.restart(TICK * 3);
     turn(&wheel, 3);
@@ -53,7 +59,7 @@ fn a_shorter_timeout_takes_force_at_once_and_begins_anew() {
 fn those_of_an_access_point_are_asked_to_look_a_few_at_a_time_and_each_once() {
     let wheel = Rc::default();
     let (theirs, ours) = (AccessPointSlot::default(), AccessPointSlot::default());
-    let timer = |slot| IdleTimer::new(&wheel, TICK * 10).of(session_of([203, 0, 113, 7]), slot);
+    let timer = |slot| IdleTimer::new(&wheel, TICK * 10, session_of([203, 0, 113, 7]).into(), slot);
     let timers = [timer(&theirs), timer(&ours), timer(&theirs), timer(&ours), timer(&ours)];
     let is_ours = |it: *const AccessPointSlot| std::ptr::eq(it, &ours);
     assert_eq!(wheel.borrow().count(is_ours), 3);
@@ -72,17 +78,17 @@ fn those_of_an_access_point_are_asked_to_look_a_few_at_a_time_and_each_once() {
 #[test]
 fn shutdown_ends_everybody() {
     let wheel: Rc<RefCell<IdleWheel>> = Rc::default();
-    let timers = [IdleTimer::new(&wheel, TICK * 10), IdleTimer::new(&wheel, TICK * 999)];
+    let timers = [timer_of(&wheel, TICK * 10), timer_of(&wheel, TICK * 999)];
     wheel.borrow_mut().shut_down();
     assert!(timers.iter().all(|timer| expired(timer) == Some(Expiry::Shutdown)));
-    let late = IdleTimer::new(&wheel, TICK * 10);
+    let late = timer_of(&wheel, TICK * 10);
     assert_eq!(expired(&late), Some(Expiry::Shutdown));
 }
 
 #[test]
 fn an_alarm_rings_once_whatever_moves_and_the_timeout_goes_on() {
     let wheel = Rc::default();
-    let timer = IdleTimer::new(&wheel, TICK * 10);
+    let timer = timer_of(&wheel, TICK * 10);
     timer.set_alarm(TICK * 4);
     for _ in 0..4 {
         turn(&wheel, 1);
@@ -101,7 +107,7 @@ fn an_alarm_rings_once_whatever_moves_and_the_timeout_goes_on() {
 #[test]
 fn an_alarm_that_is_cleared_rings_no_more_and_changes_no_timeout() {
     let wheel = Rc::default();
-    let timer = IdleTimer::new(&wheel, TICK * 300);
+    let timer = timer_of(&wheel, TICK * 300);
     timer.set_alarm(TICK * 2);
     timer.clear_alarm();
     turn(&wheel, 300);
@@ -113,7 +119,7 @@ fn an_alarm_that_is_cleared_rings_no_more_and_changes_no_timeout() {
 #[test]
 fn an_alarm_stays_when_another_timeout_begins() {
     let wheel = Rc::default();
-    let timer = IdleTimer::new(&wheel, TICK * 2400);
+    let timer = timer_of(&wheel, TICK * 2400);
     timer.set_alarm(TICK * 6);
     turn(&wheel, 3);
     timer.restart(TICK * 5);
@@ -144,7 +150,7 @@ fn an_alarm_wakes_the_session_and_so_does_the_timeout_after_it() {
 
     let (wheel, woken) = (Rc::default(), Arc::new(Woken::default()));
     let waker = Waker::from(Arc::clone(&woken));
-    let timer = IdleTimer::new(&wheel, TICK * 5);
+    let timer = timer_of(&wheel, TICK * 5);
     timer.set_alarm(TICK * 2);
     assert_eq!(timer.poll_expired(&waker), None);
     turn(&wheel, 3);
@@ -200,7 +206,7 @@ proptest! {
             match (step, alive) {
                 (0, _) => {
                     let model = Model { last_active: now, timeout: ticks, alarm_at: None };
-                    timers.push((IdleTimer::new(&wheel, TICK * ticks), model));
+                    timers.push((timer_of(&wheel, TICK * ticks), model));
                 }
                 (1, Some(_)) => drop(timers.swap_remove(which)),
                 (2, Some((timer, model))) => {
@@ -238,7 +244,7 @@ proptest! {
 #[test]
 fn those_that_are_meant_are_killed_and_no_more_than_asked_for() {
     let (wheel, slot) = (Rc::default(), AccessPointSlot::default());
-    let timer = |client| IdleTimer::new(&wheel, TICK * 10).of(session_of(client), &slot);
+    let timer = |client| IdleTimer::new(&wheel, TICK * 10, session_of(client).into(), &slot);
     let (one, other) = ([203, 0, 113, 7], [203, 0, 113, 8]);
     let timers = [timer(one), timer(other), timer(one), timer(one)];
     let which = Which { client: Some(session_of(one).client), ..Which::default() };
@@ -253,8 +259,8 @@ fn those_that_are_meant_are_killed_and_no_more_than_asked_for() {
 
 #[test]
 fn many_are_killed_in_turns_and_those_that_end_before_are_not_waited_for() {
-    let (wheel, slot) = (Rc::default(), AccessPointSlot::default());
-    let timer = || IdleTimer::new(&wheel, TICK * 100).of(session_of([203, 0, 113, 7]), &slot);
+    let wheel = Rc::default();
+    let timer = || timer_of(&wheel, TICK * 100);
     let mut timers: Vec<IdleTimer> = (0..2 * KILLED_AT_ONCE + 10).map(|_| timer()).collect();
     let all = Which::default();
     assert_eq!(wheel.borrow_mut().kill(&all, usize::MAX), timers.len());
@@ -273,18 +279,17 @@ fn many_are_killed_in_turns_and_those_that_end_before_are_not_waited_for() {
 #[test]
 fn who_lasts_is_woken_once_and_told_once_whatever_else_it_waits_for() {
     let wheel = Rc::default();
-    let timer = || IdleTimer::new(&wheel, TICK * 2400);
-    let plain = timer();
-    let (lasting, busy) = (timer().tell_if_it_lasts(), timer().tell_if_it_lasts());
+    let timer = || timer_of(&wheel, TICK * 2400);
+    let (lasting, busy) = (timer(), timer());
     busy.set_alarm(TICK * 9);
     turn(&wheel, LASTING - 1);
     busy.touch();
-    drop(timer().tell_if_it_lasts());
+    drop(timer());
     assert!(!lasting.take_lasting() && !busy.take_lasting());
     assert_eq!(expired(&lasting), None);
     turn(&wheel, 1);
     assert!(wheel.borrow().entries[lasting.key as usize].waker.is_none(), "it is woken");
-    assert!(lasting.take_lasting() && busy.take_lasting() && !plain.take_lasting());
+    assert!(lasting.take_lasting() && busy.take_lasting());
     turn(&wheel, 9);
     assert_eq!(expired(&busy), Some(Expiry::Alarm), "its alarm goes on");
     assert!(!lasting.take_lasting() && !busy.take_lasting());

@@ -89,9 +89,12 @@ impl Session {
                     client: &downstream,
                     upstream: &to_upstream,
                     resources: &Resources::new(pending, 1 << 20, pipes),
-                    timer: &IdleTimer::new(&wheel, timeouts.idle)
-                        .of(session_of([203, 0, 113, 7]), &slot)
-                        .tell_if_it_lasts(),
+                    timer: &IdleTimer::new(
+                        &wheel,
+                        timeouts.idle,
+                        session_of([203, 0, 113, 7]).into(),
+                        &slot,
+                    ),
                     timeouts: &timeouts,
                     tcp: &TCP,
                     metrics: &metrics,
