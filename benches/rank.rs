@@ -28,7 +28,7 @@ fn rankings(criterion: &mut Criterion) {
     let listener = ListenerRoute::new(Route::Nearest);
     let nearest = Destination::Nearest(Class::Main);
     let clients = clients();
-    for dcs in [20, 300] {
+    for dcs in [3, 20, 30, 300] {
         for (name, policy) in [("no rules", Policy::default()), ("10 rules", ten_rules(dcs))] {
             let snapshot = network(dcs, ACCESS_POINTS, policy);
             let mut clients = clients.iter().cycle();

@@ -475,6 +475,38 @@ proptest! {
         prop_assert_eq!(case.order(&snapshot), expected);
     }
 
+    /// However it is sorted: groups are formed and ordered as a plain sort of everything would.
+    #[test]
+    fn the_order_is_that_of_the_plain_definition(case in cases(), states in states()) {
+        let mut snapshot = case.snapshot();
+        states.apply(&mut snapshot);
+        let ranking = ranked(&snapshot, &case.listener, &case.client);
+        let out = |it: &RankedDc| it.precedence == Precedence::RuledOut;
+        let mut plain: Vec<RankedDc> = ranking.dcs.clone();
+        plain.sort_by(|a, b| {
+            out(a).cmp(&out(b)).then(a.cost.0.total_cmp(&b.cost.0)).then(a.dc.cmp(&b.dc))
+        });
+        let margin = case.spec.policy.tie_margin.0;
+        let (mut group, mut first) = (0, plain.first().map_or(0.0, |it| it.cost.0));
+        let mut keyed = Vec::new();
+        for it in plain.iter().filter(|it| !out(it)) {
+            if it.cost.0 > first + margin {
+                (group, first) = (group + 1, it.cost.0);
+            }
+            let position = first + (it.excess.0 / margin).floor() * margin;
+            let score = snapshot.topology.dc(it.dc).score(case.client.addr);
+            keyed.push((it.precedence, position, group, score, it.dc));
+        }
+        keyed.sort_by(|a, b| {
+            let nearer = a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2));
+            nearer.then(b.3.total_cmp(&a.3)).then(a.4.cmp(&b.4))
+        });
+        let expected = keyed.iter().map(|it| (it.4, Some(it.2)));
+        let expected = expected.chain(plain.iter().filter(|it| out(it)).map(|it| (it.dc, None)));
+        let order: Vec<_> = ranking.dcs.iter().map(|it| (it.dc, it.group)).collect();
+        prop_assert_eq!(order, expected.collect::<Vec<_>>());
+    }
+
     /// Members of a group are within the margin of its first, and those that nothing else sets apart
     /// are in the order of their hashes, whatever each of them costs.
     #[test]
