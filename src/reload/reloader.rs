@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tracing::{info, warn};
 
 use super::databases::locator;
@@ -30,7 +31,7 @@ use crate::operations::history::{Difference, Entry, History};
 use crate::routing::control::Brought;
 use crate::routing::moves::Moves;
 use crate::routing::topology::Revision;
-use crate::routing::{Locate, Told};
+use crate::routing::{Locate, Snapshot, Told};
 use crate::state_dir::StateDir;
 
 /// Owns what a reload changes.
@@ -42,6 +43,8 @@ pub struct Reloader {
     seen: Shapes,
     /// What has been said of DCs that cannot be dialled as configured.
     told_of_egress: Vec<UnusableEgress>,
+    /// What was put into force, and metrics do not know yet.
+    unobserved: Option<Arc<Snapshot>>,
     pub(super) plane: DataPlane,
     pub(super) with: Handles,
 }
@@ -69,7 +72,8 @@ impl Reloader {
         let (started, seen) = (Arc::clone(&running.config), running.shapes.clone());
         let told_of_egress = unusable_egress(&started.topology);
         told_of_egress.iter().for_each(|it| warn!("{it}"));
-        let reloader = Self { started, running, seen, told_of_egress, plane, with };
+        let reloader =
+            Self { started, running, seen, told_of_egress, unobserved: None, plane, with };
         let Running { config, databases, .. } = &reloader.running;
         warn_of_stale(&config.geoip, databases, None);
         reloader.tell_facts();
@@ -112,6 +116,12 @@ impl Reloader {
             if let Some(waiting) = waiting {
                 // Who asked may have left.
                 let _ = waiting.send(done);
+                // The answer goes out before what may come after it.
+                yield_now().await;
+            }
+            // Nobody may scrape, and what has left must not stay for ever.
+            if let Some(snapshot) = self.unobserved.take() {
+                self.with.metrics.observe(&snapshot, Instant::now());
             }
         }
         // To drop what is asked is to say that the daemon ends.
@@ -256,11 +266,8 @@ impl Reloader {
         let need_before = self.plane.descriptor_need(&self.running.config);
         self.plane.divide_descriptors(&config);
         self.plane.apply(prepared);
-        let now = Instant::now();
-        // Nobody may scrape, and what has left must not stay for ever.
-        self.with.metrics.observe(&snapshot, now);
         if view.plan.dc_options_changed {
-            self.with.facts.set_dc_options_accepted(now);
+            self.with.facts.set_dc_options_accepted(Instant::now());
         }
         for note in &notes {
             info!(%note, "configuration");
@@ -285,6 +292,7 @@ impl Reloader {
         let (main, config) = (self.running.main.clone(), Arc::new(config));
         self.running = Running { config, databases, main, draft, list, push, sources, shapes };
         self.tell_facts();
+        self.unobserved = Some(snapshot);
         Ok(view)
     }
 

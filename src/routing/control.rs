@@ -79,6 +79,8 @@ pub struct ControlState {
     unprobed: usize,
     /// Access points that nobody probes.
     unasked: usize,
+    /// Somebody has come Up since it was last asked who may leave.
+    has_successors: bool,
     warmed_up: bool,
     publish_at: Option<Instant>,
     published_at: Option<Instant>,
@@ -110,6 +112,7 @@ impl ControlState {
             warm_by: now,
             unprobed: 0,
             unasked: 0,
+            has_successors: false,
             warmed_up: false,
             publish_at: None,
             published_at: None,
@@ -160,6 +163,10 @@ impl ControlState {
         if publishes && !is_isolated {
             self.follow(now, &mut effects);
         }
+        // Another topology is made for those who leave: one for all whose successors came Up meanwhile.
+        if publishes && std::mem::take(&mut self.has_successors) {
+            self.retire_finished(now, &mut effects);
+        }
         self.start_probes(now, &mut effects);
         // If sessions have just shown that the edge is not cut off, those that others lead follow first.
         if publishes && self.isolation.is_isolated() == is_isolated {
@@ -197,13 +204,17 @@ impl ControlState {
         let cells = &self.access_points;
         let usable = |id| cells.get(&id).is_some_and(|cell| cell.health().is_usable());
         self.retiring.start(&self.effective, &topology, usable, now);
-        for new in topology.access_points() {
-            self.on_settings(&topology, new, now, effects);
+        let before = Arc::clone(&self.effective);
+        for (new, found) in topology.found_in(&before) {
+            if let Some(old) = found {
+                let old = before.access_point(old);
+                self.on_settings((&before, old), (&topology, new), now, effects);
+            }
         }
         self.configured = topology;
+        self.finish_retiring(now);
         self.apply_retiring();
         self.adopt_identities(now, effects);
-        self.retire_finished(now, effects);
         self.publish_soon(now);
     }
 
@@ -211,20 +222,17 @@ impl ControlState {
     /// before.
     fn on_settings(
         &mut self,
-        topology: &Topology,
-        new: &AccessPoint,
+        (before, old): (&Topology, &AccessPoint),
+        (topology, new): (&Topology, &AccessPoint),
         now: Instant,
         effects: &mut Vec<Effect>,
     ) {
-        let before = &*self.effective;
-        let Some(cell) = self.access_points.get_mut(&new.id) else { return };
-        let Some(old) = before.find_access_point(new.id) else { return };
-        let old = before.access_point(old);
         let is_asked_otherwise = before.conversation(old) != topology.conversation(new);
         let is_judged_otherwise = before.dc(old.dc).health != topology.dc(new.dc).health;
         if !is_asked_otherwise && !is_judged_otherwise {
             return;
         }
+        let Some(cell) = self.access_points.get_mut(&new.id) else { return };
         cell.on_settings();
         self.schedule.hasten(new.id, cell.urgency(), now);
         if is_asked_otherwise && let Some(alarm) = cell.on_other_probe() {
@@ -243,48 +251,62 @@ impl ControlState {
 
     fn adopt_identities(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let effective = &self.effective;
+        // Both are in the order of the identities: one walk tells who came and who left.
+        let mut listed = effective.access_points().iter().map(|it| it.id).peekable();
+        let (mut came, mut left) = (Vec::new(), Vec::new());
         self.access_points.retain(|id, cell| {
-            let stays = effective.find_access_point(*id).is_some();
+            while let Some(new) = listed.next_if(|listed| listed < id) {
+                came.push(new);
+            }
+            let stays = listed.next_if_eq(id).is_some();
             if !stays {
                 cell.end_alarm(*id, effects);
+                left.push(*id);
             }
             stays
         });
+        came.extend(listed);
+        left.into_iter().for_each(|id| self.schedule.forget(id));
+        let new = came.into_iter().map(|id| (id, AccessPointCell::new(id.address.protocol)));
+        self.access_points.extend(new);
         self.dcs.retain(|id, _| effective.find_dc(*id).is_some());
-        self.schedule.retain(|id| {
-            let found = effective.find_access_point(id).map(|at| effective.access_point(at));
-            found.is_some_and(|it| effective.is_probed(it))
-        });
         for dc in effective.dcs() {
             let cell = self.dcs.entry(dc.id).or_default();
             cell.admin = self.intents.state(Target::Dc(dc.id));
         }
-        for access_point in effective.access_points() {
+        (self.unprobed, self.unasked) = (0, 0);
+        let cells = self.access_points.values_mut();
+        for (access_point, cell) in effective.access_points().iter().zip(cells) {
             let id = access_point.id;
-            let cell = self.access_points.entry(id);
-            let cell = cell.or_insert_with(|| AccessPointCell::new(id.address.protocol));
             cell.admin = self.intents.state(Target::AccessPoint(id));
             match (cell.is_probed(), effective.is_probed(access_point)) {
                 (false, true) => cell.begin_asking(self.schedule.add(id, now)),
-                (true, false) => cell.stop_asking(),
+                (true, false) => {
+                    cell.stop_asking();
+                    self.schedule.forget(id);
+                }
                 (true, true) | (false, false) => {}
             }
+            self.unprobed += usize::from(cell.is_probed() && !cell.probed);
+            self.unasked += usize::from(!cell.is_probed());
         }
-        let is_unprobed = |cell: &&AccessPointCell| cell.is_probed() && !cell.probed;
-        self.unprobed = self.access_points.values().filter(is_unprobed).count();
-        self.unasked = self.access_points.values().filter(|cell| !cell.is_probed()).count();
     }
 
     /// Lets go of retiring access points whose DC has a successor, or whose time is over. Asked only
     /// when something happened that could be the reason.
     fn retire_finished(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let cells = &self.access_points;
-        let proved = |id| cells.get(&id).is_some_and(AccessPointCell::is_proved);
-        if self.retiring.finish(&self.configured, proved, now) {
+        if self.finish_retiring(now) {
             self.apply_retiring();
             self.adopt_identities(now, effects);
             self.publish_soon(now);
         }
+    }
+
+    /// Whether there were any of those.
+    fn finish_retiring(&mut self, now: Instant) -> bool {
+        let cells = &self.access_points;
+        let proved = |id| cells.get(&id).is_some_and(AccessPointCell::is_proved);
+        self.retiring.finish(&self.configured, proved, now)
     }
 
     fn warm_up(&mut self, now: Instant) {

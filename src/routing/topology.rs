@@ -151,11 +151,21 @@ impl Topology {
     pub fn with_retiring<'a>(&self, retiring: impl IntoIterator<Item = &'a AccessPoint>) -> Self {
         let leaving = retiring.into_iter().filter_map(|gone| {
             let dc = self.find_dc(gone.id.dc)?;
-            Some((gone.id, AccessPoint { dc, retiring: true, ..gone.clone() }))
+            Some(AccessPoint { dc, retiring: true, ..gone.clone() })
         });
-        let mut members: BTreeMap<AccessPointId, AccessPoint> = leaving.collect();
-        members.extend(self.access_points.iter().map(|kept| (kept.id, kept.clone())));
-        let mut merged = Self { access_points: members.into_values().collect(), ..self.clone() };
+        let leaving = leaving.filter(|gone| self.find_access_point(gone.id).is_none());
+        let mut members: Vec<AccessPoint> =
+            self.access_points.iter().cloned().chain(leaving).collect();
+        // Two runs that are in order already, mostly: merged in one walk.
+        members.sort_by_key(|member| member.id);
+        let mut merged = Self {
+            dcs: self.dcs.clone(),
+            access_points: members,
+            routes: self.routes.clone(),
+            advertised: self.advertised.clone(),
+            policy: self.policy.clone(),
+            ..*self
+        };
         for (index, dc) in (0..).map(DcIndex).zip(&mut merged.dcs) {
             let first = merged.access_points.partition_point(|it| it.dc < index);
             let end = merged.access_points.partition_point(|it| it.dc <= index);
@@ -167,9 +177,12 @@ impl Topology {
 
     /// This topology as it will be once those that retire have left.
     #[must_use]
-    pub fn without_retiring(&self) -> Self {
+    pub fn without_retiring(self: &Arc<Self>) -> Arc<Self> {
+        if !self.access_points.iter().any(|it| it.retiring) {
+            return Arc::clone(self);
+        }
         let stays = self.access_points.iter().filter(|it| !it.retiring).cloned().collect();
-        Self { access_points: stays, ..self.clone() }.with_retiring([])
+        Arc::new(Self { access_points: stays, ..Self::clone(self) }.with_retiring([]))
     }
 
     /// Which `dc_options` document it was made from.
@@ -220,6 +233,20 @@ impl Topology {
     pub fn find_access_point(&self, id: AccessPointId) -> Option<AccessPointIndex> {
         let at = self.access_points.binary_search_by_key(&id, |access_point| access_point.id);
         at.ok().map(|at| AccessPointIndex(at as u32))
+    }
+
+    /// All access points, each with its position in `other` if that has it too: what
+    /// [`Topology::find_access_point`] finds, for all of them in one walk.
+    pub fn found_in<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> impl Iterator<Item = (&'a AccessPoint, Option<AccessPointIndex>)> {
+        let mut others = (0..).map(AccessPointIndex).zip(&other.access_points).peekable();
+        self.access_points.iter().map(move |it| {
+            while others.next_if(|(_, other)| other.id < it.id).is_some() {}
+            let found = others.next_if(|(_, other)| other.id == it.id);
+            (it, found.map(|(index, _)| index))
+        })
     }
 
     /// The access points of one DC, retiring ones included.
@@ -277,5 +304,32 @@ impl Topology {
     #[must_use]
     pub fn max_probes(&self) -> usize {
         self.max_probes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::routing::fixture::{dc, topology};
+
+    proptest! {
+        /// One walk finds what a search for each finds.
+        #[test]
+        fn all_are_found_as_each_would_be(
+            one in prop::collection::btree_map(1u16..6, 0u8..5, 0..5),
+            other in prop::collection::btree_map(1u16..6, 0u8..5, 0..5),
+        ) {
+            let of = |dcs: &BTreeMap<u16, u8>| {
+                let dcs = dcs.iter().map(|(id, access_points)| dc(*id, None, *access_points));
+                Topology::new(topology(dcs.collect()))
+            };
+            let (one, other) = (of(&one), of(&other));
+            let found: Vec<_> = one.found_in(&other).map(|(it, at)| (it.id, at)).collect();
+            let searched = one.access_points().iter();
+            let searched = searched.map(|it| (it.id, other.find_access_point(it.id)));
+            prop_assert_eq!(found, searched.collect::<Vec<_>>());
+        }
     }
 }

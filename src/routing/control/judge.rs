@@ -245,9 +245,7 @@ impl ControlState {
         let Some(Turn { transition, cause, held_for }) = turn else { return };
         let change = HealthChange { access_point, transition, cause, held_for };
         effects.push(Effect::Changed(Change::AccessPoint(change)));
-        if transition.to == Health::Up {
-            self.retire_finished(now, effects);
-        }
+        self.has_successors |= transition.to == Health::Up && !self.retiring.is_empty();
         self.publish_soon(now);
     }
 }

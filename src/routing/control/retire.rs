@@ -40,19 +40,18 @@ impl Retiring {
         usable: impl Fn(AccessPointId) -> bool,
         now: Instant,
     ) {
-        let gone = before.access_points().iter().filter(|old| {
-            let dc_stays = after.find_dc(old.id.dc).is_some();
-            dc_stays && after.find_access_point(old.id).is_none() && usable(old.id)
+        let gone = before.found_in(after).filter(|(old, found)| {
+            found.is_none() && after.find_dc(old.id.dc).is_some() && usable(old.id)
         });
-        let leaving = gone.map(|old| {
+        let leaving = gone.map(|(old, _)| {
             let until = self.leaving.get(&old.id).map_or(now + PATIENCE, |(_, until)| *until);
             (old.id, (old.clone(), until))
         });
         self.leaving = leaving.collect();
-        let added = after.access_points().iter().filter(|new| {
-            before.find_access_point(new.id).is_none() || self.added.contains(&new.id)
-        });
-        self.added = added.map(|new| new.id).collect();
+        let added = after
+            .found_in(before)
+            .filter(|(new, found)| found.is_none() || self.added.contains(&new.id));
+        self.added = added.map(|(new, _)| new.id).collect();
         self.settle();
     }
 
@@ -76,7 +75,7 @@ impl Retiring {
             };
             let is_new = |id: &AccessPointId| self.added.contains(id);
             let with_news = successors.iter().any(is_new);
-            successors.iter().any(|id| proved(*id) && (is_new(id) || !with_news))
+            successors.iter().any(|id| (is_new(id) || !with_news) && proved(*id))
         };
         let of = |(id, (leaving, _)): (&AccessPointId, &(AccessPoint, Instant))| {
             (id.dc, leaving.traffic())

@@ -68,18 +68,16 @@ impl Schedule {
         }
     }
 
-    /// Forgets everybody else; their probes under way still count until they have ended.
-    pub(super) fn retain(&mut self, keep: impl Fn(AccessPointId) -> bool) {
-        for queue in &mut self.queues {
-            queue.retain(|(_, id)| keep(*id));
-        }
-        self.turns.retain(|id, turn| match turn {
-            Turn::Due(..) => keep(*id),
-            Turn::InFlight { orphaned, .. } => {
-                *orphaned = !keep(*id);
-                true
+    /// Forgets an access point; a probe of it that is under way still counts until it has ended.
+    pub(super) fn forget(&mut self, id: AccessPointId) {
+        match self.turns.get_mut(&id) {
+            Some(Turn::InFlight { orphaned, .. }) => *orphaned = true,
+            Some(Turn::Due(due, urgency)) => {
+                self.queues[*urgency as usize].remove(&(*due, id));
+                self.turns.remove(&id);
             }
-        });
+            None => {}
+        }
     }
 
     /// The next probe that is due, if another may start beside those under way, of which there may be

@@ -6,6 +6,7 @@ use crate::routing::health::{AdminState, Health};
 use crate::routing::ids::DcIndex;
 use crate::routing::intent::{Intents, Target};
 use crate::routing::place::Locate;
+use crate::routing::slot::AccessPointSlot;
 use crate::routing::snapshot::{AccessPointState, DcState, Snapshot};
 use crate::routing::topology::Topology;
 
@@ -25,7 +26,7 @@ impl Imagined {
     #[must_use]
     pub fn of(snapshot: &Snapshot) -> Self {
         Self {
-            topology: Arc::new(snapshot.topology.without_retiring()),
+            topology: snapshot.topology.without_retiring(),
             locate: Arc::clone(&snapshot.locate),
             intents: Arc::clone(&snapshot.intents),
         }
@@ -38,14 +39,15 @@ impl Imagined {
 #[must_use]
 pub fn imagine(now: &Snapshot, imagined: Imagined) -> Snapshot {
     let Imagined { topology, locate, intents } = imagined;
+    // Nobody goes there: one that is empty does for all.
+    let empty: Arc<AccessPointSlot> = Arc::default();
     let access_points: Box<[AccessPointState]> = topology
-        .access_points()
-        .iter()
-        .map(|it| {
-            let known = now.topology.find_access_point(it.id).map(|at| now.access_point(at));
+        .found_in(&now.topology)
+        .map(|(it, known)| {
+            let known = known.map(|at| now.access_point(at));
             AccessPointState {
                 admin: intents.state(Target::AccessPoint(it.id)),
-                slot: Arc::default(),
+                slot: Arc::clone(&empty),
                 ..known.cloned().unwrap_or_else(AccessPointState::presumed_up)
             }
         })

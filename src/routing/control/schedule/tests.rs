@@ -105,3 +105,25 @@ fn thousands_of_new_ones_are_paced() {
     }
     assert!(now - start() >= Duration::from_secs(9), "{:?}", now - start());
 }
+
+#[test]
+fn one_that_is_forgotten_is_probed_no_more_and_its_probe_counts_until_it_ends() {
+    let mut schedule = due(&[(1, Urgency::InUse), (2, Urgency::InUse), (3, Urgency::Rest)]);
+    let (under_way, number) = schedule.start_next(1, start()).expect("one is due");
+    assert_eq!(under_way, id(1));
+    [1, 2].into_iter().for_each(|n| schedule.forget(id(n)));
+    assert!(schedule.start_next(1, start()).is_none(), "the probe goes on");
+    assert!(schedule.finish(under_way, number).is_none(), "nobody waits for it");
+    assert_eq!(started(&mut schedule, MOST, start()), [3]);
+}
+
+#[test]
+fn one_that_comes_back_while_its_probe_is_under_way_is_probed_again_after_that() {
+    let mut schedule = due(&[(1, Urgency::InUse)]);
+    let (under_way, number) = schedule.start_next(MOST, start()).expect("one is due");
+    schedule.forget(under_way);
+    assert!(schedule.add(under_way, start()), "a probe is under way");
+    let last = schedule.finish(under_way, number).expect("it is waited for");
+    schedule.again(under_way, last, MS..MS, Urgency::InUse, start());
+    assert_eq!(started(&mut schedule, MOST, start()), [1]);
+}
