@@ -141,7 +141,11 @@ fn check(command: &str) -> Result<(), String> {
         }
         ["cargo", "build" | "test", rest @ ..] => known_flags(rest),
         ["nearpoint", ..] => parses(&words),
-        ["loadtest", "compare" | "failover" | "growth" | "lab" | "reload" | "serve" | "storm", ..] => Ok(()),
+        [
+            "loadtest",
+            "compare" | "failover" | "growth" | "lab" | "reload" | "serve" | "storm",
+            ..,
+        ] => Ok(()),
         [program, ..] if KNOWN.contains(program) => Ok(()),
         [program, ..] => Err(format!("`{program}` is not known to tests/docs.rs")),
         [] => Ok(()),
