@@ -212,7 +212,7 @@ mod tests {
         for text in [
             "# Title\n\n",
             "- nearpoint: nearpoint 0.1.0\n",
-            "at the end. 3 rounds, 0.5 s of each case in each.\n\nPARTIAL: ",
+            " 3 rounds, 0.5 s of each case in each.\n\nPARTIAL: ",
             "\n## Summary\n\nLess is better.\n\n![Summary](compare/ratios.svg)\n\n| peer |",
         ] {
             assert!(markdown.contains(text), "{text:?} is not in\n{markdown}");
