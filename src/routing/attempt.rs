@@ -8,8 +8,6 @@ mod candidates;
 
 use std::time::Instant;
 
-use arrayvec::ArrayVec;
-
 use super::ids::{AccessPointIndex, DcIndex};
 use super::rank::{Client, Exclusion, Ranking};
 use super::slot::Full;
@@ -78,7 +76,7 @@ pub struct AttemptPlan {
     /// A DC was left out for want of room, by the ranking or by a dial.
     full: bool,
     /// At most [`IN_FLIGHT`], in the order in which they were started.
-    in_flight: ArrayVec<InFlight, IN_FLIGHT>,
+    in_flight: Vec<InFlight>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +107,7 @@ impl AttemptPlan {
             owed: Some(Place::FIRST),
             dials: 0,
             full: ranking.dcs.iter().any(|it| it.exclusion == Some(Exclusion::Capacity)),
-            in_flight: ArrayVec::new(),
+            in_flight: Vec::new(),
         }
     }
 
