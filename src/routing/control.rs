@@ -160,12 +160,13 @@ impl ControlState {
         self.warm_up(now);
         let publishes = self.publish_at.is_some_and(|due| due <= now);
         let is_isolated = self.isolation.is_isolated();
+        if publishes {
+            // Who leaves leads nobody.
+            self.retire_succeeded(now, &mut effects);
+        }
         if publishes && !is_isolated {
             self.follow(now, &mut effects);
-        }
-        // Another topology is made for those who leave: one for all whose successors came Up meanwhile.
-        if publishes && std::mem::take(&mut self.has_successors) {
-            self.retire_finished(now, &mut effects);
+            self.retire_succeeded(now, &mut effects);
         }
         self.start_probes(now, &mut effects);
         // If sessions have just shown that the edge is not cut off, those that others lead follow first.
@@ -299,6 +300,14 @@ impl ControlState {
             self.apply_retiring();
             self.adopt_identities(now, effects);
             self.publish_soon(now);
+        }
+    }
+
+    /// Lets go of those whose successors came Up since the last snapshot. For all of them one other topology is
+    /// made.
+    fn retire_succeeded(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if std::mem::take(&mut self.has_successors) {
+            self.retire_finished(now, effects);
         }
     }
 
