@@ -113,6 +113,7 @@ fn keyed<'a>(
 ) -> impl Iterator<Item = Keyed> + use<'a> {
     let &Eligible { ref client, traffic, fail_open, overflow } = eligible;
     let members = snapshot.topology.access_points_of(dc);
+    let scoring = snapshot.topology.dc(dc).scoring();
     members.filter_map(move |(index, access_point)| {
         let state = snapshot.access_point(index);
         let is_down = state.health == Health::Down;
@@ -130,7 +131,7 @@ fn keyed<'a>(
                 tier: Tier(resort, is_down, state.unreachable, state.health, falls_back),
                 is_ipv6: id.address.socket.is_ipv6(),
                 is_static: flags.static_address,
-                score: access_point.score(client.addr),
+                score: access_point.score(scoring, client.addr),
                 index,
             }
         })

@@ -28,15 +28,42 @@ pub fn access_point_key(id: AccessPointId) -> u64 {
         .fold(dc_key(id.dc), |key, part| mix(key ^ mix(*part)))
 }
 
-/// How much `client` wants the member with this key; the highest score goes first. Over many
-/// clients each member wins in proportion to its weight (the logarithmic method of Schindelhauer
-/// and Schomaker, 2005). A weight of 0 scores 0, below every other.
-#[must_use]
-pub fn score(client: ClientAddr, key: u64, weight: u32) -> f64 {
-    let hash = mix(mix(client.prefix()) ^ key);
-    // 53 bits, moved off both ends: strictly between 0 and 1.
-    let uniform = ((hash >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
-    f64::from(weight) / minus_ln(uniform)
+/// How the members of a group are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scoring {
+    /// By hash and weight.
+    #[default]
+    Weighted,
+    /// By the hash alone: where all weigh the same the order is that of [`Scoring::Weighted`], since a
+    /// logarithm keeps it, and costs a tenth.
+    Alike,
+}
+
+impl Scoring {
+    /// What members of these weights are compared by.
+    #[must_use]
+    pub fn of(weights: impl IntoIterator<Item = u32>) -> Self {
+        let mut weights = weights.into_iter();
+        let first = weights.next().filter(|weight| *weight > 0);
+        match first.is_some_and(|first| weights.all(|weight| weight == first)) {
+            true => Self::Alike,
+            false => Self::Weighted,
+        }
+    }
+
+    /// How much `client` wants the member with this key; the highest score goes first. Over many
+    /// clients each member wins in proportion to its weight (the logarithmic method of Schindelhauer
+    /// and Schomaker, 2005). A weight of 0 scores 0, below every other.
+    #[must_use]
+    pub fn score(self, client: ClientAddr, key: u64, weight: u32) -> f64 {
+        let hash = mix(mix(client.prefix()) ^ key);
+        // 53 bits, moved off both ends: strictly between 0 and 1.
+        let uniform = ((hash >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+        match self {
+            Self::Weighted => f64::from(weight) / minus_ln(uniform),
+            Self::Alike => uniform,
+        }
+    }
 }
 
 /// A number of 0 to 2^64 that looks random and is the same wherever it is computed: for jitter.
@@ -83,6 +110,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn score(client: ClientAddr, key: u64, weight: u32) -> f64 {
+        Scoring::Weighted.score(client, key, weight)
+    }
+
     fn client(ip: &str) -> ClientAddr {
         ClientAddr::new(ip.parse().expect("an address of the test"))
     }
@@ -111,6 +142,19 @@ mod tests {
     const SCORES: [u64; 3] = [0x4097_deda_ba1c_3928, 0x4072_8f24_fc6c_0eb3, 0x4058_3e6c_417b_1e09];
 
     #[test]
+    fn weights_decide_where_they_differ_or_are_nothing() {
+        for (weights, scoring) in [
+            (vec![100, 100, 100], Scoring::Alike),
+            (vec![7], Scoring::Alike),
+            (vec![100, 100, 99], Scoring::Weighted),
+            (vec![0, 0], Scoring::Weighted),
+            (vec![], Scoring::Weighted),
+        ] {
+            assert_eq!(Scoring::of(weights.clone()), scoring, "{weights:?}");
+        }
+    }
+
+    #[test]
     fn weights_are_shares() {
         let wins = |weights: [u32; 3]| {
             let mut wins = [0u32; 3];
@@ -135,6 +179,21 @@ mod tests {
         fn logarithm_agrees_with_the_library(hash in any::<u64>()) {
             let x = ((hash >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
             prop_assert!((minus_ln(x) + x.ln()).abs() <= 1e-12 * (1.0 - x.ln()));
+        }
+
+        /// What an edge decides does not hang on how it computes it.
+        #[test]
+        fn members_that_weigh_the_same_are_in_the_same_order_by_their_hash(
+            prefix in any::<u32>(), keys in prop::collection::vec(any::<u64>(), 2..10), weight in 1u32..1_000_000,
+        ) {
+            let client = ClientAddr::new(IpAddr::V4(prefix.into()));
+            let order = |scoring: Scoring| {
+                let mut keys = keys.clone();
+                let score = |key: &u64| scoring.score(client, *key, weight);
+                keys.sort_by(|a, b| score(a).total_cmp(&score(b)));
+                keys
+            };
+            prop_assert_eq!(order(Scoring::Alike), order(Scoring::Weighted));
         }
 
         #[test]

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::{ClientAddr, Precedence, RankedDc};
 use crate::routing::geo::Millis;
+use crate::routing::rendezvous::Scoring;
 use crate::routing::topology::Topology;
 
 /// Brings DCs into the order in which `client` would use them: numbers their groups, and within a
@@ -19,8 +20,9 @@ pub(super) fn sort(
     form(allowed, topology.policy().tie_margin);
     // Who is alone in its group competes with nobody.
     for group in allowed.chunk_by_mut(|a, b| a.group == b.group).filter(|group| group.len() > 1) {
+        let scoring = Scoring::of(group.iter().map(|it| topology.dc(it.dc).weight));
         for ranked in group {
-            ranked.score = topology.dc(ranked.dc).score(client);
+            ranked.score = topology.dc(ranked.dc).score(scoring, client);
         }
     }
     allowed.sort_unstable_by(order);

@@ -7,7 +7,7 @@ use crate::routing::client::ClientAddr;
 use crate::routing::client_match::ClientMatch;
 use crate::routing::ids::{AccessPointId, DcIndex, Protocol};
 use crate::routing::rank::Client;
-use crate::routing::rendezvous;
+use crate::routing::rendezvous::Scoring;
 use crate::routing::slot::AccessPointSlot;
 
 /// One dialable address of a DC.
@@ -64,10 +64,10 @@ impl AccessPoint {
         self.offered_to.is_empty() || self.offered_to.iter().any(|some| some.fits(client))
     }
 
-    /// See [`rendezvous::score`].
+    /// See [`Scoring::score`].
     #[must_use]
-    pub fn score(&self, client: ClientAddr) -> f64 {
-        rendezvous::score(client, self.key, self.weight)
+    pub fn score(&self, scoring: Scoring, client: ClientAddr) -> f64 {
+        scoring.score(client, self.key, self.weight)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{DcSpec, Egress, HealthSettings, SendProxy};
 use crate::routing::client::ClientAddr;
 use crate::routing::geo::Coordinates;
 use crate::routing::ids::{DcId, Protocol};
-use crate::routing::rendezvous;
+use crate::routing::rendezvous::{self, Scoring};
 
 /// A data centre.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +46,7 @@ pub struct Dc {
     takes: [[bool; Class::ALL.len()]; Protocol::ALL.len()],
     offers_vary: bool,
     has_bounded_members: bool,
+    scoring: Scoring,
 }
 
 impl Dc {
@@ -70,6 +71,7 @@ impl Dc {
             takes: [[false; Class::ALL.len()]; Protocol::ALL.len()],
             offers_vary: false,
             has_bounded_members: false,
+            scoring: Scoring::default(),
         };
         dc.summarise(members);
         dc
@@ -127,10 +129,16 @@ impl Dc {
         self.source.iter().filter(suits).cycle().skip(first).take(count).copied()
     }
 
-    /// See [`rendezvous::score`].
+    /// See [`Scoring::score`].
     #[must_use]
-    pub fn score(&self, client: ClientAddr) -> f64 {
-        rendezvous::score(client, self.key, self.weight)
+    pub fn score(&self, scoring: Scoring, client: ClientAddr) -> f64 {
+        scoring.score(client, self.key, self.weight)
+    }
+
+    /// What its access points are compared by.
+    #[must_use]
+    pub fn scoring(&self) -> Scoring {
+        self.scoring
     }
 
     /// Takes note of what its access points are, which are `members`.
@@ -141,6 +149,7 @@ impl Dc {
         }
         self.traffic = Traffic::all().find(|traffic| self.takes(*traffic)).unwrap_or_default();
         self.offers_vary = members.iter().any(|member| !member.offered_to.is_empty());
+        self.scoring = Scoring::of(members.iter().map(|member| member.weight));
         self.has_bounded_members = members.iter().any(|member| member.max_sessions.is_some());
     }
 }

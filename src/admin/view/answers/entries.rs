@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SecretView;
 use crate::routing::pick::{Eligible, FailOpen};
+use crate::routing::rendezvous::Scoring;
 use crate::routing::topology::{
     AccessPoint, AccessPointFlags, AccessPointSecret, Advertisement, Class, Traffic,
 };
@@ -148,7 +149,8 @@ fn last_resort(
 }
 
 fn by_hash(client: &Client, a: &AccessPoint, b: &AccessPoint) -> Ordering {
-    a.score(client.addr).total_cmp(&b.score(client.addr))
+    let score = |it: &AccessPoint| it.score(Scoring::Weighted, client.addr);
+    score(a).total_cmp(&score(b))
 }
 
 /// What makes one last resort better than another, the most important first.

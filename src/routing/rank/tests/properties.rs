@@ -10,6 +10,7 @@ use crate::routing::fixture::{rule, within};
 use crate::routing::ids::AccessPointIndex;
 use crate::routing::pick::pick_access_point;
 use crate::routing::policy::{Action, Admission, Policy, Rule};
+use crate::routing::rendezvous::Scoring;
 use crate::routing::sticky::Sticky;
 use crate::routing::topology::{Class, DcSpec, Destination, Route, Topology, TopologySpec};
 
@@ -494,7 +495,7 @@ proptest! {
                 (group, first) = (group + 1, it.cost.0);
             }
             let position = first + (it.excess.0 / margin).floor() * margin;
-            let score = snapshot.topology.dc(it.dc).score(case.client.addr);
+            let score = snapshot.topology.dc(it.dc).score(Scoring::Weighted, case.client.addr);
             keyed.push((it.precedence, position, group, score, it.dc));
         }
         keyed.sort_by(|a, b| {
@@ -519,7 +520,7 @@ proptest! {
         }
         for pair in ranking.dcs.windows(2).filter(|pair| pair[0].group.is_some()) {
             let apart = |it: &RankedDc| (it.precedence, it.group, it.excess);
-            let score = |it: &RankedDc| case.snapshot().topology.dc(it.dc).score(case.client.addr);
+            let score = |it: &RankedDc| case.snapshot().topology.dc(it.dc).score(Scoring::Weighted, case.client.addr);
             prop_assert!(apart(&pair[0]) != apart(&pair[1]) || score(&pair[0]) >= score(&pair[1]));
         }
         let ruled_out = |it: &RankedDc| it.precedence == Precedence::RuledOut;
