@@ -25,7 +25,13 @@ pub(super) fn sort(
             ranked.score = topology.dc(ranked.dc).score(scoring, client);
         }
     }
-    allowed.sort_unstable_by(order);
+    // Where nothing is preferred or pushed back all is in order but what is tied.
+    match allowed.is_sorted_by(|a, b| level(a, b).is_le()) {
+        true => allowed
+            .chunk_by_mut(|a, b| level(a, b).is_eq())
+            .for_each(|tied| tied.sort_unstable_by(by_hash)),
+        false => allowed.sort_unstable_by(|a, b| level(a, b).then_with(|| by_hash(a, b))),
+    }
     dcs
 }
 
@@ -65,8 +71,11 @@ fn whole_margins(excess: Millis, margin: Millis) -> Millis {
     }
 }
 
-fn order(a: &RankedDc, b: &RankedDc) -> Ordering {
+fn level(a: &RankedDc, b: &RankedDc) -> Ordering {
     let first = a.precedence.cmp(&b.precedence);
-    let nearer = first.then(a.position.0.total_cmp(&b.position.0)).then(a.group.cmp(&b.group));
-    nearer.then(b.score.total_cmp(&a.score)).then(a.dc.cmp(&b.dc))
+    first.then(a.position.0.total_cmp(&b.position.0)).then(a.group.cmp(&b.group))
+}
+
+fn by_hash(a: &RankedDc, b: &RankedDc) -> Ordering {
+    b.score.total_cmp(&a.score).then(a.dc.cmp(&b.dc))
 }
