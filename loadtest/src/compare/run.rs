@@ -1,7 +1,8 @@
 //! Rounds: every case through every peer, one after the other.
 //!
 //! Within a round each case runs through one peer after the other, so that whatever the machine does
-//! meanwhile (another job, its clock, its temperature) meets all of them.
+//! meanwhile (another job, its clock, its temperature) meets all of them. Each round begins with another one:
+//! who comes first finds the machine as the case before has left it.
 
 use super::RunOptions;
 use super::case::Case;
@@ -94,8 +95,16 @@ impl<'a> Run<'a> {
                 }
             }
             pairs = able;
+            take_turns(&mut pairs);
         }
     }
+}
+
+/// In every case the next one begins.
+fn take_turns<T>(pairs: &mut [(usize, T)]) {
+    pairs
+        .chunk_by_mut(|(case, _), (other, _)| case == other)
+        .for_each(|peers| peers.rotate_left(1));
 }
 
 /// The main figures on a line.
@@ -116,6 +125,13 @@ fn brief(case: &Case, sample: &Sample) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn peers_take_turns_within_each_case() {
+        let mut pairs = vec![(0, 'a'), (0, 'b'), (0, 'c'), (1, 'a'), (1, 'c')];
+        take_turns(&mut pairs);
+        assert_eq!(pairs, [(0, 'b'), (0, 'c'), (0, 'a'), (1, 'c'), (1, 'a')]);
+    }
 
     #[test]
     fn a_result_is_a_line_of_its_main_figures() {
