@@ -1,8 +1,9 @@
 //! What is counted of a connected session; on drop, so that one that is cut short is counted too.
 
-use prometheus::Histogram;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use prometheus::Histogram;
 use tokio::net::TcpStream;
 
 use super::closing::Watch;

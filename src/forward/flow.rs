@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use super::turns::Ticket;
 use super::worker::Resources;
 use crate::net::{self, Pipe};
 
@@ -36,12 +37,14 @@ pub(super) struct Flow {
     source_ended: bool,
     /// All has been delivered, up to the end of the stream, or what is left is lost.
     done: bool,
-    /// The sink has not taken what it was last offered.
+    /// The sink has not taken what it was last offered, or has no room for more.
     back_pressured: bool,
     /// A byte of the source has been seen, ever. The first is always copied.
     has_read: bool,
     /// The sink has taken a byte, ever.
     has_written: bool,
+    /// It has had a turn, has more to move, and stands in the queue.
+    waits_for_turn: Option<Ticket>,
     /// Bytes moved since the last [`Flow::take_counts`].
     copied: u64,
     spliced: u64,
@@ -91,7 +94,7 @@ impl Flow {
         self.done
     }
 
-    /// Whether the sink has not taken what it was last offered.
+    /// Whether the sink has not taken what it was last offered, or has no room for more.
     pub(super) fn is_back_pressured(&self) -> bool {
         self.back_pressured
     }
@@ -123,7 +126,7 @@ impl Flow {
         self.copied + self.spliced
     }
 
-    /// Moves what can be moved. Ready once all has been delivered, up to the end of the stream, which is
+    /// Moves what can be moved in one turn. Ready once all has been delivered, up to the end of the stream, which is
     /// the caller's to pass on.
     pub(super) fn poll(
         &mut self,
@@ -132,6 +135,12 @@ impl Flow {
         to: &TcpStream,
         resources: &Resources,
     ) -> Poll<Result<(), Broken>> {
+        if let Some(ticket) = &self.waits_for_turn {
+            if !resources.turns.is_called(ticket) {
+                return Poll::Pending;
+            }
+            self.waits_for_turn = None;
+        }
         let until = self.moved() + TURN;
         while self.moved() < until {
             if self.done {
@@ -145,11 +154,11 @@ impl Flow {
             self.promote_if_bulk();
             let taken = match &self.carrier {
                 Carrier::Copy { .. } => self.poll_copy(cx, from, to, resources),
-                Carrier::Splice { .. } => self.poll_splice(cx, from, resources),
+                Carrier::Splice { .. } => self.poll_splice(cx, from, to, resources),
             };
             ready!(taken)?;
         }
-        cx.waker().wake_by_ref();
+        self.waits_for_turn = Some(resources.turns.join(cx.waker()));
         Poll::Pending
     }
 
@@ -284,41 +293,37 @@ impl Flow {
         Poll::Ready(Ok(()))
     }
 
-    /// One fill of the empty pipe; what is in it is delivered in the next round.
+    /// One fill of the empty pipe; what is in it is delivered in the next round. No flow keeps a pipe while it
+    /// waits.
     fn poll_splice(
         &mut self,
         cx: &mut Context<'_>,
         from: &TcpStream,
+        to: &TcpStream,
         resources: &Resources,
     ) -> Poll<Result<(), Broken>> {
+        let room = self.poll_room(cx, from, to, resources);
         let Carrier::Splice { pipe: slot, small_fills } = &mut self.carrier else {
             return Poll::Ready(Ok(()));
         };
-        let readable = from.poll_read_ready(cx);
-        if readable.is_pending() {
-            slot.take().into_iter().for_each(|pipe| resources.give_back(pipe));
-        }
-        ready!(readable).map_err(Broken::Source)?;
-        let Some(mut pipe) = slot.take().or_else(|| resources.take_pipe()) else {
+        let kept = slot.take();
+        let Poll::Ready(Ok(room)) = room else {
+            kept.into_iter().for_each(|pipe| resources.give_back(pipe));
+            return room.map_ok(drop);
+        };
+        let Some(mut pipe) = kept.or_else(|| resources.take_pipe()) else {
             self.carrier = Carrier::default();
             return Poll::Ready(Ok(()));
         };
-        let filled = from.try_io(Interest::READABLE, || pipe.fill(from));
-        match filled {
-            // splice(2) also says 0 before urgent data, which only a read passes over.
-            Ok(0) => {
-                resources.give_back(pipe);
-                match net::peek(from, &mut [0]) {
-                    Ok(0) => self.source_ended = true,
-                    Ok(_) | Err(_) => self.carrier = Carrier::default(),
-                }
-            }
-            Ok(filled) => {
+        match from.try_io(Interest::READABLE, || fill(&mut pipe, from, room)) {
+            Ok(Filled::Some(filled)) => {
                 *small_fills = if filled < SMALL_FILL { small_fills.saturating_add(1) } else { 0 };
                 *slot = Some(pipe);
+                return Poll::Ready(Ok(()));
             }
+            Ok(Filled::End) => self.source_ended = true,
+            Ok(Filled::Urgent) => self.carrier = Carrier::default(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                resources.give_back(pipe);
                 if *small_fills >= CALM_AFTER {
                     self.carrier = Carrier::default();
                 }
@@ -328,7 +333,61 @@ impl Flow {
                 return Poll::Ready(Err(Broken::Source(error)));
             }
         }
+        resources.give_back(pipe);
         Poll::Ready(Ok(()))
+    }
+
+    /// How many bytes a pipe may take from the source, once it has any. While pipes are scarce they are no more
+    /// than the sink has room for: a pipe that is filled with so much is emptied at once, and is not kept from
+    /// others by a slow reader.
+    fn poll_room(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &TcpStream,
+        to: &TcpStream,
+        resources: &Resources,
+    ) -> Poll<Result<usize, Broken>> {
+        ready!(from.poll_read_ready(cx)).map_err(Broken::Source)?;
+        if !resources.pipes_are_scarce() {
+            return Poll::Ready(Ok(usize::MAX));
+        }
+        loop {
+            ready!(to.poll_write_ready(cx)).map_err(Broken::Sink)?;
+            match to.try_io(Interest::WRITABLE, || net::send_room(to)) {
+                Ok(room) => {
+                    self.back_pressured = false;
+                    return Poll::Ready(Ok(room));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.back_pressured = true;
+                }
+                Err(error) => return Poll::Ready(Err(Broken::Sink(error))),
+            }
+        }
+    }
+}
+
+/// What came of filling a pipe.
+enum Filled {
+    /// So many bytes are in it.
+    Some(usize),
+    /// The stream has ended.
+    End,
+    /// Urgent data is next, which splice(2) takes for nothing at all and only a read passes over.
+    Urgent,
+}
+
+fn fill(pipe: &mut Pipe, from: &TcpStream, most: usize) -> io::Result<Filled> {
+    match pipe.fill(from, most) {
+        Ok(0) => Ok(Filled::End),
+        Ok(filled) => Ok(Filled::Some(filled)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            match net::peek(from, &mut [0]) {
+                Ok(1..) => Ok(Filled::Urgent),
+                _ => Err(error),
+            }
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -358,3 +417,6 @@ fn try_read(from: &TcpStream, scratch: &mut [u8], take: bool) -> io::Result<usiz
         Ok(()) | Err(_) => Ok(received),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -248,10 +248,24 @@ impl IdleWheel {
         key
     }
 
+    fn touch(&mut self, key: u32) -> u32 {
+        let entry = &mut self.entries[key as usize];
+        entry.last_active = self.now;
+        if entry.is_idle() {
+            // It has not been told yet, and is not idle any more.
+            entry.expired = None;
+            self.link(key);
+        }
+        self.now
+    }
+
     fn restart(&mut self, key: u32, timeout: Duration) {
         self.unlink(key);
         let entry = &mut self.entries[key as usize];
         (entry.timeout, entry.last_active) = (ticks(timeout), self.now);
+        if entry.is_idle() {
+            entry.expired = None;
+        }
         self.link(key);
     }
 
@@ -301,6 +315,11 @@ impl Entry {
     /// Whether it is not about to end.
     fn lives(&self) -> bool {
         self.expired.is_none() && !self.condemned
+    }
+
+    /// Whether its time is over.
+    fn is_idle(&self) -> bool {
+        self.expired == Some(Expiry::Idle)
     }
 
     /// Ticks until it has been idle for too long.
@@ -358,12 +377,9 @@ impl IdleTimer {
         self.wheel.borrow_mut().entries[self.key as usize].lasting.take_rang()
     }
 
-    /// Bytes have moved. Returns the current tick.
+    /// Bytes have moved: if its time was just over, it is not. Returns the current tick.
     pub(super) fn touch(&self) -> u32 {
-        let mut wheel = self.wheel.borrow_mut();
-        let now = wheel.now;
-        wheel.entries[self.key as usize].last_active = now;
-        now
+        self.wheel.borrow_mut().touch(self.key)
     }
 
     /// Another timeout holds, and its time begins now.

@@ -36,6 +36,7 @@ mod remembering;
 mod roster;
 mod session;
 mod sniff;
+mod turns;
 mod udp;
 mod unique_id;
 mod worker;

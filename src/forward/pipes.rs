@@ -9,9 +9,13 @@ use crate::net::Pipe;
 /// the copy that a pipe would save.
 const TURN_DOWN: u32 = 1000;
 
-/// As many pipes of `pipe_size` bytes as fit into `bytes`.
+/// Pipes are scarce when no more than one of so many is left.
+const LAST_FEW: usize = 4;
+
+/// As many pipes of `pipe_size` bytes as fit into `bytes`, of the sizes that the kernel makes: powers of two.
 pub(super) fn most(bytes: u64, pipe_size: u64) -> usize {
-    usize::try_from(bytes / pipe_size.max(1)).unwrap_or(usize::MAX)
+    let granted = pipe_size.checked_next_power_of_two().unwrap_or(u64::MAX);
+    usize::try_from(bytes / granted).unwrap_or(usize::MAX)
 }
 
 /// How many pipes the process may have.
@@ -33,6 +37,10 @@ impl PipeBudget {
     fn reserve(&self) -> bool {
         let take = |free: usize| free.checked_sub(1);
         self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+
+    fn free(&self) -> usize {
+        self.free.load(Ordering::Relaxed)
     }
 
     fn release(&self) {
@@ -70,6 +78,12 @@ impl PipePool {
             self.turn_down = TURN_DOWN;
         }
         pipe
+    }
+
+    /// Whether this worker can have only the last few of them: then nobody who waits is to keep one.
+    pub(super) fn is_scarce(&self) -> bool {
+        let most = self.budget.most;
+        most > 0 && self.idle.len() + self.budget.free() <= most.div_ceil(LAST_FEW)
     }
 
     /// Gives a pipe back. One with bytes in it is another session's secret: it is closed, as are
@@ -112,8 +126,31 @@ mod tests {
     }
 
     #[test]
+    fn the_last_few_are_scarce() {
+        let mut pool = PipePool::new(Arc::new(PipeBudget::new(5 * 65536, 65536, 1)));
+        let mut taken = Vec::new();
+        while !pool.is_scarce() {
+            taken.extend(pool.take());
+        }
+        assert_eq!(taken.len(), 3);
+        let _scarcer = pool.take().expect("a pipe");
+        assert!(pool.is_scarce());
+        taken.into_iter().for_each(|pipe| pool.give_back(pipe));
+        assert!(!pool.is_scarce());
+    }
+
+    #[test]
+    fn a_pipe_counts_as_large_as_the_kernel_makes_it() {
+        assert_eq!(most(1 << 20, 1 << 16), 16);
+        assert_eq!(most(1 << 20, (1 << 16) + 1), 8);
+        assert_eq!(most(1 << 20, 0), 1 << 20);
+        assert_eq!(most(u64::MAX, u64::MAX), 1);
+    }
+
+    #[test]
     fn no_budget_means_no_splice() {
         let mut pool = PipePool::new(Arc::new(PipeBudget::new(0, 65536, 1)));
+        assert!(!pool.is_scarce());
         assert!(pool.take().is_none());
     }
 }

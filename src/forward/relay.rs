@@ -71,7 +71,7 @@ impl Relay<'_> {
     /// Relays until the session ends, and says how it did. Unless that is [`Ending::Closed`], both
     /// sockets are to be reset.
     pub(super) async fn run(&self) -> CloseReason {
-        let mut progress = Progress::default();
+        let mut progress = Progress { flushed_at: self.timer.touch(), ..Progress::default() };
         let end = self.until_end(&mut progress).await;
         let reason = match end {
             End::Closed => {

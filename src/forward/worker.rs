@@ -22,6 +22,7 @@ use super::idle::{IdleTimer, IdleWheel, TICK};
 use super::pipes::{PipeBudget, PipePool};
 use super::plane::Shared;
 use super::roster::RosterQuery;
+use super::turns::TurnQueue;
 use super::udp::{PortNumber, UdpPlane};
 use crate::config;
 use crate::net::Pipe;
@@ -87,6 +88,8 @@ pub(super) struct Resources {
     pub(super) pending: IntGauge,
     pending_limit: i64,
     pipes: RefCell<PipePool>,
+    /// Of those who always have more to move.
+    pub(super) turns: TurnQueue,
 }
 
 impl Resources {
@@ -98,6 +101,7 @@ impl Resources {
             pending,
             pending_limit: i64::try_from(pending_limit).unwrap_or(i64::MAX),
             pipes: RefCell::new(PipePool::new(pipes)),
+            turns: TurnQueue::default(),
         }
     }
 
@@ -110,6 +114,11 @@ impl Resources {
     /// An empty pipe, if there is one to have.
     pub(super) fn take_pipe(&self) -> Option<Pipe> {
         self.pipes.borrow_mut().take()
+    }
+
+    /// Whether only the last few pipes are left.
+    pub(super) fn pipes_are_scarce(&self) -> bool {
+        self.pipes.borrow().is_scarce()
     }
 
     /// A pipe is not needed any more.
@@ -237,8 +246,9 @@ pub(super) fn run(
 }
 
 async fn serve(number: usize, worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
-    // It ends with the runtime.
+    // Both end with the runtime.
     tokio::task::spawn_local(close_silent_sessions(Rc::clone(&worker)));
+    tokio::task::spawn_local(call_turns(Rc::clone(&worker)));
     let mut doors: BTreeMap<BindKey, Door> = BTreeMap::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -280,6 +290,10 @@ async fn serve(number: usize, worker: Rc<Worker>, mut commands: mpsc::UnboundedR
             }
         }
     }
+}
+
+async fn call_turns(worker: Rc<Worker>) {
+    worker.resources.turns.call().await;
 }
 
 /// Where clients come in.

@@ -21,6 +21,7 @@ mod peer_watch;
 mod pipe;
 mod readiness;
 mod reset_on_drop;
+mod send_room;
 mod silence;
 mod socket;
 mod source;
@@ -37,6 +38,7 @@ pub use peer_watch::{Keepalive, PeerWatch};
 pub use pipe::Pipe;
 pub use readiness::Readiness;
 pub use reset_on_drop::ResetOnDrop;
+pub use send_room::send_room;
 pub use silence::silence;
 pub use socket::{
     peek, receive, reset_on_close, send, stop_receiving, stop_sending, unacknowledged,

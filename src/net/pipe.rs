@@ -13,13 +13,14 @@ use super::retry;
 /// pipes to unprivileged users who have many (`pipe-user-pages-soft`, `pipe(7)`).
 const LEAST_CAPACITY: usize = 64 * 1024;
 
-/// A pipe and how full it is.
+/// A pipe and how full it is. Every session has room for two of them: lengths are as small as an `int`, which is
+/// what fcntl(2) says of a pipe.
 #[derive(Debug)]
 pub struct Pipe {
     output: OwnedFd,
     input: OwnedFd,
-    capacity: usize,
-    len: usize,
+    capacity: u32,
+    len: u32,
 }
 
 impl Pipe {
@@ -37,13 +38,13 @@ impl Pipe {
         if capacity < LEAST_CAPACITY {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
-        Ok(Self { output, input, capacity, len: 0 })
+        Ok(Self { output, input, capacity: capacity as u32, len: 0 })
     }
 
     /// Bytes in the pipe.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     /// Whether the pipe holds nothing.
@@ -52,19 +53,21 @@ impl Pipe {
         self.len == 0
     }
 
-    /// Moves what `socket` has received into the empty pipe, and returns how much; 0 at the end of
-    /// the stream.
+    /// Moves what `socket` has received into the empty pipe, `most` bytes of it, and returns how much; 0 at the
+    /// end of the stream.
     ///
     /// Only an empty pipe is filled: then `WouldBlock` can only mean that the socket is empty. With
     /// bytes in the pipe it could as well mean that the pipe is full.
     ///
     /// # Errors
-    /// `WouldBlock` when the socket has nothing; else its error.
-    pub fn fill(&mut self, socket: &impl AsFd) -> io::Result<usize> {
+    /// `WouldBlock` when the socket has nothing, or urgent data is next, which only a read passes over; else its
+    /// error.
+    pub fn fill(&mut self, socket: &impl AsFd, most: usize) -> io::Result<usize> {
         debug_assert!(self.is_empty(), "only an empty pipe is filled");
         let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
-        let moved = retry(|| splice(socket, None, &self.input, None, self.capacity, flags))?;
-        self.len = moved;
+        let most = most.min(self.capacity as usize);
+        let moved = retry(|| splice(socket, None, &self.input, None, most, flags))?;
+        self.len = moved as u32;
         Ok(moved)
     }
 
@@ -77,8 +80,8 @@ impl Pipe {
     /// `WouldBlock` when the socket takes nothing; else its error.
     pub fn drain(&mut self, socket: &impl AsFd) -> io::Result<usize> {
         let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
-        let moved = retry(|| splice(&self.output, None, socket, None, self.len, flags))?;
-        self.len -= moved;
+        let moved = retry(|| splice(&self.output, None, socket, None, self.len(), flags))?;
+        self.len -= moved as u32;
         Ok(moved)
     }
 }
@@ -96,10 +99,10 @@ mod tests {
         let mut pipe = Pipe::new(256 * 1024).expect("a pipe");
         client.write_all(b"hello").expect("written");
         client.shutdown(std::net::Shutdown::Write).expect("closed");
-        assert_eq!(pipe.fill(&downstream).expect("filled"), 5);
+        assert_eq!(pipe.fill(&downstream, usize::MAX).expect("filled"), 5);
         assert_eq!(pipe.drain(&upstream).expect("drained"), 5);
         assert!(pipe.is_empty());
-        assert_eq!(pipe.fill(&downstream).expect("the end"), 0);
+        assert_eq!(pipe.fill(&downstream, usize::MAX).expect("the end"), 0);
         let mut received = [0; 5];
         dc.read_exact(&mut received).expect("read");
         assert_eq!(&received, b"hello");
@@ -110,7 +113,7 @@ mod tests {
         let (_client, downstream) = pair();
         downstream.set_nonblocking(true).expect("nonblocking");
         let mut pipe = Pipe::new(64 * 1024).expect("a pipe");
-        let error = pipe.fill(&downstream).expect_err("nothing there");
+        let error = pipe.fill(&downstream, usize::MAX).expect_err("nothing there");
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
 }

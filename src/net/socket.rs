@@ -11,6 +11,7 @@ use rustix::ioctl;
 use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{RecvFlags, SendFlags};
 
+use super::option::told_words;
 use super::retry;
 
 /// Reads what the socket has received; 0 at the end of the stream.
@@ -62,8 +63,12 @@ pub fn stop_sending(socket: &impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Bytes sent and not acknowledged by the peer's kernel (`tcp(7)`: `SIOCOUTQ`); 0 once it is dead.
+/// Bytes sent and not acknowledged by the peer's kernel (`tcp(7)`: `SIOCOUTQ`); 0 once the connection is dead,
+/// when nobody is going to acknowledge them.
 pub fn unacknowledged(socket: &impl AsFd) -> usize {
+    if is_dead(socket) {
+        return 0;
+    }
     // SAFETY: `TIOCOUTQ`, which is SIOCOUTQ's number, writes one `int` and reads nothing.
     let queued = unsafe {
         let getter = ioctl::Getter::<SIOCOUTQ, i32>::new();
@@ -71,6 +76,16 @@ pub fn unacknowledged(socket: &impl AsFd) -> usize {
     };
     queued.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(0))
 }
+
+/// Whether a connection has ended, by a reset or after both ends of stream (`tcp(7)`: `TCP_INFO`, of which the
+/// first byte is `tcpi_state`).
+fn is_dead(socket: &impl AsFd) -> bool {
+    let info = told_words::<1>(socket, libc::IPPROTO_TCP, libc::TCP_INFO);
+    info.is_some_and(|[first]| first.to_ne_bytes()[0] == TCP_CLOSE)
+}
+
+/// `net/tcp_states.h`.
+const TCP_CLOSE: u8 = 7;
 
 /// `linux/sockios.h`: the same number as `TIOCOUTQ`.
 const SIOCOUTQ: ioctl::Opcode = 0x5411;
@@ -94,6 +109,19 @@ mod tests {
         let n = receive(&b, &mut rest).expect("received");
         assert_eq!(&rest[..n], &sent[9_990..]);
         assert_eq!(receive(&b, &mut rest).map_err(|it| it.kind()), Err(io::ErrorKind::WouldBlock));
+    }
+
+    #[test]
+    fn nothing_is_outstanding_with_a_dead_connection() {
+        let (a, b) = pair();
+        a.set_nonblocking(true).expect("nonblocking");
+        while send(&a, &[7; 64 << 10]).is_ok() {}
+        assert!(unacknowledged(&a) > 0, "its peer does not read");
+        reset_on_close(&b);
+        drop(b);
+        while unacknowledged(&a) > 0 {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

@@ -34,6 +34,32 @@ fn a_busy_session_stays_and_an_idle_one_expires() {
 }
 
 #[test]
+fn bytes_that_come_with_the_end_of_the_time_put_it_off() {
+    let wheel = Rc::default();
+    let timer = timer_of(&wheel, TICK * 3);
+    turn(&wheel, 4);
+    timer.touch();
+    assert_eq!(expired(&timer), None);
+    turn(&wheel, 3);
+    assert_eq!(expired(&timer), None);
+    turn(&wheel, 1);
+    timer.restart(TICK);
+    assert_eq!(expired(&timer), None);
+    turn(&wheel, 2);
+    assert_eq!(expired(&timer), Some(Expiry::Idle));
+}
+
+#[test]
+fn bytes_put_no_other_end_off() {
+    let wheel: Rc<RefCell<IdleWheel>> = Rc::default();
+    let timer = timer_of(&wheel, TICK * 3);
+    wheel.borrow_mut().shut_down();
+    timer.touch();
+    timer.restart(TICK);
+    assert_eq!(expired(&timer), Some(Expiry::Shutdown));
+}
+
+#[test]
 fn timeouts_longer_than_a_turn_of_the_wheel_hold() {
     let wheel = Rc::default();
     let timer = timer_of(&wheel, TICK * 2400);

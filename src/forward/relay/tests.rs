@@ -85,10 +85,13 @@ impl Session {
                 let pipes = Arc::new(PipeBudget::new(1 << 20, 1 << 18, 1));
                 let pending = IntGauge::new("pending", "bytes").expect("a gauge");
                 let metrics = DcMetrics::resolve(&Metrics::new("edge"), "clients", DcId(1));
+                let resources = Rc::new(Resources::new(pending, 1 << 20, pipes));
+                let turns = Rc::clone(&resources);
+                spawn_local(async move { turns.turns.call().await });
                 let relay = Relay {
                     client: &downstream,
                     upstream: &to_upstream,
-                    resources: &Resources::new(pending, 1 << 20, pipes),
+                    resources: &resources,
                     timer: &IdleTimer::new(
                         &wheel,
                         timeouts.idle,
