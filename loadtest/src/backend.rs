@@ -1,7 +1,7 @@
 //! The backend: a stub DC in a process of its own, the same for every peer.
 
 use crate::event::Event;
-use crate::load::Transport;
+use crate::load::{LONGEST_CHAT, Transport};
 use crate::peers::{Beginning, Duty};
 use crate::process::{Child, ProcessError};
 use nearpoint::stub::{Service, UdpService};
@@ -15,8 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// For sessions to be closed, through a proxy.
 const CLOSING: Duration = Duration::from_secs(30);
 
-const SERVICES: [Service; 6] = [
+const SERVICES: [Service; 7] = [
     Service::Echo,
+    Service::EchoFirst { bytes: LONGEST_CHAT },
     Service::Sink,
     Service::Source { bytes: None },
     Service::Udp(UdpService::Echo),
@@ -31,7 +32,7 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    /// One access point for each of echo, sink and endless source, and of the same with UDP.
+    /// One access point for each of echo, with and without an end, sink and endless source, and for those of UDP.
     pub(crate) async fn start() -> Result<Backend, ProcessError> {
         Backend::start_for(Duty::plain(Transport::Tcp)).await
     }

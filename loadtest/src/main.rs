@@ -1,8 +1,8 @@
 //! Measures nearpoint beside its peers: HAProxy, nginx stream, Envoy and a direct connection.
 //!
 //! `tcp` and `udp` make one load on whatever listens; `compare` measures processor time and throughput
-//! of every peer, `growth` how they grow, `storm` what clients feel while thousands of access
-//! points fail; `failover` puts the same failures to nearpoint and its peers in a small internet, the
+//! of every peer, `growth` how they grow, `peers` shows how they are configured, `storm` what clients feel while
+//! thousands of access points fail, `reload` what a new list of access points costs; `failover` puts the same failures to nearpoint and its peers in a small internet, the
 //! `lab`; and `serve` runs a stub DC as a process of its own, for these and for any other harness. The
 //! README beside this crate says what the figures mean.
 //!
@@ -124,17 +124,20 @@ async fn run(command: Command) -> ExitCode {
     if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// SIGINT or SIGTERM, caught from this call on, not from the first poll: whoever reads our first line may send one.
+/// SIGINT, SIGTERM or SIGHUP, caught from this call on, not from the first poll: whoever reads our first line may send one.
 /// Where they cannot be caught, they end the process in the usual way.
 fn interrupted() -> impl Future<Output = ()> {
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let [interrupt, terminate, hangup] = kinds.map(signal);
     async {
-        let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+        let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = (interrupt, terminate, hangup)
+        else {
             return std::future::pending().await;
         };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
     }
 }

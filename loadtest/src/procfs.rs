@@ -60,12 +60,26 @@ pub(crate) fn cpu_time(pids: &[u32]) -> io::Result<Duration> {
 
 /// The same, apart.
 pub(crate) fn cpu_times(pids: &[u32]) -> io::Result<CpuTime> {
-    let mut stats = Vec::new();
-    for pid in pids {
-        let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        stats.push(parse_stat(&text).ok_or(io::ErrorKind::InvalidData)?);
-    }
+    let stats = of_living(pids, "stat", parse_stat)?;
     Ok(sum(&stats))
+}
+
+/// What this file says of each process that lives: workers come and go. That the first is gone is an error.
+fn of_living<T>(pids: &[u32], file: &str, parse: fn(&str) -> Option<T>) -> io::Result<Vec<T>> {
+    let mut told = Vec::new();
+    for (nth, pid) in pids.iter().enumerate() {
+        match fs::read_to_string(format!("/proc/{pid}/{file}")) {
+            Ok(text) => told.push(parse(&text).ok_or(io::ErrorKind::InvalidData)?),
+            Err(error) if nth > 0 && is_gone(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(told)
+}
+
+/// The file of a process that has ended is not found; the process is not, where it ends while it is read.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(ENOENT | ESRCH))
 }
 
 fn sum(stats: &[Stat]) -> CpuTime {
@@ -109,12 +123,7 @@ pub(crate) fn threads(named: &str) -> io::Result<usize> {
 
 /// Proportional set size in bytes: pages shared by n processes count 1/n in each.
 pub(crate) fn pss(pids: &[u32]) -> io::Result<u64> {
-    let mut bytes = 0;
-    for pid in pids {
-        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-        bytes += parse_pss(&text).ok_or(io::ErrorKind::InvalidData)?;
-    }
-    Ok(bytes)
+    Ok(of_living(pids, "smaps_rollup", parse_pss)?.into_iter().sum())
 }
 
 /// Memory in bytes that the kernel keeps for sessions, of the whole machine: `Slab` (sockets, files, epoll
@@ -140,8 +149,7 @@ pub(crate) fn started(pid: u32) -> io::Result<Option<u64>> {
             let stat = parse_stat(&text).ok_or(io::ErrorKind::InvalidData)?;
             Ok((!stat.ended).then_some(stat.started))
         }
-        // The second, if it ends while it is read.
-        Err(error) if matches!(error.raw_os_error(), Some(ENOENT | ESRCH)) => Ok(None),
+        Err(error) if is_gone(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -284,5 +292,7 @@ mod tests {
         assert_eq!(apart.since(apart), CpuTime::default());
         drop(child.stdin.take());
         child.wait().unwrap();
+        assert!(pss(&family).unwrap() > 0 && cpu_times(&family).is_ok(), "a worker may end");
+        assert!(pss(&family[1..]).is_err() && cpu_times(&family[1..]).is_err());
     }
 }

@@ -64,13 +64,21 @@ impl From<Header<'_>> for Announcement {
 
 /// Takes the header off the stream and nothing behind it; `None` if there is none.
 pub(super) async fn read(stream: &mut TcpStream) -> io::Result<Option<Announcement>> {
-    let mut read = Vec::new();
-    while read.len() < LONGEST {
-        read.push(stream.read_u8().await?);
-        match parse(&read) {
-            Parsed::Whole(_, header) => return Ok(Some(header.into())),
-            Parsed::Partial => {}
+    let mut seen = Vec::new();
+    let mut more = [0; LONGEST];
+    while seen.len() < LONGEST {
+        let taken = seen.len();
+        let peeked = stream.peek(&mut more[taken..]).await?;
+        seen.extend_from_slice(&more[taken..taken + peeked]);
+        let (header, whole) = match parse(&seen) {
+            Parsed::Whole(length, header) => (Some(header.into()), length),
+            // At the end of the stream there is nothing to take, which is an error.
+            Parsed::Partial => (None, seen.len().max(taken + 1)),
             Parsed::Malformed => return Ok(None),
+        };
+        stream.read_exact(&mut more[taken..whole]).await?;
+        if header.is_some() {
+            return Ok(header);
         }
     }
     Ok(None)

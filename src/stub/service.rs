@@ -25,6 +25,12 @@ pub enum Service {
     /// Sends back what it reads. After the client's end of stream it sends what is left and ends
     /// its own stream.
     Echo,
+    /// Sends back so many bytes of a session, and discards what comes after them. It sends its own end of
+    /// stream after the client's.
+    EchoFirst {
+        /// How many.
+        bytes: u64,
+    },
     /// Reads and discards. At the client's end of stream it answers with the number of bytes, as
     /// one decimal line, and closes.
     Sink,
@@ -151,6 +157,7 @@ impl Session {
         }
         match self.service {
             Service::Echo => self.echo(stream).await,
+            Service::EchoFirst { bytes } => self.echo_first(stream, bytes).await,
             Service::Sink => self.sink(stream).await,
             Service::Source { bytes } => self.source(stream, bytes).await,
             Service::Who => {
@@ -167,17 +174,27 @@ impl Session {
     }
 
     pub(super) async fn echo(&self, stream: &mut TcpStream) -> io::Result<()> {
+        self.echo_first(stream, u64::MAX).await
+    }
+
+    async fn echo_first(&self, stream: &mut TcpStream, mut most: u64) -> io::Result<()> {
         let mut buffer = vec![0; ECHO_BUFFER];
-        loop {
-            let bytes = stream.read(&mut buffer).await?;
+        while most > 0 {
+            let room = usize::try_from(most).unwrap_or(usize::MAX).min(ECHO_BUFFER);
+            let bytes = stream.read(&mut buffer[..room]).await?;
             self.counters.received(bytes);
-            let answer = self.may_answer().await;
             if bytes == 0 {
-                return if answer { stream.shutdown().await } else { Ok(()) };
+                break;
             }
-            if answer {
+            most -= bytes as u64;
+            if self.may_answer().await {
                 self.send(stream, &buffer[..bytes]).await?;
             }
+        }
+        self.drain(stream).await?;
+        match self.may_answer().await {
+            true => stream.shutdown().await,
+            false => Ok(()),
         }
     }
 
@@ -291,6 +308,7 @@ impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Service::Echo => f.write_str("echo"),
+            Service::EchoFirst { bytes } => write!(f, "echo:{bytes}"),
             Service::Sink => f.write_str("sink"),
             Service::Source { bytes: None } => f.write_str("source"),
             Service::Source { bytes: Some(bytes) } => write!(f, "source:{bytes}"),
@@ -303,8 +321,8 @@ impl fmt::Display for Service {
     }
 }
 
-/// Reads what [`Service`]'s `Display` writes: `echo`, `sink`, `source`, `source:1000`, `who`, `http`,
-/// `mtproto`, `mtproto:strict`, `udp:echo`, `udp:who`, `udp:sink`, `udp:source`.
+/// Reads what [`Service`]'s `Display` writes: `echo`, `echo:1000`, `sink`, `source`, `source:1000`, `who`,
+/// `http`, `mtproto`, `mtproto:strict`, `udp:echo`, `udp:who`, `udp:sink`, `udp:source`.
 impl FromStr for Service {
     type Err = ParseServiceError;
 
@@ -318,10 +336,12 @@ impl FromStr for Service {
             "mtproto" => Ok(Service::Mtproto { strict: false }),
             "mtproto:strict" => Ok(Service::Mtproto { strict: true }),
             _ => {
-                let source = text.strip_prefix("source:").and_then(|bytes| bytes.parse().ok());
-                let source = source.map(|bytes| Service::Source { bytes: Some(bytes) });
+                let limited = |name: &str| text.strip_prefix(name)?.parse().ok();
+                let echo = limited("echo:").map(|bytes| Service::EchoFirst { bytes });
+                let source = limited("source:").map(|bytes| Service::Source { bytes: Some(bytes) });
                 let udp = text.strip_prefix("udp:").and_then(UdpService::from_name);
-                source.or(udp.map(Service::Udp)).ok_or_else(|| ParseServiceError(text.to_owned()))
+                let service = echo.or(source).or(udp.map(Service::Udp));
+                service.ok_or_else(|| ParseServiceError(text.to_owned()))
             }
         }
     }
@@ -335,8 +355,8 @@ impl fmt::Display for ParseServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is not a service: echo, sink, source, source:BYTES, who, http, mtproto, \
-             mtproto:strict, udp:echo, udp:who, udp:sink or udp:source",
+            "{:?} is not a service: echo, echo:BYTES, sink, source, source:BYTES, who, http, \
+             mtproto, mtproto:strict, udp:echo, udp:who, udp:sink or udp:source",
             self.0
         )
     }

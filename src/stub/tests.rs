@@ -101,6 +101,20 @@ async fn echo_returns_every_byte_and_then_the_end_of_stream() {
 }
 
 #[tokio::test]
+async fn an_echo_may_end_while_the_session_goes_on() {
+    let (stub, at) = stub(Service::EchoFirst { bytes: 100_000 });
+    let mut client = TcpStream::connect(at).await.unwrap();
+    let sent: Vec<u8> = (0..3_000_000_u64).map(pattern_at).collect();
+    client.write_all(&sent).await.unwrap();
+    client.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, client.read_to_end(&mut answer)).await.unwrap().unwrap();
+    assert!(answer == sent[..100_000]);
+    let counts = until(&stub, at, |counts| counts.open == 0).await;
+    assert_eq!((counts.bytes_in, counts.bytes_out), (3_000_000, 100_000));
+}
+
+#[tokio::test]
 async fn sink_answers_with_the_number_of_bytes_at_the_end() {
     let (_stub, at) = stub(Service::Sink);
     let mut client = TcpStream::connect(at).await.unwrap();
@@ -399,7 +413,8 @@ proptest! {
         let others = [Service::Echo, Service::Sink, Service::Who, Service::Http];
         let mtproto = [false, true].map(|strict| Service::Mtproto { strict });
         let udp = UdpService::ALL.map(Service::Udp);
-        for service in others.into_iter().chain([source, endless]).chain(mtproto).chain(udp) {
+        let echo = Service::EchoFirst { bytes };
+        for service in others.into_iter().chain([echo, source, endless]).chain(mtproto).chain(udp) {
             prop_assert_eq!(service.to_string().parse(), Ok(service));
         }
     }

@@ -1,7 +1,7 @@
 //! The catalogue: every case that can be measured, and what is asked of nearpoint in it.
 
 use super::metric::Metric;
-use crate::load::{Opening, Pace, Plan, Sources, Workload};
+use crate::load::{Appetite, Opening, Pace, Plan, Sources, Workload};
 use crate::peers::{Beginning, Duty};
 use std::fmt;
 use std::str::FromStr;
@@ -129,7 +129,9 @@ impl Case {
                 Workload::Connects { clients: few(clients), bytes }
             }
             Workload::Idle { sessions } => Workload::Idle { sessions: sessions.min(20 * FEW) },
-            Workload::Mixed { sessions } => Workload::Mixed { sessions: sessions.min(10 * FEW) },
+            Workload::Mixed { sessions, appetite } => {
+                Workload::Mixed { sessions: sessions.min(10 * FEW), appetite }
+            }
             Workload::UdpRoundTrips { flows } => Workload::UdpRoundTrips { flows: few(flows) },
             Workload::UdpUpload { flows, pace } => Workload::UdpUpload { flows: few(flows), pace },
             Workload::UdpDownload { flows } => Workload::UdpDownload { flows: few(flows) },
@@ -143,7 +145,9 @@ impl Case {
         let mut title = self.plan.workload.to_string();
         match self.duty.beginning {
             Beginning::Plain => {}
-            Beginning::Sniffed => title += "; the DC is found in obfuscated MTProto",
+            Beginning::Sniffed => {
+                title += "; the DC is found in obfuscated MTProto, whose header is echoed before";
+            }
             Beginning::ProxyIn => title += "; a PROXY header from the client",
             Beginning::ProxyOut => title += "; a PROXY header to the backend",
         }
@@ -188,8 +192,10 @@ pub(crate) fn catalogue(pace: Pace) -> Vec<Case> {
     }
     let idle = Case::new("idle", Group::Sessions, Workload::Idle { sessions: 5000 });
     cases.push(idle.headline(Metric::UserMemory).bar(Bar::Value { most: 2.0 }));
-    let mixed = Case::new("mixed", Group::Sessions, Workload::Mixed { sessions: 1000 });
-    cases.push(mixed.headline(Metric::P99));
+    for (name, appetite) in [("mixed", Appetite::Modest), ("crowded", Appetite::Greedy)] {
+        let mixed = Workload::Mixed { sessions: 1000, appetite };
+        cases.push(Case::new(name, Group::Sessions, mixed).headline(Metric::P99));
+    }
     let round_trips =
         Case::new("udp-round-trips", Group::Udp, Workload::UdpRoundTrips { flows: 50 });
     cases.push(round_trips.bar(Bar::Ratio { most: 0.9, aim: None }));
@@ -281,8 +287,8 @@ mod tests {
     #[test]
     fn cases_are_chosen_by_group_or_name_and_measured_once_in_their_order() {
         let all = names("all");
-        assert_eq!(all.len(), 24);
-        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 24);
+        assert_eq!(all.len(), 25);
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 25);
         assert_eq!(names("round-trips,bulk,sessions,udp"), all);
         assert_eq!(
             names("udp,udp-upload,upload-4"),
@@ -312,7 +318,7 @@ mod tests {
     #[test]
     fn every_case_is_listed_with_what_happens() {
         let list = list();
-        assert_eq!(list.lines().count(), 24);
+        assert_eq!(list.lines().count(), 25);
         for line in [
             "connects             sessions     connect, 64 B echo, close; 20 clients; CPU: 1 x best",
             "idle                 sessions     idle, 5000 sessions; user memory: 2.00 KiB/session",

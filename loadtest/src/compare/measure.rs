@@ -4,7 +4,7 @@ use super::case::Case;
 use super::metric::Metric;
 use crate::backend::Backend;
 use crate::load::{
-    BULK_DATAGRAM, Counts, Latencies, Load, LoadError, Plan, Transport, Unit, Workload,
+    BULK_DATAGRAM, Counts, Latencies, Load, LoadError, Plan, Transport, Unit, Workload, warm_up,
 };
 use crate::peers::{Installed, PeerError, Running};
 use crate::process::ProcessError;
@@ -17,10 +17,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// Warm-up before the measured time, as a part of it, and at least this long.
-const WARM_UP_PART: u32 = 10;
-const MIN_WARM_UP: Duration = Duration::from_millis(50);
-
 /// Sessions before the first look at memory, which make the proxy allocate what it needs only once; few,
 /// since memory that they leave behind is missing in the difference.
 const FIRST_SESSIONS: u32 = 64;
@@ -32,10 +28,6 @@ pub(crate) type Sample = BTreeMap<Metric, f64>;
 pub(crate) fn expected(duration: Duration) -> Duration {
     const AROUND: Duration = Duration::from_millis(700);
     warm_up(duration) + duration + AROUND
-}
-
-fn warm_up(duration: Duration) -> Duration {
-    (duration / WARM_UP_PART).max(MIN_WARM_UP)
 }
 
 pub(crate) async fn measure(
@@ -319,7 +311,12 @@ mod tests {
 
     #[test]
     fn of_a_mixture_the_bulk_is_told_beside() {
-        let mixed = sample(Workload::Mixed { sessions: 100 }, 10, 0, None);
+        let mixed = sample(
+            Workload::Mixed { sessions: 100, appetite: crate::load::Appetite::Modest },
+            10,
+            0,
+            None,
+        );
         near(&mixed, Metric::Bulk, 2.0);
     }
 }

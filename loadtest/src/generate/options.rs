@@ -1,7 +1,9 @@
 //! What load is made, of whom, and for how long.
 
 use crate::cli::{OutputOptions, positive_duration};
-use crate::load::{Arrival, OnFailure, Opening, Pace, Plan, Shares, Sources, Workload};
+use crate::load::{
+    Appetite, Arrival, OnFailure, Opening, Pace, Plan, Shares, Sources, Workload, warm_up,
+};
 use bytesize::ByteSize;
 use clap::{Args, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -10,10 +12,6 @@ use std::time::Duration;
 
 /// The longest message: what is under way in both directions fits into memory a thousand times.
 const LONGEST: u64 = 1 << 20;
-
-/// Warm-up before the measured time, as a part of it, and at least this long.
-const WARM_UP_PART: u32 = 10;
-const MIN_WARM_UP: Duration = Duration::from_millis(100);
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TcpOptions {
@@ -99,8 +97,8 @@ pub(super) enum TcpLoad {
     /// 90% silent sessions, 9% chats, 1% bulk: what do the chats feel of the others?
     ///
     /// A chat sends a message of 64 to 1,024 bytes every 50 ms, whatever became of the one before, and
-    /// gets it back. A session of bulk sends 20 MB a second and gets them back. Figures are of the
-    /// chats.
+    /// gets it back. A session of bulk sends 20 MB a second and gets them back, or as much as it can.
+    /// Figures are of the chats.
     Mixed {
         #[command(flatten)]
         common: Common,
@@ -112,6 +110,9 @@ pub(super) enum TcpLoad {
         /// Look at every byte of the bulk, too
         #[arg(long)]
         verify: bool,
+        /// Bulk takes all it gets, instead of 20 MB a second each way
+        #[arg(long)]
+        greedy: bool,
         /// Sessions of all kinds
         #[arg(long, default_value = "1000", value_parser = clap::value_parser!(u32).range(3..))]
         sessions: u32,
@@ -220,7 +221,7 @@ impl Job {
     fn new(workload: Workload, common: &Common) -> Job {
         let warm_up = match workload.is_idle() {
             true => Duration::ZERO,
-            false => (common.duration / WARM_UP_PART).max(MIN_WARM_UP),
+            false => warm_up(common.duration),
         };
         let plan = Plan {
             sources: common.sources,
@@ -251,11 +252,18 @@ impl Job {
         self
     }
 
-    /// The shares of a mixture.
-    pub(super) fn shares(&self) -> Option<Shares> {
+    /// The shares of a mixture, and how much its bulk takes.
+    pub(super) fn mixture(&self) -> Option<(Shares, Appetite)> {
         match self.plan.workload {
-            Workload::Mixed { sessions } => Some(Shares::of(sessions)),
-            _ => None,
+            Workload::Mixed { sessions, appetite } => Some((Shares::of(sessions), appetite)),
+            Workload::RoundTrips { .. }
+            | Workload::Upload { .. }
+            | Workload::Download { .. }
+            | Workload::Connects { .. }
+            | Workload::Idle { .. }
+            | Workload::UdpRoundTrips { .. }
+            | Workload::UdpUpload { .. }
+            | Workload::UdpDownload { .. } => None,
         }
     }
 }
@@ -285,8 +293,9 @@ impl TcpLoad {
                 let workload = Workload::Idle { sessions: sessions.get() };
                 Job::new(workload, common).opened(opening)
             }
-            TcpLoad::Mixed { common, opening, rate, verify, sessions } => {
-                let workload = Workload::Mixed { sessions: *sessions };
+            TcpLoad::Mixed { common, opening, rate, verify, greedy, sessions } => {
+                let appetite = if *greedy { Appetite::Greedy } else { Appetite::Modest };
+                let workload = Workload::Mixed { sessions: *sessions, appetite };
                 let rate = rate.unwrap_or_else(|| Shares::of(*sessions).per_second());
                 Job::new(workload, common).opened(opening).at(Some(rate)).verified(*verify)
             }
@@ -324,9 +333,9 @@ fn message(text: &str) -> Result<u32, String> {
 
 fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "not a number")?;
-    match rate > 0.0 && rate <= 1e7 {
+    match (1e-3..=1e7).contains(&rate) {
         true => Ok(rate),
-        false => Err("not more than 0 and at most 10,000,000 in a second".to_owned()),
+        false => Err("not from 0.001 to 10,000,000 in a second".to_owned()),
     }
 }
 
@@ -365,7 +374,7 @@ mod tests {
     #[test]
     fn rates_and_sources_are_more_than_nothing() {
         assert_eq!((rate("0.5"), rate("1e4")), (Ok(0.5), Ok(10_000.0)));
-        for text in ["0", "-1", "NaN", "inf", "fast"] {
+        for text in ["0", "-1", "1e-300", "NaN", "inf", "fast"] {
             assert!(rate(text).is_err(), "{text}");
         }
         assert_eq!(sources("7"), Ok(Sources::new(7).unwrap()));
@@ -394,7 +403,7 @@ mod tests {
     #[test]
     fn warm_up_is_a_part_of_the_duration_but_for_idle_sessions() {
         assert_eq!(job("tcp upload").warm_up, Duration::from_secs(1));
-        assert_eq!(job("udp upload --duration 1ms").warm_up, MIN_WARM_UP);
+        assert_eq!(job("udp upload --duration 1ms").warm_up, Duration::from_millis(100));
         assert_eq!(job("udp download --warm-up 0s").warm_up, Duration::ZERO);
         assert_eq!(job("tcp idle").warm_up, Duration::ZERO);
     }

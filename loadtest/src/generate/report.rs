@@ -3,7 +3,9 @@
 use super::measure::Measured;
 use super::options::Job;
 use super::processes::ProcessFigures;
-use crate::load::{Arrival, Failure, Opening, PACE_BYTES_PER_SECOND, Transport, Unit, Workload};
+use crate::load::{
+    Appetite, Arrival, Failure, Opening, PACE_BYTES_PER_SECOND, Transport, Unit, Workload,
+};
 use crate::report::{Host, PeerReport, Section, Tables};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -96,7 +98,7 @@ impl Report {
                 max_us: latencies.max().map(micros)?,
             })
         };
-        let shares = job.shares();
+        let mixture = job.mixture();
         let staying = match job.plan.workload {
             Workload::Connects { .. } => None,
             workload => Some(workload.clients()),
@@ -124,9 +126,11 @@ impl Report {
             failed: measured.failures.iter().map(|failure| failure.count).sum(),
             failures: measured.failures,
             unfinished: measured.unfinished,
-            bulk_bytes_per_second: shares.map(|_| counts.beside as f64 / seconds),
-            bulk_offered_bytes_per_second: shares
-                .map(|shares| f64::from(shares.bulk) * PACE_BYTES_PER_SECOND as f64),
+            bulk_bytes_per_second: mixture.map(|_| counts.beside as f64 / seconds),
+            bulk_offered_bytes_per_second: mixture.and_then(|(shares, appetite)| match appetite {
+                Appetite::Modest => Some(f64::from(shares.bulk) * PACE_BYTES_PER_SECOND as f64),
+                Appetite::Greedy => None,
+            }),
             load_cores: own_cpu.as_secs_f64() / seconds,
             processes: measured.processes.into_iter().map(process).collect(),
         }
@@ -150,8 +154,9 @@ impl Settings {
             Opening::Obfuscated => "obfuscated",
             Opening::ProxyHeader => "proxy",
         };
-        let load = match job.shares() {
-            Some(shares) => format!("mixture: {shares}"),
+        let load = match job.mixture() {
+            Some((shares, Appetite::Modest)) => format!("mixture: {shares}"),
+            Some((shares, Appetite::Greedy)) => format!("mixture: {shares} that takes all it gets"),
             None => plan.workload.to_string(),
         };
         Settings {
@@ -270,10 +275,12 @@ impl Report {
             ];
             rows.extend(times.map(|(name, micros)| row(name, grouped(micros as u64))));
         }
-        let bulk = self.bulk_bytes_per_second.zip(self.bulk_offered_bytes_per_second);
-        if let Some((came, offered)) = bulk {
+        if let Some(came) = self.bulk_bytes_per_second {
             let megabytes = |bytes: f64| format!("{:.1}", bytes / 1e6);
-            let value = format!("{} of {}", megabytes(came), megabytes(offered));
+            let value = match self.bulk_offered_bytes_per_second {
+                Some(offered) => format!("{} of {}", megabytes(came), megabytes(offered)),
+                None => megabytes(came),
+            };
             rows.push(row("bulk beside, MB/s", value));
         }
         rows

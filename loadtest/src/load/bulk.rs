@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Sends without end. When the load ends in order, and is verified, the sink has to have as many bytes as
@@ -67,7 +68,7 @@ pub(super) async fn receive(client: &mut Client) -> io::Result<()> {
     }
 }
 
-/// What a paced stream moves in a second, there and back: a large file over a good line.
+/// What a modest stream moves in a second, there and back.
 pub(crate) const PACE_BYTES_PER_SECOND: u64 = 20_000_000;
 /// Often enough that no buffer makes a burst of it.
 const TICK: Duration = Duration::from_millis(5);
@@ -78,8 +79,30 @@ pub(super) async fn there_and_back(client: &mut Client) -> io::Result<()> {
     let (reader, writer) = stream.split();
     let (tally, verify) = (&client.tally, client.plan.verify);
     tokio::select! {
-        received = receive_echo(reader, verify, tally) => received,
+        received = receive_echo(reader, verify, |bytes| tally.add_beside(bytes)) => received,
         sent = send_paced(writer) => sent,
+    }
+}
+
+/// Sends the pattern as fast as it can to an echo that ends some time. It counts beside the work.
+pub(super) async fn take_all(client: &mut Client) -> io::Result<()> {
+    let mut stream = client.session().await?;
+    let (reader, writer) = stream.split();
+    let (tally, verify) = (&client.tally, client.plan.verify);
+    tokio::select! {
+        received = receive_echo(reader, verify, |_| ()) => received,
+        sent = send_greedily(writer, tally) => sent,
+    }
+}
+
+async fn send_greedily(mut writer: WriteHalf<'_>, tally: &Tally) -> io::Result<()> {
+    let mut sent = 0;
+    loop {
+        let written = writer.write(pattern(sent, CHUNK)).await? as u64;
+        sent += written;
+        tally.add_beside(written);
+        // What chats wait for is to be the proxy, and not the others of this program.
+        yield_now().await;
     }
 }
 
@@ -99,7 +122,11 @@ async fn send_paced(mut writer: WriteHalf<'_>) -> io::Result<()> {
     }
 }
 
-async fn receive_echo(mut reader: ReadHalf<'_>, verify: bool, tally: &Tally) -> io::Result<()> {
+async fn receive_echo(
+    mut reader: ReadHalf<'_>,
+    verify: bool,
+    count: impl Fn(u64),
+) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     let mut received = 0;
     loop {
@@ -111,6 +138,6 @@ async fn receive_echo(mut reader: ReadHalf<'_>, verify: bool, tally: &Tally) -> 
             return Ok(());
         }
         received += bytes as u64;
-        tally.add_beside(bytes as u64);
+        count(bytes as u64);
     }
 }

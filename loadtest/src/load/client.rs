@@ -3,7 +3,7 @@
 use super::content::same;
 use super::mixed::Shares;
 use super::pacer::Turns;
-use super::{OnFailure, Pace, Plan, Tally, Workload};
+use super::{Appetite, OnFailure, Pace, Plan, Tally, Workload};
 use super::{bulk, connects, idle, opening, round_trips, udp};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -34,8 +34,8 @@ pub(super) enum Role {
     Idle,
     /// The same, as a part of something else.
     Silence,
-    /// Moves bulk there and back.
-    PacedBulk,
+    /// Moves bulk beside the work of others.
+    Bulk(Appetite),
     UdpRoundTrips,
     UdpUpload(Pace),
     UdpDownload,
@@ -50,7 +50,7 @@ impl Role {
             Workload::Download { .. } => Role::Download,
             Workload::Connects { bytes, .. } => Role::Connects { bytes },
             Workload::Idle { .. } => Role::Idle,
-            Workload::Mixed { sessions } => Shares::of(sessions).role(number),
+            Workload::Mixed { sessions, appetite } => Shares::of(sessions).role(number, appetite),
             Workload::UdpRoundTrips { .. } => Role::UdpRoundTrips,
             Workload::UdpUpload { pace, .. } => Role::UdpUpload(pace),
             Workload::UdpDownload { .. } => Role::UdpDownload,
@@ -65,7 +65,7 @@ impl Role {
             | Role::Download
             | Role::Idle
             | Role::Silence
-            | Role::PacedBulk => true,
+            | Role::Bulk(_) => true,
             Role::Connects { .. }
             | Role::UdpRoundTrips
             | Role::UdpUpload(_)
@@ -127,7 +127,8 @@ impl Client {
             Role::Download => bulk::receive(self).await,
             Role::Connects { bytes } => connects::run(self, bytes).await,
             Role::Idle | Role::Silence => idle::run(self).await,
-            Role::PacedBulk => bulk::there_and_back(self).await,
+            Role::Bulk(Appetite::Modest) => bulk::there_and_back(self).await,
+            Role::Bulk(Appetite::Greedy) => bulk::take_all(self).await,
             Role::UdpRoundTrips => udp::round_trips(self).await,
             Role::UdpUpload(pace) => udp::upload(self, pace).await,
             Role::UdpDownload => udp::download(self).await,
@@ -156,7 +157,7 @@ impl Client {
             | Role::Upload
             | Role::Download
             | Role::Connects { .. }
-            | Role::PacedBulk
+            | Role::Bulk(_)
             | Role::UdpRoundTrips
             | Role::UdpUpload(_)
             | Role::UdpDownload => {}

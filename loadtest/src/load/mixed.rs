@@ -2,7 +2,7 @@
 //! feels of the others is how fair a proxy is.
 
 use super::client::Role;
-use super::workload::Count;
+use super::workload::{Appetite, Count};
 use std::fmt;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) struct Shares {
     pub(crate) idle: u32,
     /// Messages of 64 to 1,024 bytes and their echo, 20 in a second.
     pub(crate) chats: u32,
-    /// 20 MB in a second, there and back.
+    /// Bulk, there and back.
     pub(crate) bulk: u32,
 }
 
@@ -40,11 +40,11 @@ impl Shares {
     }
 
     /// The first are those who chat.
-    pub(super) fn role(self, number: u32) -> Role {
+    pub(super) fn role(self, number: u32, appetite: Appetite) -> Role {
         if number < self.chats {
             Role::RoundTrips(MESSAGE)
         } else if number < self.chats + self.bulk {
-            Role::PacedBulk
+            Role::Bulk(appetite)
         } else {
             Role::Silence
         }
@@ -78,10 +78,10 @@ mod tests {
     #[test]
     fn every_client_has_its_duty() {
         let shares = Shares::of(1000);
-        let roles: Vec<_> = (0..1000).map(|number| shares.role(number)).collect();
+        let roles: Vec<_> = (0..1000).map(|number| shares.role(number, Appetite::Greedy)).collect();
         let count = |is: fn(&Role) -> bool| roles.iter().filter(|role| is(role)).count();
         assert_eq!(count(|role| matches!(role, Role::RoundTrips(_))), 90);
-        assert_eq!(count(|role| matches!(role, Role::PacedBulk)), 10);
+        assert_eq!(count(|role| matches!(role, Role::Bulk(Appetite::Greedy))), 10);
         assert_eq!(count(|role| matches!(role, Role::Silence)), 900);
     }
 }

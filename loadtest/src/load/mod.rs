@@ -21,10 +21,10 @@ mod workload;
 
 pub(crate) use bulk::PACE_BYTES_PER_SECOND;
 pub(crate) use mixed::Shares;
-pub(crate) use plan::{Arrival, OnFailure, Opening, Plan, Sources};
+pub(crate) use plan::{Arrival, OnFailure, Opening, Plan, Sources, warm_up};
 pub(crate) use tally::{Counts, Failure, Latencies, Tally};
 pub(crate) use udp::BULK_DATAGRAM;
-pub(crate) use workload::{Pace, Transport, Unit, Workload};
+pub(crate) use workload::{Appetite, LONGEST_CHAT, Pace, Transport, Unit, Workload};
 
 use client::{Client, Role};
 use pacer::{Pacer, Schedule, Turns};
@@ -91,7 +91,7 @@ impl Load {
     /// Tells clients when their operations are due, if they are due at all.
     fn take_turns(&mut self, clients: &mut [Client]) -> io::Result<()> {
         let shares = match self.plan.workload {
-            Workload::Mixed { sessions } => Some(Shares::of(sessions)),
+            Workload::Mixed { sessions, .. } => Some(Shares::of(sessions)),
             _ => None,
         };
         let per_second = match (self.plan.arrival, shares) {

@@ -30,7 +30,7 @@ pub(super) async fn open(plan: &Plan, target: SocketAddr, number: u64) -> io::Re
         Opening::Obfuscated => {
             let header = obfuscated()?;
             stream.write_all(&header).await?;
-            if plan.workload.service() == Service::Echo {
+            if let Service::Echo | Service::EchoFirst { .. } = plan.workload.service() {
                 let mut echo = [0; mtproto::HEADER];
                 stream.read_exact(&mut echo).await?;
                 same(&echo, &header, "the header that came back", 0)?;

@@ -2,6 +2,7 @@
 
 use super::workload::Workload;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 /// What clients do, when, from where, and how they begin.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,14 @@ impl Plan {
             on_failure: OnFailure::End,
         }
     }
+}
+
+/// Time under load before what is measured, for so much of it.
+pub(crate) fn warm_up(measured: Duration) -> Duration {
+    /// As a part of it, and at least this long.
+    const PART: u32 = 10;
+    const LEAST: Duration = Duration::from_millis(100);
+    (measured / PART).max(LEAST)
 }
 
 /// When an operation begins.

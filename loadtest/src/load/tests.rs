@@ -174,7 +174,7 @@ async fn operations_come_at_the_rate_of_an_open_loop_by_tcp_and_udp() {
 #[tokio::test]
 async fn a_mixture_has_its_shares_and_counts_what_its_chats_say() {
     for verify in [false, true] {
-        let workload = Workload::Mixed { sessions: 120 };
+        let workload = Workload::Mixed { sessions: 120, appetite: Appetite::Modest };
         let (stub, at) = stub(workload);
         let plan = Plan { verify, ..Plan::new(workload) };
         let mut load = Load::start(plan, at).await.unwrap();
@@ -210,7 +210,8 @@ async fn every_opening_reaches_who_expects_it() {
         Workload::Upload { streams: 2 },
         Workload::Download { streams: 2 },
         Workload::Connects { clients: 2, bytes: 64 },
-        Workload::Mixed { sessions: 10 },
+        Workload::Mixed { sessions: 10, appetite: Appetite::Modest },
+        Workload::Mixed { sessions: 10, appetite: Appetite::Greedy },
     ];
     for opening in [Opening::Plain, Opening::Obfuscated, Opening::ProxyHeader] {
         for workload in workloads {

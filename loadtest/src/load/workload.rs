@@ -19,7 +19,7 @@ pub(crate) enum Workload {
     Idle { sessions: u32 },
     /// Of `sessions` clients 90% are idle, 9% chat, and 1% move bulk: a messenger in the evening. See
     /// [`Shares`](super::Shares).
-    Mixed { sessions: u32 },
+    Mixed { sessions: u32, appetite: Appetite },
     /// Each of `flows` clients sends a datagram of 200 bytes and waits for it to come back.
     UdpRoundTrips { flows: u32 },
     /// `flows` clients send datagrams of 1,200 bytes.
@@ -35,6 +35,18 @@ pub(crate) enum Pace {
     Window,
     /// As fast as its socket takes them, whatever arrives.
     Flood,
+}
+
+/// What a chat says in 25 minutes at its usual rhythm, and a greedy stream within a moment.
+pub(crate) const LONGEST_CHAT: u64 = 16 << 20;
+
+/// How much the bulk of a mixture takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Appetite {
+    /// A large file over a good line: 20 MB in a second.
+    Modest,
+    /// All that it gets, and only upwards but for the first moment: the backend ceases to send it back.
+    Greedy,
 }
 
 /// What the proxy forwards.
@@ -104,7 +116,11 @@ impl Workload {
             Workload::RoundTrips { .. }
             | Workload::Connects { .. }
             | Workload::Idle { .. }
-            | Workload::Mixed { .. } => Service::Echo,
+            | Workload::Mixed { appetite: Appetite::Modest, .. } => Service::Echo,
+            // What chats wait for is to be the proxy, and not the backend.
+            Workload::Mixed { appetite: Appetite::Greedy, .. } => {
+                Service::EchoFirst { bytes: LONGEST_CHAT }
+            }
             Workload::Upload { .. } => Service::Sink,
             Workload::Download { .. } => Service::Source { bytes: None },
             Workload::UdpRoundTrips { .. } => Service::Udp(UdpService::Echo),
@@ -117,7 +133,7 @@ impl Workload {
         match self {
             Workload::RoundTrips { sessions, .. }
             | Workload::Idle { sessions }
-            | Workload::Mixed { sessions } => sessions,
+            | Workload::Mixed { sessions, .. } => sessions,
             Workload::Upload { streams } | Workload::Download { streams } => streams,
             Workload::Connects { clients, .. } => clients,
             Workload::UdpRoundTrips { flows }
@@ -142,8 +158,12 @@ impl fmt::Display for Workload {
                 write!(f, "connect, {} echo, close; {}", Size(bytes), Count(clients, "client"))
             }
             Workload::Idle { sessions } => write!(f, "idle, {}", Count(sessions, "session")),
-            Workload::Mixed { sessions } => {
-                write!(f, "{}: 90% idle, 9% chat, 1% bulk", Count(sessions, "session"))
+            Workload::Mixed { sessions, appetite } => {
+                let takes = match appetite {
+                    Appetite::Modest => "",
+                    Appetite::Greedy => " that takes all it gets",
+                };
+                write!(f, "{}: 90% idle, 9% chat, 1% bulk{takes}", Count(sessions, "session"))
             }
             Workload::UdpRoundTrips { flows } => {
                 write!(f, "UDP: {} B round trips over {}", udp::QUESTION, Count(flows, "flow"))
