@@ -1,5 +1,6 @@
 //! What reports have in common: who was measured, on what machine, and how it is written down.
 
+use crate::circumstances::Circumstances;
 use crate::cli::{OutputOptions, PeerOptions};
 use crate::peers::{Installed, Peer};
 use comfy_table::{CellAlignment, Table, TableStyle, presets};
@@ -126,6 +127,10 @@ pub(crate) fn load_average() -> Option<f64> {
 pub(crate) trait Tables: Serialize {
     fn host(&self) -> &Host;
     fn peers(&self) -> &[PeerReport];
+    /// When and how it was measured, where that is told.
+    fn circumstances(&self) -> Option<&Circumstances> {
+        None
+    }
     fn sections(&self) -> Vec<Section>;
 }
 
@@ -162,9 +167,12 @@ pub(crate) fn write(path: &Path, content: &str) -> Result<(), ReportError> {
 
 fn text(report: &impl Tables, style: TableStyle, heading: &str) -> String {
     let mut text = machine(report.host(), report.peers());
+    if let Some(circumstances) = report.circumstances() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "\n{}", circumstances.sentence());
+    }
     for section in report.sections() {
         let title = section.title.clone();
-        // Writing to a string cannot fail.
         let _ = write!(text, "\n{heading}{title}\n\n{}\n", table(section, style));
     }
     text

@@ -11,6 +11,7 @@ mod report;
 mod subject;
 
 use crate::backend::Backend;
+use crate::circumstances::Circumstances;
 use crate::cli::{OutputOptions, positive_duration};
 use crate::load::LoadError;
 use crate::peers::{Installed, Peer, PeerError, Places};
@@ -113,6 +114,7 @@ impl Way {
 
 /// Whether every peer was measured, and nearpoint served everybody.
 pub(crate) async fn run(options: &ReloadOptions) -> Result<bool, ReportError> {
+    let mut circumstances = Circumstances::begin();
     let places = Places {
         nearpoint: options.nearpoint.as_deref(),
         envoy: options.envoy.as_deref(),
@@ -141,7 +143,8 @@ pub(crate) async fn run(options: &ReloadOptions) -> Result<bool, ReportError> {
         };
         peers.push(PeerReport::new(way.name(), version, failure));
     }
-    emit(&Report::new(options, peers, figures), &options.output)?;
+    circumstances.end();
+    emit(&Report::new(options, circumstances, peers, figures), &options.output)?;
     Ok(complete)
 }
 

@@ -2,6 +2,7 @@
 
 use super::phase::Phase;
 use super::{ReloadOptions, Way};
+use crate::circumstances::Circumstances;
 use crate::load::{Failure, Latencies};
 use crate::report::{Host, PeerReport, Section, Tables};
 use crate::stats::Summary;
@@ -14,6 +15,7 @@ const HOLDING_STILL: Duration = Duration::from_millis(500);
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     host: Host,
+    circumstances: Circumstances,
     settings: Settings,
     peers: Vec<PeerReport>,
     figures: Vec<Figures>,
@@ -132,6 +134,7 @@ impl Times {
 impl Report {
     pub(super) fn new(
         options: &ReloadOptions,
+        circumstances: Circumstances,
         peers: Vec<PeerReport>,
         figures: Vec<Figures>,
     ) -> Report {
@@ -143,7 +146,7 @@ impl Report {
             round_trips_per_second: options.round_trips.get(),
             connects_per_second: options.connects.get(),
         };
-        Report { host: Host::read(), settings, peers, figures }
+        Report { host: Host::read(), circumstances, settings, peers, figures }
     }
 
     fn lists(&self) -> Section {
@@ -230,6 +233,10 @@ impl Tables for Report {
 
     fn peers(&self) -> &[PeerReport] {
         &self.peers
+    }
+
+    fn circumstances(&self) -> Option<&Circumstances> {
+        Some(&self.circumstances)
     }
 
     fn sections(&self) -> Vec<Section> {

@@ -11,11 +11,12 @@ mod network;
 mod phase;
 mod report;
 
+use crate::circumstances::Circumstances;
 use crate::cli::StormOptions;
 use crate::load::LoadError;
 use crate::peers::{Peer, PeerError, Places};
 use crate::process::ProcessError;
-use crate::report::{ReportError, emit, load_average};
+use crate::report::{ReportError, emit};
 use clients::Clients;
 use daemon::Daemon;
 use network::Network;
@@ -27,7 +28,7 @@ use std::io;
 
 /// Whether every client was served.
 pub(crate) async fn run(options: &StormOptions) -> Result<bool, StormError> {
-    let load_before = load_average();
+    let mut circumstances = Circumstances::begin();
     let places = Places { nearpoint: options.nearpoint.as_deref(), ..Places::default() };
     let nearpoint = Peer::Nearpoint.find(places).await;
     let nearpoint = nearpoint.map_err(StormError::Daemon)?;
@@ -56,7 +57,8 @@ pub(crate) async fn run(options: &StormOptions) -> Result<bool, StormError> {
     clients.stop().await;
     daemon.stop().await;
     network.stop().await;
-    let report = Report::new(options, &nearpoint.version, [load_before, load_average()], seen);
+    circumstances.end();
+    let report = Report::new(options, &nearpoint.version, circumstances, seen);
     emit(&report, &options.output).map_err(StormError::Report)?;
     Ok(report.is_without_failure())
 }

@@ -1,6 +1,7 @@
 //! What the storm did, side by side.
 
 use super::phase::Seen;
+use crate::circumstances::Circumstances;
 use crate::cli::StormOptions;
 use crate::load::Latencies;
 use crate::report::{Host, PeerReport, Section, Tables};
@@ -12,8 +13,7 @@ use std::time::Duration;
 pub(super) struct Report {
     host: Host,
     settings: Settings,
-    /// Of the machine, over the last minute (proc(5)): at the start and at the end.
-    load_average: [Option<f64>; 2],
+    circumstances: Circumstances,
     peers: Vec<PeerReport>,
     well: Phase,
     failing: Phase,
@@ -77,7 +77,7 @@ impl Report {
     pub(super) fn new(
         options: &StormOptions,
         version: &str,
-        load_average: [Option<f64>; 2],
+        circumstances: Circumstances,
         [well, failing]: [Seen; 2],
     ) -> Report {
         Report {
@@ -90,7 +90,7 @@ impl Report {
                 sessions: options.sessions.get(),
                 connects: options.connects.get(),
             },
-            load_average,
+            circumstances,
             peers: vec![PeerReport::measured("nearpoint", version)],
             well: Phase::new(well),
             failing: Phase::new(failing),
@@ -132,15 +132,14 @@ impl Tables for Report {
         &self.peers
     }
 
+    fn circumstances(&self) -> Option<&Circumstances> {
+        Some(&self.circumstances)
+    }
+
     fn sections(&self) -> Vec<Section> {
         let Settings { access_points, failure, .. } = &self.settings;
-        let load = |average: Option<f64>| average.map_or("?".to_owned(), |it| format!("{it:.2}"));
-        let [begin, end] = self.load_average.map(load);
         vec![Section {
-            title: format!(
-                "{access_points} access points that fail together ({failure}); load average of the \
-                 machine {begin} at the start, {end} at the end"
-            ),
+            title: format!("{access_points} access points that fail together ({failure})"),
             columns: ["", "well", "failing"].map(str::to_owned).into(),
             rows: self.rows(),
         }]
