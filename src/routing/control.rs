@@ -206,15 +206,17 @@ impl ControlState {
         let usable = |id| cells.get(&id).is_some_and(|cell| cell.health().is_usable());
         self.retiring.start(&self.effective, &topology, usable, now);
         let before = Arc::clone(&self.effective);
-        for (new, found) in topology.found_in(&before) {
-            if let Some(old) = found {
-                let old = before.access_point(old);
-                self.on_settings((&before, old), (&topology, new), now, effects);
-            }
-        }
         self.configured = topology;
         self.finish_retiring(now);
         self.apply_retiring();
+        // Who leaves is judged and probed as its DC wants it until then.
+        let after = Arc::clone(&self.effective);
+        for (new, found) in after.found_in(&before) {
+            if let Some(old) = found {
+                let old = before.access_point(old);
+                self.on_settings((&before, old), (&after, new), now, effects);
+            }
+        }
         self.adopt_identities(now, effects);
         self.publish_soon(now);
     }

@@ -59,6 +59,9 @@ pub(crate) struct Record {
     pub(crate) up: Option<(Instant, bool)>,
     /// The last time it became Down, and for how long it was to be held.
     pub(crate) down: Option<(Instant, Duration)>,
+    /// Its hold-down may have been taken back without a word: nobody probes it, and the edge was cut off when it
+    /// went Down.
+    pub(crate) is_excused: bool,
     /// All the times it became Up after it had been Down.
     pub(crate) recoveries: Vec<Instant>,
 }
@@ -84,6 +87,7 @@ impl Record {
             accused: BTreeMap::new(),
             up: None,
             down: None,
+            is_excused: false,
             recoveries: Vec::new(),
         }
     }
@@ -112,7 +116,7 @@ impl Record {
         match (transition.to, cause) {
             // What is taken back has not happened.
             (_, Cause::Isolated) => self.down = None,
-            (Health::Down, _) => self.down = Some((now, *held_for)),
+            (Health::Down, _) => (self.down, self.is_excused) = (Some((now, *held_for)), false),
             (Health::Up, _) => {
                 // What others have come to is no turn of its own.
                 let recovered = transition.from == Health::Down && *cause != Cause::TcpOfDc;
@@ -234,6 +238,13 @@ impl Ledger {
         let before = record.clone();
         record.turn(change, now);
         before
+    }
+
+    /// The machine says that the edge is cut off: what those that are `unprobed` were held down for may have been that.
+    pub(crate) fn on_isolation(&mut self, unprobed: impl Fn(AccessPointId) -> bool) {
+        for (id, record) in &mut self.access_points {
+            record.is_excused |= record.health == Health::Down && unprobed(*id);
+        }
     }
 
     /// The machine tells of an alarm. Returns the one that was raised before.

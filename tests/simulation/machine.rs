@@ -226,6 +226,11 @@ impl Machine {
                 self.isolated_at = isolated.then_some(now);
                 if isolated {
                     isolation::isolation_takes_two_sites(&self.snapshot);
+                    let configured = &self.configured;
+                    self.ledger.on_isolation(|id| {
+                        let listed = configured.find_access_point(id);
+                        listed.is_none_or(|at| !configured.is_probed(configured.access_point(at)))
+                    });
                 }
             }
             Change::Closing { .. }

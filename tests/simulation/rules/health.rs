@@ -84,7 +84,7 @@ pub(crate) fn recovery_is_earned(
         before.successes,
         needed
     );
-    let held = before.held_until().filter(|until| now < *until);
+    let held = before.held_until().filter(|until| now < *until && !before.is_excused);
     let left = held.map(|until| until - now);
     assert!(left.is_none(), "{id} is Up while it is held down, for {left:?} more");
 }
@@ -132,7 +132,8 @@ pub(crate) fn health_agrees(snapshot: &Snapshot, ledger: &Ledger, now: Instant) 
     for (access_point, state) in topology.access_points().iter().zip(&snapshot.access_points) {
         let told = ledger.access_point(access_point.id).map(|record| {
             let held_until = record.held_until().filter(|until| now < *until);
-            (record.health, held_until.filter(|_| record.health == Health::Down))
+            let excused = record.is_excused && state.held_until.is_none();
+            (record.health, held_until.filter(|_| record.health == Health::Down && !excused))
         });
         let published = Some((state.health, state.held_until));
         assert_eq!(told, published, "{} as it was told and published", access_point.id);

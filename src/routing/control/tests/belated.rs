@@ -5,7 +5,7 @@ use crate::routing::topology::HttpProbe;
 
 impl Lab {
     /// The oldest probe of this access point under way ends like this, now.
-    fn end_probe(&mut self, id: AccessPointId, outcome: ProbeOutcome) {
+    pub(super) fn end_probe(&mut self, id: AccessPointId, outcome: ProbeOutcome) {
         let under_way = self.probes.iter().position(|(_, it)| it.access_point == id);
         let (_, request) = self.probes.swap_remove(under_way.expect("a probe is under way"));
         let number = request.number;

@@ -43,6 +43,28 @@ fn a_successor_that_never_answers_is_waited_for_ten_seconds() {
     assert_eq!(lab.dc(2).health, Health::Down);
 }
 
+#[test]
+fn who_leaves_is_judged_anew_when_the_settings_of_its_dc_change() {
+    let mut spec = amsterdam(2, 0);
+    spec.health.fall = 3;
+    let mut lab = Lab::new(topology(vec![spec.clone()]));
+    lab.run(SECOND);
+    let leaving = lab.access_points_of(2)[1];
+    lab.faults.insert(added(0), Fault::Blackhole);
+    spec.access_points = amsterdam(1, 1).access_points;
+    lab.reload(topology(vec![spec.clone()]));
+    for _ in 0..2 {
+        lab.run_until(|lab| lab.probes.iter().any(|(_, it)| it.access_point == leaving));
+        lab.end_probe(leaving, Err(ConnectFailure::Refused.into()));
+    }
+    spec.health.timeout = 2 * SECOND;
+    lab.reload(topology(vec![spec]));
+    lab.run_until(|lab| lab.probes.iter().any(|(_, it)| it.access_point == leaving));
+    lab.end_probe(leaving, Err(ConnectFailure::Refused.into()));
+    lab.run(COALESCE);
+    assert_eq!(lab.health(leaving), Some(Health::Up), "it has failed once under these settings");
+}
+
 /// Amsterdam with the first `kept` of its two access points, and `added` new ones.
 fn amsterdam(kept: usize, added: usize) -> DcSpec {
     let mut spec = dc(2, Some(AMSTERDAM), 2);
