@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::task::yield_now;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval_at};
 
 /// Sends without end. When the load ends in order, and is verified, the sink has to have as many bytes as
 /// were sent.
@@ -72,15 +72,19 @@ pub(super) async fn receive(client: &mut Client) -> io::Result<()> {
 pub(crate) const PACE_BYTES_PER_SECOND: u64 = 20_000_000;
 /// Often enough that no buffer makes a burst of it.
 const TICK: Duration = Duration::from_millis(5);
+/// Streams do not all send in the same moment, but in as many as there are milliseconds in a tick: timers of the runtime are
+/// no more exact.
+const MOMENTS: u32 = 5;
 
 /// Sends the pattern at a fixed pace to an echo, and receives it. It counts beside the work.
 pub(super) async fn there_and_back(client: &mut Client) -> io::Result<()> {
     let mut stream = client.session().await?;
     let (reader, writer) = stream.split();
     let (tally, verify) = (&client.tally, client.plan.verify);
+    let moment = TICK * (client.number % MOMENTS) / MOMENTS;
     tokio::select! {
         received = receive_echo(reader, verify, |bytes| tally.add_beside(bytes)) => received,
-        sent = send_paced(writer) => sent,
+        sent = send_paced(writer, moment) => sent,
     }
 }
 
@@ -106,9 +110,10 @@ async fn send_greedily(mut writer: WriteHalf<'_>, tally: &Tally) -> io::Result<(
     }
 }
 
-async fn send_paced(mut writer: WriteHalf<'_>) -> io::Result<()> {
+/// Begins after `moment`.
+async fn send_paced(mut writer: WriteHalf<'_>, moment: Duration) -> io::Result<()> {
     let began = Instant::now();
-    let mut ticks = interval(TICK);
+    let mut ticks = interval_at(tokio::time::Instant::from_std(began) + moment, TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut sent = 0;
     loop {
