@@ -98,8 +98,8 @@
 //!    (`forward/account.rs`).
 //! 8. Relay: two flows, one for each direction (`forward/relay.rs`, `forward/flow.rs`). A flow
 //!    copies through the buffer of its worker, moves to a pipe when it is bulk ([`net::Pipe`]), and
-//!    back when it calms down; bulk takes turns (`forward/turns.rs`). A coarse wheel ends sessions in which nothing moves
-//!    (`forward/idle.rs`). The first byte of the upstream, or that there was none for a client who
+//!    back when it calms down; bulk takes turns (`forward/turns.rs`). A coarse wheel ends sessions in
+//!    which nothing moves (`forward/idle.rs`). The first byte of the upstream, or that there was none for a client who
 //!    spoke, is left as evidence ([`routing::AccessPointSlot::record_answered`],
 //!    [`control::PassiveEvidence::mute`]).
 //!    While the access point is down, and another DC answers, the session is asked once a second whether

@@ -1,10 +1,11 @@
 //! Measures nearpoint beside its peers: HAProxy, nginx stream, Envoy and a direct connection.
 //!
 //! `tcp` and `udp` make one load on whatever listens; `compare` measures processor time and throughput
-//! of every peer, `growth` how they grow, `peers` shows how they are configured, `storm` what clients feel while
-//! thousands of access points fail, `reload` what a new list of access points costs; `failover` puts the same failures to nearpoint and its peers in a small internet, the
-//! `lab`; and `serve` runs a stub DC as a process of its own, for these and for any other harness. The
-//! README beside this crate says what the figures mean.
+//! of every peer, `growth` how they grow, `storm` what clients feel while thousands of access points fail,
+//! `reload` what a new list of access points costs; `peers` shows how peers are configured; `failover` puts
+//! the same failures to nearpoint and its peers in a small internet, the `lab`; and `serve` runs a stub DC
+//! as a process of its own, for these and for any other harness. The README beside this crate says what
+//! the figures mean.
 //!
 //! Three processes take part in every comparison: this one makes the load on a single thread, a
 //! child is the backend, another child the proxy. Children are killed by their handles, also when
@@ -124,7 +125,8 @@ async fn run(command: Command) -> ExitCode {
     if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// SIGINT, SIGTERM or SIGHUP, caught from this call on, not from the first poll: whoever reads our first line may send one.
+/// SIGINT, SIGTERM or SIGHUP, caught from this call on, not from the first poll: whoever reads our first line
+/// may send one.
 /// Where they cannot be caught, they end the process in the usual way.
 fn interrupted() -> impl Future<Output = ()> {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];

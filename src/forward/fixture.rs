@@ -1,9 +1,12 @@
 //! Connections for the tests of this layer.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::spawn_local;
 
+use super::worker::Resources;
 use crate::routing::{AccessPointId, ClientAddr, DcId};
 use crate::sessions::OpenSession;
 
@@ -15,6 +18,12 @@ pub(super) async fn pair() -> (TcpStream, TcpStream) {
     let (a, b) = (a.expect("connected"), b.expect("accepted").0);
     a.set_nodelay(true).expect("set");
     (a, b)
+}
+
+/// Calls those whose turn it is, as the worker does.
+pub(super) fn call_turns(resources: &Rc<Resources>) {
+    let resources = Rc::clone(resources);
+    spawn_local(async move { resources.turns.call().await });
 }
 
 /// A session of this client with DC 2.

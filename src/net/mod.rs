@@ -58,11 +58,17 @@ fn retry(mut call: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<usiz
     }
 }
 
-/// Whether a descriptor is ready for this now.
-fn is_ready(descriptor: &impl AsFd, how: PollFlags) -> rustix::io::Result<bool> {
+/// What of this a descriptor is ready for now, and whether it is broken (`poll(2)`).
+fn readiness_for(descriptor: &impl AsFd, how: PollFlags) -> io::Result<PollFlags> {
     const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
     let mut polled = [PollFd::new(descriptor, how)];
-    poll(&mut polled, Some(&AT_ONCE)).map(|ready| ready > 0)
+    retry(|| poll(&mut polled, Some(&AT_ONCE)))?;
+    Ok(polled[0].revents())
+}
+
+/// Whether a descriptor is ready for this now, or broken.
+fn is_ready(descriptor: &impl AsFd, how: PollFlags) -> io::Result<bool> {
+    readiness_for(descriptor, how).map(|ready| !ready.is_empty())
 }
 
 /// Two ends of one connection, for tests.

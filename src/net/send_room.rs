@@ -3,10 +3,11 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use socket2::SockRef;
 
 use super::option::told_words;
+use super::readiness_for;
 
 /// Of the words of `SO_MEMINFO` (`linux/sock_diag.h`), how large the send buffer may become.
 const SEND_BUFFER: usize = 3;
@@ -20,10 +21,7 @@ const QUEUED: usize = 5;
 /// `WouldBlock` while less than a third of the buffer is free: then the kernel tells whoever waits, by epoll(7), when
 /// that is over. Else the error of a socket that is broken.
 pub fn send_room(socket: &impl AsFd) -> io::Result<usize> {
-    const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let mut polled = [PollFd::new(socket, PollFlags::OUT)];
-    poll(&mut polled, Some(&AT_ONCE))?;
-    let ready = polled[0].revents();
+    let ready = readiness_for(socket, PollFlags::OUT)?;
     if ready.intersects(PollFlags::ERR | PollFlags::HUP) {
         let pending = SockRef::from(socket).take_error()?;
         return Err(pending.unwrap_or_else(|| io::ErrorKind::BrokenPipe.into()));

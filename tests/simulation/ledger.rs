@@ -240,10 +240,10 @@ impl Ledger {
         before
     }
 
-    /// The machine says that the edge is cut off: what those that are `unprobed` were held down for may have been that.
-    pub(crate) fn on_isolation(&mut self, unprobed: impl Fn(AccessPointId) -> bool) {
+    /// The machine says that the edge is cut off: those that nobody asks may have been held down for that.
+    pub(crate) fn on_isolation(&mut self, is_unasked: impl Fn(AccessPointId) -> bool) {
         for (id, record) in &mut self.access_points {
-            record.is_excused |= record.health == Health::Down && unprobed(*id);
+            record.is_excused |= record.health == Health::Down && is_unasked(*id);
         }
     }
 

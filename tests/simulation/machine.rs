@@ -227,10 +227,8 @@ impl Machine {
                 if isolated {
                     isolation::isolation_takes_two_sites(&self.snapshot);
                     let configured = &self.configured;
-                    self.ledger.on_isolation(|id| {
-                        let listed = configured.find_access_point(id);
-                        listed.is_none_or(|at| !configured.is_probed(configured.access_point(at)))
-                    });
+                    let is_unasked = |id| unasked::is_asked(configured, id) == Some(false);
+                    self.ledger.on_isolation(is_unasked);
                 }
             }
             Change::Closing { .. }

@@ -236,6 +236,7 @@ impl Error for MeasureError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Appetite;
 
     /// After 2 s, in which the proxy has used so much.
     fn sample(workload: Workload, done: u64, offered: u64, proxy: Option<Duration>) -> Sample {
@@ -311,12 +312,8 @@ mod tests {
 
     #[test]
     fn of_a_mixture_the_bulk_is_told_beside() {
-        let mixed = sample(
-            Workload::Mixed { sessions: 100, appetite: crate::load::Appetite::Modest },
-            10,
-            0,
-            None,
-        );
+        let mixed = Workload::Mixed { sessions: 100, appetite: Appetite::Modest };
+        let mixed = sample(mixed, 10, 0, None);
         near(&mixed, Metric::Bulk, 2.0);
     }
 }

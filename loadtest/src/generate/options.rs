@@ -251,21 +251,6 @@ impl Job {
         };
         self
     }
-
-    /// The shares of a mixture, and how much its bulk takes.
-    pub(super) fn mixture(&self) -> Option<(Shares, Appetite)> {
-        match self.plan.workload {
-            Workload::Mixed { sessions, appetite } => Some((Shares::of(sessions), appetite)),
-            Workload::RoundTrips { .. }
-            | Workload::Upload { .. }
-            | Workload::Download { .. }
-            | Workload::Connects { .. }
-            | Workload::Idle { .. }
-            | Workload::UdpRoundTrips { .. }
-            | Workload::UdpUpload { .. }
-            | Workload::UdpDownload { .. } => None,
-        }
-    }
 }
 
 impl TcpLoad {

@@ -36,7 +36,7 @@ pub(super) struct Report {
     failures: Vec<Failure>,
     /// In an open loop: due, and neither done nor failed in the end.
     unfinished: Option<u64>,
-    /// Of a mixture: what came back of its bulk, and what was to come.
+    /// Of a mixture: what came back of its bulk, and what was to come; of one that takes all it gets, what was sent.
     bulk_bytes_per_second: Option<f64>,
     bulk_offered_bytes_per_second: Option<f64>,
     /// Processors that this program kept busy; near 1 it is what is measured.
@@ -98,7 +98,7 @@ impl Report {
                 max_us: latencies.max().map(micros)?,
             })
         };
-        let mixture = job.mixture();
+        let mixture = job.plan.workload.mixture();
         let staying = match job.plan.workload {
             Workload::Connects { .. } => None,
             workload => Some(workload.clients()),
@@ -154,9 +154,8 @@ impl Settings {
             Opening::Obfuscated => "obfuscated",
             Opening::ProxyHeader => "proxy",
         };
-        let load = match job.mixture() {
-            Some((shares, Appetite::Modest)) => format!("mixture: {shares}"),
-            Some((shares, Appetite::Greedy)) => format!("mixture: {shares} that takes all it gets"),
+        let load = match plan.workload.mixture() {
+            Some((shares, appetite)) => format!("mixture: {shares}{appetite}"),
             None => plan.workload.to_string(),
         };
         Settings {

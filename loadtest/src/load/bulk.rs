@@ -72,8 +72,8 @@ pub(super) async fn receive(client: &mut Client) -> io::Result<()> {
 pub(crate) const PACE_BYTES_PER_SECOND: u64 = 20_000_000;
 /// Often enough that no buffer makes a burst of it.
 const TICK: Duration = Duration::from_millis(5);
-/// Streams do not all send in the same moment, but in as many as there are milliseconds in a tick: timers of the runtime are
-/// no more exact.
+/// Streams do not all send in the same moment, but in as many as there are milliseconds in a tick: timers of
+/// the runtime are no more exact.
 const MOMENTS: u32 = 5;
 
 /// Sends the pattern at a fixed pace to an echo, and receives it. It counts beside the work.

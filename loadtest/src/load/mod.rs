@@ -90,18 +90,15 @@ impl Load {
 
     /// Tells clients when their operations are due, if they are due at all.
     fn take_turns(&mut self, clients: &mut [Client]) -> io::Result<()> {
-        let shares = match self.plan.workload {
-            Workload::Mixed { sessions, .. } => Some(Shares::of(sessions)),
-            _ => None,
-        };
-        let per_second = match (self.plan.arrival, shares) {
+        let mixture = self.plan.workload.mixture();
+        let per_second = match (self.plan.arrival, mixture) {
             (Arrival::Open { per_second }, _) => per_second,
-            (Arrival::Closed, Some(shares)) => shares.per_second(),
+            (Arrival::Closed, Some((shares, _))) => shares.per_second(),
             (Arrival::Closed, None) => return Ok(()),
         };
         let schedule = Schedule::new(Instant::now(), per_second);
         let pacer = Pacer::new(schedule)?;
-        if shares.is_some() {
+        if mixture.is_some() {
             // Each chat has its own rhythm.
             let talks = |client: &&mut Client| matches!(client.role, Role::RoundTrips(_));
             let mut senders = Vec::new();

@@ -32,7 +32,7 @@ pub(crate) struct Counts {
     pub(crate) offered: u64,
     /// Clients that failed and began anew, and operations of an open loop that nobody was free for.
     pub(crate) failed: u64,
-    /// Bytes of bulk that came back beside the work of a mixture.
+    /// Bytes of bulk beside the work of a mixture: those that came back, or were sent where it takes all it gets.
     pub(crate) beside: u64,
 }
 

@@ -1,5 +1,6 @@
 //! What the clients of a load do.
 
+use super::mixed::Shares;
 use super::udp;
 use nearpoint::stub::{Service, UdpService};
 use std::fmt;
@@ -40,7 +41,7 @@ pub(crate) enum Pace {
 /// What a chat says in 25 minutes at its usual rhythm, and a greedy stream within a moment.
 pub(crate) const LONGEST_CHAT: u64 = 16 << 20;
 
-/// How much the bulk of a mixture takes.
+/// How much the bulk of a mixture takes; in words, what is to be said of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Appetite {
     /// A large file over a good line: 20 MB in a second.
@@ -129,6 +130,14 @@ impl Workload {
         }
     }
 
+    /// The shares of a mixture, and how much its bulk takes.
+    pub(crate) fn mixture(self) -> Option<(Shares, Appetite)> {
+        match self {
+            Workload::Mixed { sessions, appetite } => Some((Shares::of(sessions), appetite)),
+            _ => None,
+        }
+    }
+
     pub(crate) fn clients(self) -> u32 {
         match self {
             Workload::RoundTrips { sessions, .. }
@@ -139,6 +148,15 @@ impl Workload {
             Workload::UdpRoundTrips { flows }
             | Workload::UdpUpload { flows, .. }
             | Workload::UdpDownload { flows } => flows,
+        }
+    }
+}
+
+impl fmt::Display for Appetite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Appetite::Modest => Ok(()),
+            Appetite::Greedy => f.write_str(" that takes all it gets"),
         }
     }
 }
@@ -159,11 +177,7 @@ impl fmt::Display for Workload {
             }
             Workload::Idle { sessions } => write!(f, "idle, {}", Count(sessions, "session")),
             Workload::Mixed { sessions, appetite } => {
-                let takes = match appetite {
-                    Appetite::Modest => "",
-                    Appetite::Greedy => " that takes all it gets",
-                };
-                write!(f, "{}: 90% idle, 9% chat, 1% bulk{takes}", Count(sessions, "session"))
+                write!(f, "{}: 90% idle, 9% chat, 1% bulk{appetite}", Count(sessions, "session"))
             }
             Workload::UdpRoundTrips { flows } => {
                 write!(f, "UDP: {} B round trips over {}", udp::QUESTION, Count(flows, "flow"))

@@ -11,7 +11,7 @@ use tokio::task::{JoinHandle, spawn_local, yield_now};
 use tokio::time::timeout;
 
 use super::*;
-use crate::forward::fixture::pair;
+use crate::forward::fixture::{call_turns, pair};
 use crate::forward::pipes::PipeBudget;
 
 /// No event of these tests takes this long.
@@ -26,12 +26,6 @@ fn resources(pipes: u64) -> Rc<Resources> {
     let pending = IntGauge::new("pending", "bytes").expect("a gauge");
     let budget = PipeBudget::new(pipes * PIPE, PIPE, 1);
     Rc::new(Resources::new(pending, 1 << 30, Arc::new(budget)))
-}
-
-/// Calls those whose turn it is, as the worker does.
-fn call_turns(resources: &Rc<Resources>) {
-    let resources = Rc::clone(resources);
-    spawn_local(async move { resources.turns.call().await });
 }
 
 /// Bytes of which each differs from those around it.

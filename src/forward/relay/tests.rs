@@ -19,7 +19,7 @@ use super::*;
 use crate::config::Keepalive;
 use crate::control::PassiveEvidence;
 use crate::forward::closing::Closer;
-use crate::forward::fixture::session_of;
+use crate::forward::fixture::{call_turns, session_of};
 use crate::forward::idle::IdleWheel;
 use crate::forward::pipes::PipeBudget;
 use crate::metrics::Metrics;
@@ -86,8 +86,7 @@ impl Session {
                 let pending = IntGauge::new("pending", "bytes").expect("a gauge");
                 let metrics = DcMetrics::resolve(&Metrics::new("edge"), "clients", DcId(1));
                 let resources = Rc::new(Resources::new(pending, 1 << 20, pipes));
-                let turns = Rc::clone(&resources);
-                spawn_local(async move { turns.turns.call().await });
+                call_turns(&resources);
                 let relay = Relay {
                     client: &downstream,
                     upstream: &to_upstream,

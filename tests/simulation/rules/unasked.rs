@@ -1,16 +1,21 @@
 //! Rules about access points that nobody probes: they are as their DC is by TCP, but for what flows say.
 
 use nearpoint::routing::control::{Cause, HealthChange, ProbeRequest};
-use nearpoint::routing::{AccessPointIndex, Health, Protocol, Snapshot, Topology};
+use nearpoint::routing::{AccessPointId, AccessPointIndex, Health, Protocol, Snapshot, Topology};
+
+/// Whether probes look at it, be it about to leave; `None` if its DC is gone.
+pub(crate) fn is_asked(configured: &Topology, id: AccessPointId) -> Option<bool> {
+    let dc = configured.find_dc(id.dc)?;
+    Some(match id.address.protocol {
+        Protocol::Tcp => true,
+        Protocol::Udp => configured.dc(dc).health.udp_probe.is_some(),
+    })
+}
 
 /// Whoever cannot be asked is not asked.
 pub(crate) fn nobody_asks_them(configured: &Topology, request: &ProbeRequest) {
     let id = request.access_point;
-    let dc = configured.find_dc(id.dc).expect("a DC of the configuration");
-    let is_asked = match id.address.protocol {
-        Protocol::Tcp => true,
-        Protocol::Udp => configured.dc(dc).health.udp_probe.is_some(),
-    };
+    let is_asked = is_asked(configured, id).expect("a DC of the configuration");
     assert!(is_asked, "{id} is probed, and there is no question");
 }
 
@@ -26,9 +31,7 @@ pub(crate) fn they_alone_follow(configured: &Topology, change: &HealthChange) {
         | Cause::Isolated => false,
     };
     let id = change.access_point;
-    let dc = configured.find_dc(id.dc).expect("a DC of the configuration");
-    let is_asked =
-        id.address.protocol == Protocol::Tcp || configured.dc(dc).health.udp_probe.is_some();
+    let is_asked = is_asked(configured, id).expect("a DC of the configuration");
     assert!(!(follows && is_asked), "{id} is probed, and turns by {}", change.cause);
     let is_probes = matches!(change.cause, Cause::ProbeAnswered | Cause::ProbeFailed(_));
     assert!(!is_probes || is_asked, "{id} is not probed, and turns by {}", change.cause);
