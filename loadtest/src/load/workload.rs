@@ -19,7 +19,7 @@ pub(crate) enum Workload {
     /// Each of `sessions` clients sends one byte, waits for it to come back, and is silent.
     Idle { sessions: u32 },
     /// Of `sessions` clients 90% are idle, 9% chat, and 1% move bulk: a messenger in the evening. See
-    /// [`Shares`](super::Shares).
+    /// [`Shares`].
     Mixed { sessions: u32, appetite: Appetite },
     /// Each of `flows` clients sends a datagram of 200 bytes and waits for it to come back.
     UdpRoundTrips { flows: u32 },
